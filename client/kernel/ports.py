@@ -1,0 +1,154 @@
+"""Ports that modules use and that the application provides. All blocking calls belong on a lane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from modules.common.permissions import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as this device sees it: the server's document with the unsent commands applied.
+
+    ``rev`` is the server's last known revision (0: never seen there); ``pending`` counts commands that
+    the server has not acknowledged; ``refused`` those that it refused and that nobody has dealt with.
+    """
+
+    kind: str
+    id: str
+    rev: int
+    doc: Mapping[str, Any]
+    title: str
+    state: str
+    number: str
+    due: date | None
+    updated_at: datetime
+    pending: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Unfinished input: kept on this device only, encrypted, until it is used or thrown away."""
+
+    id: str
+    kind: str
+    title: str
+    doc: Mapping[str, Any]
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PrintJob:
+    """A paper that is owed: written in the transaction of the change that it documents."""
+
+    id: str
+    kind: str
+    record_id: str
+    template: str
+    created_at: datetime
+
+
+class Session(Protocol):
+    """Who is signed in."""
+
+    @property
+    def actor(self) -> Actor:
+        """The signed-in person. Raises ``GovDeskError`` AUTH-001 when nobody is."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """The name of this counter or room, as enrolled."""
+        ...
+
+    @property
+    def series(self) -> str:
+        """The series of leased numbers that this device uses."""
+        ...
+
+
+class Records(Protocol):
+    """The local store's records, on lane ``read`` (or ``data``)."""
+
+    def get(self, kind: str, id: str) -> Record | None:
+        """One record, or None."""
+        ...
+
+    def find(
+        self, kind: str, *, states: Sequence[str] = (), text: str = "", limit: int = 200, newest_first: bool = True
+    ) -> list[Record]:
+        """Records by summary state and by words in their title, number or search text."""
+        ...
+
+    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
+        """How many records ``find`` would see without a limit."""
+        ...
+
+
+class Commands(Protocol):
+    """The one way to change an aggregate, on lane ``data``."""
+
+    def give(
+        self,
+        kind: str,
+        aggregate_id: str,
+        type: str,
+        body: Mapping[str, Any],
+        *,
+        numbered: bool = False,
+        prints: str = "",
+        drops_draft: str = "",
+    ) -> Record:
+        """Decide, and on success commit record, outbox entry, used number, owed print (template name
+        ``prints``) and dropped draft in one transaction. Raises ``Refused`` with nothing changed.
+
+        ``numbered`` takes the next serial of this device's leased block; raises NUM-001 when none is left.
+        """
+        ...
+
+    def new_id(self) -> str:
+        """A new UUIDv7 for an aggregate."""
+        ...
+
+
+class Drafts(Protocol):
+    """Unfinished input of the signed-in person, on lane ``data``."""
+
+    def save(self, draft_id: str, kind: str, title: str, doc: Mapping[str, Any]) -> None: ...
+
+    def list(self, kind: str) -> list[Draft]: ...
+
+    def get(self, draft_id: str) -> Draft | None: ...
+
+    def drop(self, draft_id: str) -> None: ...
+
+
+class Prints(Protocol):
+    """Papers owed (see ``Commands.give``), on lane ``data``."""
+
+    def owed(self) -> list[PrintJob]: ...
+
+    def done(self, job_id: str) -> None: ...
+
+
+class Printer(Protocol):
+    """Puts a finished PDF on paper, or into the print folder where no printer is chosen."""
+
+    def print_pdf(self, pdf: bytes, title: str) -> str:
+        """Print, on lane ``cpu``; returns a sentence that says where it went. Raises ``GovDeskError`` PRT-…"""
+        ...
+
+
+class Server(Protocol):
+    """Direct questions to the central server, for what is truly a query, on lane ``net``."""
+
+    def get(self, path: str, **query: str) -> Any:
+        """Decoded JSON. Raises ``GovDeskError`` NET-… when offline, or the server's own problem."""
+        ...
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any: ...

@@ -1,0 +1,101 @@
+"""What the suite asks of devices: capabilities and their value types, never models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from modules.common.errors import GovDeskError
+
+
+class DeviceState(StrEnum):
+    """``unknown`` is not ``ready``: it says that nobody could ask."""
+
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+    OPENING = "opening"
+    READY = "ready"
+    BUSY = "busy"
+    ATTENTION = "attention"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """One line of the status stream: ``seq`` grows, ``text`` and ``advice`` are for people.
+
+    ``simulated`` is true when the wire ends in a simulator; the window says so.
+    """
+
+    device: str
+    kind: str
+    name: str
+    state: DeviceState
+    seq: int
+    since: datetime
+    code: str = ""
+    text: str = ""
+    advice: str = ""
+    simulated: bool = False
+
+
+class DeviceError(GovDeskError):
+    """A device's failure, with a code DEV-… and a Chinese sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRecord:
+    """What an identity card says. ``kind``: resident, hmt, foreigner2017 or foreigner2023.
+
+    ``valid_to`` is None for 长期. ``photo`` is the card's undecoded picture (WLT), 1024 bytes or none.
+    Kept in memory only; never logged.
+    """
+
+    kind: str
+    name: str
+    id_number: str
+    sex: str
+    birth: date | None
+    nation: str = ""
+    address: str = ""
+    issuer: str = ""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    english_name: str = ""
+    nationality: str = ""
+    photo: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"IdentityRecord(kind={self.kind!r}, …)"
+
+
+class IdCardReader(Protocol):
+    """A reader of identity cards (GA 450). Blocking, with a deadline: belongs on lane ``net``."""
+
+    def read(self, timeout: float = 15.0) -> IdentityRecord:
+        """Wait for a card and read it. Raises ``DeviceError``: DEV-101 no card in time, DEV-102 card taken
+        away or reader unplugged in mid-read, DEV-103 no reader, DEV-104 card unreadable, DEV-110 reader busy.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """End a waiting ``read`` early: it raises DEV-105."""
+        ...
+
+
+StatusListener = Callable[[DeviceStatus], None]
+
+
+class Devices(Protocol):
+    """The device manager, as the window sees it."""
+
+    def statuses(self) -> list[DeviceStatus]:
+        """The newest status of every configured device."""
+        ...
+
+    def listen(self, listener: StatusListener) -> Callable[[], None]:
+        """Call ``listener`` (on any thread) at every change; returns what ends it."""
+        ...

@@ -1,0 +1,34 @@
+"""Identifiers made by clients: UUIDv7 text (RFC 9562, 5.7), ordered by the time of their making."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+
+_lock = threading.Lock()
+_last = 0
+
+
+def uuid7(now_ms: int | None = None) -> str:
+    """A new UUIDv7 as lower-case text. Within a process each is greater than the one before."""
+    global _last
+    milliseconds = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    with _lock:
+        # 48 bits of time and 26 bits that count up inside one millisecond; the rest is random
+        head = max((milliseconds << 26) | int.from_bytes(os.urandom(2)), _last + 1)
+        _last = head
+    tail = int.from_bytes(os.urandom(6))
+    # 48+12 bits of ``head`` stand before the variant, 14 bits behind it
+    value = ((head >> 26) << 80) | 0x7 << 76 | ((head >> 14 & 0xFFF) << 64) | 0b10 << 62 | (head & 0x3FFF) << 48 | tail
+    return str(uuid.UUID(int=value))
+
+
+def is_uuid7(text: str) -> bool:
+    """Whether ``text`` is a canonical UUIDv7."""
+    try:
+        parsed = uuid.UUID(text)
+    except ValueError:
+        return False
+    return parsed.version == 7 and str(parsed) == text

@@ -1,0 +1,60 @@
+"""Who may do what. Permissions are named by manifests, bundled into roles, checked in services and on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from modules.common.errors import Refusal
+from modules.common.text import tr
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person a command or a query is made by, as the server stated it at sign-in."""
+
+    id: str
+    login: str
+    name: str
+    hall_id: str = ""
+    department_id: str = ""
+    roles: frozenset[str] = frozenset()
+    permissions: frozenset[str] = field(default_factory=frozenset)
+
+    def may(self, permission: str) -> bool:
+        """Whether the actor holds ``permission``; the empty name is held by everyone signed in."""
+        return not permission or permission in self.permissions
+
+
+def forbidden(permission: str) -> Refusal:
+    """The refusal for a missing permission."""
+    return Refusal("AUTH-403", tr("您没有此项权限({permission})。请联系安全管理员。", permission=permission))
+
+
+ADMIN_KINDS = ("sys", "sec", "audit")
+"""三员: system, security and audit administrator. One person holds at most one (三权分立)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A built-in role (内置角色). ``admin_kind`` is one of ``ADMIN_KINDS`` or empty."""
+
+    id: str
+    name: str
+    admin_kind: str = ""
+
+
+BUILTIN_ROLES: tuple[Role, ...] = (
+    Role("clerk", "窗口人员"),
+    Role("officer", "部门审批人员"),
+    Role("manager", "大厅管理员"),
+    Role("sysadmin", "系统管理员", "sys"),
+    Role("secadmin", "安全管理员", "sec"),
+    Role("auditadmin", "审计管理员", "audit"),
+)
+
+
+def admin_kinds_of(roles: Iterable[str]) -> frozenset[str]:
+    """The administrator kinds among ``roles``; more than one must never be granted together."""
+    kinds = {role.id: role.admin_kind for role in BUILTIN_ROLES if role.admin_kind}
+    return frozenset(kinds[role] for role in roles if role in kinds)

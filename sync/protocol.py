@@ -1,0 +1,253 @@
+"""Wire types of the synchronisation between a device and the central server, shared by both.
+
+A device pushes commands, contiguously numbered; the server acknowledges each by itself. A device
+pulls changes per scope, by a counter without gaps. Times on the wire are UTC text (``clock.iso``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+PROTOCOL = 1
+"""2026-11-22: commands with statements, per-scope feeds, leased numbers."""
+PROTOCOL_MIN = 1
+PUSH_LIMIT = 100
+"""Commands in one push at most."""
+PULL_LIMIT = 500
+"""Changes in one page at most."""
+
+AckStatus = Literal["applied", "refused", "gap", "hash_mismatch"]
+
+
+@dataclass(frozen=True, slots=True)
+class WireCommand:
+    """A command on its way. ``n`` counts per device from 1; ``at`` is when it was given, by the client's
+    clock moved by its last known offset; ``statement`` is the token of the person who gave it;
+    ``number`` is ``{"series": str, "serial": int}`` when the command uses a leased number.
+    """
+
+    n: int
+    cmd_id: str
+    kind: str
+    aggregate_id: str
+    type: str
+    version: int
+    base_rev: int
+    at: str
+    statement: str
+    body: dict[str, Any]
+    number: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushRequest:
+    """``epoch`` is the server epoch the device last saw, empty at first."""
+
+    proto: int
+    epoch: str
+    client_time: str
+    cmds: list[WireCommand]
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The fate of one command. Final: ``applied`` and ``refused``. ``duplicate`` says that it is a
+    stored answer. ``gap`` asks for the number in ``PushReply.expected_n``. ``hash_mismatch``: the id is
+    known with another body. ``error`` is ``{"code", "message", "fields"}``.
+    """
+
+    cmd_id: str
+    n: int
+    status: AckStatus
+    duplicate: bool = False
+    rev: int = 0
+    error: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushReply:
+    """``expected_n`` is the next number that the server waits for from this device."""
+
+    epoch: str
+    server_time: str
+    expected_n: int
+    acks: list[Ack]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a feed: the whole document after it. ``cause`` is the command's id, or empty."""
+
+    seq: int
+    kind: str
+    id: str
+    rev: int
+    op: Literal["put", "tombstone"]
+    doc: dict[str, Any]
+    summary: dict[str, Any]
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesReply:
+    """Changes with ``since < seq <= to``, contiguous. ``snapshot_required``: forget the cursor, ask from 0."""
+
+    epoch: str
+    server_time: str
+    scope: str
+    since: int
+    to: int
+    more: bool
+    snapshot_required: bool
+    changes: list[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """Asks for ``count`` serials of ``series``."""
+
+    series: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Serials ``first`` … ``last`` belong to the asking device."""
+
+    series: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolRequest:
+    """``code`` is the one-time enrolment code; ``name`` the counter's or room's name."""
+
+    code: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """``token`` is the device's credential, shown once. ``hall_id`` and ``place`` come from the code."""
+
+    device: str
+    token: str
+    name: str
+    hall_id: str
+    series: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRequest:
+    login: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInReply:
+    """``statement`` is the token; ``escrow`` (base64) opens the device's store key (see client.data.keys);
+    ``offline_seconds`` is how long the person may sign in here without the server.
+    """
+
+    statement: str
+    escrow: str
+    server_time: str
+    offline_seconds: int
+    must_change_password: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChange:
+    login: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What a server says to anyone. ``demo`` lists one-click people, only on a demonstration server."""
+
+    product: str
+    version: str
+    name: str
+    proto: int
+    proto_min: int
+    epoch: str
+    server_time: str
+    ca_sha256: str
+    demo: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The body of every answer that is not 2xx: code and sentence for people."""
+
+    code: str
+    message: str
+    fix: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+PATHS = {
+    "hello": "/v1/hello",
+    "ca": "/v1/ca.pem",
+    "enrol": "/v1/devices/enrol",
+    "sign_in": "/v1/sign-in",
+    "sign_out": "/v1/sign-out",
+    "password": "/v1/password",
+    "push": "/v1/sync/push",
+    "changes": "/v1/sync/changes",
+    "lease": "/v1/sync/lease",
+}
+DEVICE_HEADER = "GovDesk-Device"
+"""Carries ``<device id>:<token>``."""
+STATEMENT_HEADER = "GovDesk-Statement"
+"""Carries the signed-in person's statement token, on whatever a person asks."""
+
+
+def to_wire(value: Any) -> Any:
+    """A dataclass of this module as JSON-able data."""
+    return asdict(value)
+
+
+def from_wire(cls: type[T], data: Any) -> T:
+    """Build ``cls`` from decoded JSON. Unknown keys are ignored (a newer peer); raises ``ValueError`` when
+    something needed is missing or of another type."""
+    try:
+        built: T = _build(cls, data)
+        return built
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"not a {cls.__name__}: {error}") from error
+
+
+def _build(hint: Any, value: Any) -> Any:
+    if is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{hint.__name__} from {type(value).__name__}")
+        hints = get_type_hints(hint)
+        known = {item.name: _build(hints[item.name], value[item.name]) for item in fields(hint) if item.name in value}
+        return hint(**known)
+    if get_origin(hint) is list:
+        if not isinstance(value, list):
+            raise TypeError("list expected")
+        return [_build(get_args(hint)[0], item) for item in value]
+    if hint in (int, str, bool) and type(value) is not hint:
+        raise TypeError(f"{hint.__name__} expected, not {value!r}")
+    return value
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces: what is hashed."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def body_hash(command: WireCommand) -> str:
+    """SHA-256 over everything that makes the command what it is; the same id with another hash is refused."""
+    return hashlib.sha256(canonical(asdict(command))).hexdigest()
