@@ -1,0 +1,234 @@
+"""The client's end of the driver: reads requests from the parent's pipe and does them with real events.
+
+Only ``take_pipe`` opens it, and only a program launched with ``--driver`` calls that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeySequence, QPainter, QPixmap
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from client.driver import finder
+from client.driver.finder import NotFoundError
+from client.driver.protocol import Counts, Reply, Request, decode_request, encode
+from client.widgets.gui_thread import GuiThread
+
+POLL_MS = 20
+
+
+def take_pipe() -> tuple[int, int]:
+    """Keep stdin and stdout for the driver alone; whatever else is printed goes to stderr.
+
+    Returns the descriptors to read from and to write to; neither is inherited by child processes.
+    """
+    incoming, outgoing = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return incoming, outgoing
+
+
+class DriverServer(QObject):
+    """Does one request after another on the GUI thread; when the parent goes, so does the program."""
+
+    def __init__(self, incoming: int, outgoing: int, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._clicks = 0
+        self._keys = 0
+        self._composed = 0
+        self._gui = GuiThread()
+        self._reader = threading.Thread(target=self._read, name="driver", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen. The reader ends with the pipe."""
+        self._reader.start()
+
+    def _read(self) -> None:
+        # Plain descriptors: a buffered stream's lock, held by a daemon thread, aborts the interpreter at exit.
+        rest = b""
+        while chunk := os.read(self._incoming, 65536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._gui.post(partial(self._on_line, line))
+        self._gui.post(QApplication.quit)
+
+    def _on_line(self, line: bytes) -> None:
+        try:
+            request = decode_request(line)
+        except ValueError as error:
+            self._send(Reply(0, str(error)))
+            return
+        self._attempt(request, time.monotonic() + request.timeout)
+
+    def _attempt(self, request: Request, deadline: float) -> None:
+        """Try until the target is there; a person would look again, too."""
+        try:
+            act = self._prepare(request)
+        except NotFoundError as error:
+            if time.monotonic() < deadline:
+                QTimer.singleShot(POLL_MS, self, partial(self._attempt, request, deadline))
+            else:
+                self._send(Reply(request.id, f"{request.verb} {request.target}: {error}", tree=finder.tree()))
+            return
+        if isinstance(act, _Done):
+            self._answer(request, act.value)
+            return
+        # The answer is due before the act: when the act opens a dialog that waits for the person, the
+        # dialog's own event loop sends it.
+        QTimer.singleShot(0, self, partial(self._answer, request, None))
+        act()
+
+    def _answer(self, request: Request, value: Any) -> None:
+        self._send(Reply(request.id, value=value, counts=Counts(self._clicks, self._keys, self._composed)))
+
+    def _send(self, reply: Reply) -> None:
+        rest = encode(reply)
+        while rest:
+            rest = rest[os.write(self._outgoing, rest) :]
+
+    def _prepare(self, request: Request) -> Callable[[], None] | _Done:
+        """What is to be done now, or what was asked for. Raises ``NotFoundError`` while it cannot be."""
+        match request.verb:
+            case "click" | "double_click":
+                window, point = finder.point_of(finder.find(request.target))
+                return partial(self._click, window, point, request.verb == "double_click")
+            case "type":
+                return self._prepare_typing(request)
+            case "key":
+                self._focus(request)
+                return partial(self._press, QKeySequence(request.text))
+            case "wait":
+                self._waited(request)
+                return _Done(None)
+            case "read":
+                return _Done(finder.describe(finder.find(request.target)))
+            case "shot":
+                return _Done(shot(request.path))
+            case "tree":
+                return _Done(finder.tree())
+            case "quit":
+                return QApplication.closeAllWindows
+
+    def _click(self, window: QWidget, point: QPoint, double: bool) -> None:
+        handle = window.windowHandle()
+        if double:
+            self._clicks += 2
+            QTest.mouseDClick(handle, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, point)
+        else:
+            self._clicks += 1
+            QTest.mouseClick(handle, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, point)
+
+    def _prepare_typing(self, request: Request) -> Callable[[], None]:
+        self._focus(request)
+        if QApplication.focusWidget() is None:
+            raise NotFoundError("nothing has the keyboard focus")
+        return partial(self._type, request.text)
+
+    def _focus(self, request: Request) -> None:
+        """Give the named target the keyboard: with the mouse, as a person without Tab would."""
+        if not request.target.name:
+            return
+        found = finder.find(request.target)
+        if not found.widget.hasFocus():
+            window, point = finder.point_of(found)
+            self._click(window, point, double=False)
+            if not found.widget.hasFocus() and not found.texts:
+                raise NotFoundError(f"{found} does not take the keyboard")
+
+    def _type(self, text: str) -> None:
+        composed = ""
+        for character in text:
+            if character.isascii():
+                self._compose(composed)
+                composed = ""
+                self._key(character)
+            else:
+                composed += character
+        self._compose(composed)
+
+    def _key(self, character: str) -> None:
+        self._keys += 1
+        special = {"\n": Qt.Key.Key_Return, "\t": Qt.Key.Key_Tab}.get(character)
+        window = QGuiApplication.focusWindow()
+        if special is None:
+            QTest.keyClick(window, character)  # type: ignore[call-overload]
+        else:
+            QTest.keyClick(window, special)
+
+    def _compose(self, text: str) -> None:
+        """Commit what no key carries the way an input method does: first as a candidate, then for good."""
+        focus = QGuiApplication.focusObject()
+        if not text or focus is None:
+            return
+        self._composed += len(text)
+        QGuiApplication.sendEvent(focus, QInputMethodEvent(text, []))
+        commit = QInputMethodEvent()
+        commit.setCommitString(text)
+        QGuiApplication.sendEvent(focus, commit)
+
+    def _press(self, sequence: QKeySequence) -> None:
+        for number in range(sequence.count()):
+            self._keys += 1
+            combination = sequence[number]  # type: ignore[index]
+            QTest.keyClick(QGuiApplication.focusWindow(), combination.key(), combination.keyboardModifiers())
+
+    def _waited(self, request: Request) -> None:
+        """Raises ``NotFoundError`` while what is waited for is not so."""
+        try:
+            found = finder.find(request.target)
+        except NotFoundError:
+            if request.condition == "gone":
+                return
+            raise
+        if request.condition == "gone":
+            raise NotFoundError(f"{found} is still there")
+        if request.condition == "enabled" and not found.enabled:
+            raise NotFoundError(f"{found} is disabled")
+        if request.condition == "text":
+            shown = "\n".join([found.name, *(str(part) for part in finder.describe(found).values())])
+            if request.text not in shown:
+                raise NotFoundError(f"{found} does not say {request.text!r}")
+
+
+class _Done:
+    """A request that needed no act; its answer."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def shot(path: str) -> dict[str, int]:
+    """A picture of the main window with whatever is open over it; returns its size in pixels.
+
+    Raises ``NotFoundError`` when no window is open.
+    """
+    shown = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+    if not shown:
+        raise NotFoundError("no window is open")
+    base = max(shown, key=lambda widget: widget.width() * widget.height())
+    picture: QPixmap = base.grab()
+    over = [widget for widget in shown if widget is not base]
+    if over:
+        painter = QPainter(picture)
+        for widget in sorted(over, key=lambda widget: widget.windowType() == Qt.WindowType.Popup):
+            painter.drawPixmap(widget.mapToGlobal(QPoint()) - base.mapToGlobal(QPoint()), widget.grab())
+        painter.end()
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if not picture.save(path, "PNG"):
+        raise NotFoundError(f"cannot write {path}")
+    return {"width": picture.width(), "height": picture.height()}
