@@ -50,8 +50,9 @@ class DeviceError(GovDeskError):
 class IdentityRecord:
     """What an identity card says. ``kind``: resident, hmt, foreigner2017 or foreigner2023.
 
-    ``valid_to`` is None for 长期. ``photo`` is the card's undecoded picture (WLT), 1024 bytes or none.
-    Kept in memory only; never logged.
+    ``name`` is the Chinese name, or the English one where the card has no other. ``valid_to`` is None for 长期.
+    ``nationality`` is the card's three-letter code. ``pass_number`` is the travel permit named on an hmt card.
+    ``photo`` is the card's undecoded picture (WLT), 1024 bytes or none. Kept in memory only; never logged.
     """
 
     kind: str
@@ -66,6 +67,7 @@ class IdentityRecord:
     valid_to: date | None = None
     english_name: str = ""
     nationality: str = ""
+    pass_number: str = ""
     photo: bytes = b""
 
     def __repr__(self) -> str:
@@ -77,7 +79,9 @@ class IdCardReader(Protocol):
 
     def read(self, timeout: float = 15.0) -> IdentityRecord:
         """Wait for a card and read it. Raises ``DeviceError``: DEV-101 no card in time, DEV-102 card taken
-        away or reader unplugged in mid-read, DEV-103 no reader, DEV-104 card unreadable, DEV-110 reader busy.
+        away or reader unplugged in mid-read, DEV-103 no reader, DEV-104 card unreadable, DEV-106 the reader
+        reports a fault of its own, DEV-110 reader busy; from a hosted driver also DEV-001 its process ended,
+        DEV-002 it did not answer, DEV-003 it is stopped for crashing again and again.
         """
         ...
 
