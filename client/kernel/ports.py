@@ -152,3 +152,41 @@ class Server(Protocol):
         ...
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any: ...
+
+
+class RefusedCommand(Protocol):
+    """A command that the server refused, waiting in the tray. ``error`` is ``{"code", "message", "fields"}``."""
+
+    @property
+    def cmd_id(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def aggregate_id(self) -> str: ...
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def person(self) -> str: ...
+
+    @property
+    def body(self) -> Mapping[str, Any]: ...
+
+    @property
+    def error(self) -> Mapping[str, Any]: ...
+
+
+class Tray(Protocol):
+    """Refused commands that nobody has dealt with (待处理), on lane ``data``."""
+
+    def refused_commands(self) -> Sequence[RefusedCommand]: ...
+
+    def dismiss(self, cmd_id: str) -> None:
+        """A person has dealt with it; it leaves the tray."""
+        ...
