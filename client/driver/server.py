@@ -106,11 +106,13 @@ class DriverServer(QObject):
         match request.verb:
             case "click" | "double_click":
                 window, point = finder.point_of(finder.find(request.target))
+                _activate(window)
                 return partial(self._click, window, point, request.verb == "double_click")
             case "type":
                 return self._prepare_typing(request)
             case "key":
                 self._focus(request)
+                _activate()
                 return partial(self._press, QKeySequence(request.text))
             case "wait":
                 self._waited(request)
@@ -135,8 +137,8 @@ class DriverServer(QObject):
 
     def _prepare_typing(self, request: Request) -> Callable[[], None]:
         self._focus(request)
-        if QApplication.focusWidget() is None:
-            raise NotFoundError("nothing has the keyboard focus")
+        _activate()
+        finder.focused()
         return partial(self._type, request.text)
 
     def _focus(self, request: Request) -> None:
@@ -146,6 +148,7 @@ class DriverServer(QObject):
         found = finder.find(request.target)
         if not found.widget.hasFocus():
             window, point = finder.point_of(found)
+            _activate(window)
             self._click(window, point, double=False)
             if not found.widget.hasFocus() and not found.texts:
                 raise NotFoundError(f"{found} does not take the keyboard")
@@ -203,6 +206,17 @@ class DriverServer(QObject):
             shown = "\n".join([found.name, *(str(part) for part in finder.describe(found).values())])
             if request.text not in shown:
                 raise NotFoundError(f"{found} does not say {request.text!r}")
+
+
+def _activate(window: QWidget | None = None) -> None:
+    """What a window manager does when another window has closed, and the offscreen platform does not.
+
+    Raises ``NotFoundError`` until the window is the active one.
+    """
+    if QGuiApplication.focusWindow() is None:
+        for each in [window] if window else finder.windows()[-1:]:
+            each.activateWindow()
+        raise NotFoundError("no window is active")
 
 
 class _Done:
