@@ -1,0 +1,92 @@
+"""What passes between the store and the synchronisation, without SQLAlchemy and without wire types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A command that waits for the server. ``at`` is UTC text; ``statement`` is a token."""
+
+    n: int
+    cmd_id: str
+    kind: str
+    aggregate_id: str
+    type: str
+    version: int
+    base_rev: int
+    at: str
+    statement: str
+    body: dict[str, Any]
+    number: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCommand:
+    """A command that the server refused and that a person must look at. ``error`` is ``{code, message, fields}``."""
+
+    cmd_id: str
+    kind: str
+    aggregate_id: str
+    type: str
+    at: datetime
+    person: str
+    body: Mapping[str, Any]
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Commands that wait, commands refused and not dealt with, and unused serials of the session's series."""
+
+    waiting: int
+    refused: int
+    serials: int
+
+
+class Answer(Protocol):
+    """The fate of one command (``sync.protocol.Ack``); only ``applied`` and ``refused`` are given to the store."""
+
+    @property
+    def cmd_id(self) -> str: ...
+
+    @property
+    def status(self) -> str: ...
+
+    @property
+    def rev(self) -> int: ...
+
+    @property
+    def error(self) -> dict[str, Any] | None: ...
+
+
+class Incoming(Protocol):
+    """One entry of a change feed (``sync.protocol.Change``)."""
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def rev(self) -> int: ...
+
+    @property
+    def op(self) -> str: ...
+
+    @property
+    def doc(self) -> dict[str, Any]: ...
+
+    @property
+    def summary(self) -> dict[str, Any]: ...
+
+    @property
+    def cause(self) -> str: ...

@@ -1,0 +1,152 @@
+"""The store key: one random key per profile, kept only in wrapped form.
+
+It is wrapped for each person who signed in here (argon2id, RFC 9106; ChaCha20-Poly1305, RFC 8439), by
+a key that the server gives back at every sign-in (escrow), and by the system keyring where there is a
+real one. So a forgotten password never strands unsent work: the server resets the password, and the
+escrow key opens the same store.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from client.data.profile import SERVICE, Profile, damaged, read_json, write_json
+from modules.common.errors import GovDeskError
+from modules.common.text import tr
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KdfCost:
+    """argon2id's cost. ``memory`` is in KiB."""
+
+    time: int = 3
+    memory: int = 65536
+    lanes: int = 4
+
+
+def wrong_password() -> GovDeskError:
+    """The one answer to a wrong name and a wrong password."""
+    return GovDeskError("AUTH-002", tr("用户名或密码不正确。"), fix=tr("请检查后重新输入。"))
+
+
+class KeyRing:
+    """The wrapped copies of one profile's store key. ``cost`` applies to wraps made from now on.
+
+    Every change replaces ``keys.json`` atomically. Raises ``GovDeskError`` DATA-005 when it is damaged.
+    """
+
+    def __init__(self, profile: Profile, cost: KdfCost | None = None) -> None:
+        self._profile = profile
+        self._cost = cost or KdfCost()
+
+    def exists(self) -> bool:
+        """Whether there is a store key."""
+        return self._profile.keys.exists()
+
+    def create(self, escrow: bytes) -> bytes:
+        """Make the store key, wrapped by ``escrow`` (32 bytes) and by the system keyring where there is one."""
+        if self.exists():
+            raise FileExistsError(self._profile.keys)
+        key = secrets.token_bytes(KEY_BYTES)
+        data: dict[str, Any] = {"format": 1, "people": {}, "escrow": _seal(escrow, key, "escrow")}
+        if self._profile.vault is not None:
+            outer = secrets.token_bytes(KEY_BYTES)
+            self._profile.vault.set_password(SERVICE, "store-key", base64.b64encode(outer).decode())
+            data["keyring"] = _seal(outer, key, "keyring")
+        write_json(self._profile.keys, data)
+        return key
+
+    def knows(self, login: str) -> bool:
+        """Whether ``login`` has a wrap here: has signed in here before."""
+        return login in self._read()["people"]
+
+    def open_with_password(self, login: str, password: str) -> bytes:
+        """The store key. Raises ``GovDeskError`` AUTH-002 for a wrong password or an unknown person."""
+        entry = self._read()["people"].get(login)
+        if entry is None:
+            raise wrong_password()
+        key = _unseal(_derive(password, entry["kdf"]), entry["box"], f"person:{login}")
+        if key is None:
+            raise wrong_password()
+        return key
+
+    def open_with_escrow(self, escrow: bytes) -> bytes:
+        """The store key. Raises ``GovDeskError`` DATA-004 when the server's key does not fit."""
+        key = _unseal(escrow, self._read()["escrow"], "escrow")
+        if key is None:
+            raise GovDeskError(
+                "DATA-004",
+                tr("服务器给出的密钥打不开本机数据。"),
+                fix=tr("未发送的业务仍在本机,请勿删除,并联系系统管理员。"),
+            )
+        return key
+
+    def open_with_keyring(self) -> bytes | None:
+        """The store key out of the system keyring, or None where it is not there."""
+        box = self._read().get("keyring")
+        if box is None or self._profile.vault is None:
+            return None
+        outer = self._profile.vault.get_password(SERVICE, "store-key")
+        return _unseal(base64.b64decode(outer), box, "keyring") if outer else None
+
+    def add_person(self, login: str, password: str, key: bytes) -> None:
+        """Wrap ``key`` for a person, in place of any earlier wrap: at the first sign-in and at each new password."""
+        kdf = {**asdict(self._cost), "salt": _text(secrets.token_bytes(16))}
+        data = self._read()
+        data["people"][login] = {"kdf": kdf, "box": _seal(_derive(password, kdf), key, f"person:{login}")}
+        write_json(self._profile.keys, data)
+
+    def forget_person(self, login: str) -> None:
+        """Drop a person's wrap: that person can sign in here again only with the server's consent."""
+        data = self._read()
+        if data["people"].pop(login, None) is not None:
+            write_json(self._profile.keys, data)
+
+    def _read(self) -> dict[str, Any]:
+        data = read_json(self._profile.keys)
+        if data is None or data.get("format") != 1 or "people" not in data or "escrow" not in data:
+            raise damaged(self._profile.keys.name)
+        return data
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _derive(password: str, kdf: Mapping[str, Any]) -> bytes:
+    from argon2.low_level import Type, hash_secret_raw
+
+    return hash_secret_raw(
+        password.encode(),
+        base64.b64decode(kdf["salt"]),
+        time_cost=int(kdf["time"]),
+        memory_cost=int(kdf["memory"]),
+        parallelism=int(kdf["lanes"]),
+        hash_len=KEY_BYTES,
+        type=Type.ID,
+    )
+
+
+def _seal(outer: bytes, key: bytes, purpose: str) -> str:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    nonce = secrets.token_bytes(12)
+    # the purpose is bound in, so that a wrap cannot be passed off as another's
+    return _text(nonce + ChaCha20Poly1305(outer).encrypt(nonce, key, purpose.encode()))
+
+
+def _unseal(outer: bytes, box: str, purpose: str) -> bytes | None:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    sealed = base64.b64decode(box)
+    try:
+        return ChaCha20Poly1305(outer).decrypt(sealed[:12], sealed[12:], purpose.encode())
+    except InvalidTag:
+        return None

@@ -1,0 +1,13 @@
+"""Run by Alembic; the connection is handed in by ``client.data.engine``."""
+
+from __future__ import annotations
+
+from alembic import context  # noqa: TID253 - this file is Alembic's
+
+from client.data.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True
+)
+with context.begin_transaction():
+    context.run_migrations()
