@@ -13,7 +13,7 @@ from typing import Any
 from modules.common import forms
 from modules.common.aggregate import Command, Context, Doc, Event, Key, Summary
 from modules.common.clock import CHINA, iso, parse_iso
-from modules.common.codes import read_resident_id
+from modules.common.codes import normalise, read_resident_id
 from modules.common.errors import GovDeskError, Refusal
 from modules.common.numbering import CaseNumber
 from modules.common.permissions import Actor, forbidden
@@ -77,6 +77,12 @@ def state_name(state: str) -> str:
 def result_name(result: str) -> str:
     """A decision in the office's words."""
     return {APPROVED: tr("准予"), REJECTED: tr("不予")}.get(result, result)
+
+
+def clean_applicant(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The applicant block as it is kept: the number half-width and in capitals whatever kind it is of."""
+    cleaned = forms.clean(APPLICANT_FORM, values)
+    return {"address": "", **cleaned, "id_number": normalise(cleaned["id_number"])}
 
 
 def person_values(applicant: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,7 +180,7 @@ def _accept(state: Doc | None, command: Command, context: Context) -> Sequence[E
         },
         "hall_id": actor.hall_id,
         "place": context.place,
-        "applicant": {"address": "", **forms.clean(APPLICANT_FORM, body["applicant"])},
+        "applicant": clean_applicant(body["applicant"]),
         "form": forms.clean(item["form"], body["form"]),
         "materials": _received(item, body["materials"]),
         "accepted_at": at,
