@@ -114,15 +114,15 @@ class Theme(QObject):
 
     def space(self, steps: float) -> int:
         """``steps`` units of spacing in pixels: 1 · 2 · 3 · 4 · 6 · 8 are 4 · 8 · 12 · 16 · 24 · 32 at 100 %."""
-        return round(steps * tokens()["sizes"]["unit"] * self._zoom)
+        return self._scaled(steps * tokens()["sizes"]["unit"])
 
     def size(self, name: str) -> int:
         """A size of the tokens (``target``, ``row``, ``icon``, ``corner``) in pixels at this zoom."""
-        return round(tokens()["sizes"][name] * self._zoom)
+        return self._scaled(tokens()["sizes"][name])
 
     def text_width(self, characters: float) -> int:
         """The width in pixels of that many Chinese characters of body text."""
-        return round(characters * tokens()["sizes"]["font"]["body"] * self._zoom)
+        return self._scaled(characters * tokens()["sizes"]["font"]["body"])
 
     def font(self, scale: str = "body", bold: bool = False) -> QFont:
         """The UI font at ``small``, ``body``, ``heading``, ``title`` or ``display`` size."""
@@ -157,9 +157,12 @@ class Theme(QObject):
         return self.icon(name, color, size).pixmap(QSize(side, side), self._ratio())
 
     def state(self, state: str) -> tuple[str, str]:
-        """The colour token and the icon that stand for a state (good, info, due, yellow, red, paused, offline, quiet)."""
+        """The colour token and the icon of a state: good, info, due, yellow, red, paused, offline or quiet."""
         found = tokens()["states"][state]
         return found["color"], found["icon"]
+
+    def _scaled(self, size: float) -> int:
+        return round(size * self._zoom)
 
     @Slot()
     def _system_changed(self) -> None:
