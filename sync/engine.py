@@ -1,0 +1,387 @@
+"""The synchronisation's core: it decides what to do next and never does it.
+
+No net, no thread, no sleep: ``next_action`` names one step; whoever drives it (``sync.loop``, or a
+simulation) carries it out and reports with ``on_reply`` or ``on_failure``. Clock, chance and storage are
+handed in. Commands are sent in the order of their numbers, and each is answered by itself; nothing is
+ever given up: what fails is tried again, with full jitter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from random import Random
+from typing import Protocol
+
+from client.data.feed import Answer, Incoming, Queued, Tally
+from modules.common.clock import Clock, iso, parse_iso
+from modules.common.errors import GovDeskError
+from modules.common.text import tr
+from sync.protocol import (
+    PROTOCOL,
+    PUSH_LIMIT,
+    Ack,
+    Change,
+    ChangesReply,
+    Lease,
+    LeaseRequest,
+    PushReply,
+    PushRequest,
+    WireCommand,
+)
+
+NETWORK = frozenset({"NET-001", "NET-002", "NET-003", "NET-005", "NET-006"})
+"""Failures that concern every question alike."""
+
+
+class SyncStore(Protocol):
+    """The storage that the engine works on; ``client.data.store.Store`` is one. See there for each promise."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    @property
+    def statement(self) -> str: ...
+
+    @property
+    def scopes(self) -> Sequence[str]: ...
+
+    @property
+    def series(self) -> str: ...
+
+    def contact(self, epoch: str, offset_ms: int) -> bool: ...
+
+    def tally(self) -> Tally: ...
+
+    def unsent(self, limit: int) -> Sequence[Queued]: ...
+
+    def settle(self, answers: Sequence[Answer]) -> None: ...
+
+    def resume(self, expected_n: int, unknown: Sequence[str]) -> None: ...
+
+    def cursor(self, scope: str) -> int: ...
+
+    def forget(self, scope: str) -> None: ...
+
+    def receive(self, scope: str, changes: Sequence[Incoming], *, complete: bool) -> None: ...
+
+    def add_lease(self, series: str, first: int, last: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How often and how much. Times are in seconds."""
+
+    pull_every: float = 5.0
+    backoff_base: float = 1.0
+    backoff_cap: float = 60.0
+    block: int = 200
+    """Serials in a leased block; a new one is asked for when fewer than half of it are left."""
+    slice: int = 100
+    """Changes stored in one transaction: small enough that an acceptance never waits for a pull."""
+    stuck_after: float = 300.0
+    idle: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Send ``request``; the reply is a ``PushReply``."""
+
+    request: PushRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Ask for changes of ``scope`` after ``since``; the reply is a ``ChangesReply``."""
+
+    scope: str
+    since: int
+    epoch: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Borrow:
+    """Ask for a block of serials; the reply is a ``Lease``."""
+
+    request: LeaseRequest
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Call ``store_slice``: no net is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do for so many seconds, unless poked."""
+
+    seconds: float
+
+
+Action = Push | Pull | Borrow | Store | Wait
+Reply = PushReply | ChangesReply | Lease
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStatus:
+    """What to tell people. ``state`` is ``online``, ``offline``, ``stuck`` or ``locked``; ``reason`` an error code or
+    empty; ``since`` the UTC text of when the state began.
+    """
+
+    state: str
+    waiting: int = 0
+    refused: int = 0
+    reason: str = ""
+    since: str = ""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One kind of question: when it may be asked again after failures."""
+
+    tries: int = 0
+    until: float = 0.0
+
+
+@dataclass(slots=True)
+class _Page:
+    """Changes that have arrived and are not all stored yet. ``last``: they reach the feed's end."""
+
+    scope: str
+    changes: list[Change]
+    last: bool
+
+
+class SyncEngine:
+    """See the module. Not thread-safe, but for ``status``: one driver calls it, on the thread that owns the store."""
+
+    def __init__(self, store: SyncStore, clock: Clock, rng: Random, policy: Policy | None = None) -> None:
+        self._store = store
+        self._clock = clock
+        self._rng = rng
+        self._policy = policy or Policy()
+        self._batch = PUSH_LIMIT
+        self._lanes: dict[str, _Lane] = {}
+        self._due: dict[str, float] = {}
+        self._ended: set[str] = set()
+        self._page: _Page | None = None
+        self._probe = False
+        self._sent_at = clock.now()
+        self._online = False
+        self._reason = ""
+        self._progress_at = clock.monotonic()
+        self._status = SyncStatus("locked", since=iso(clock.now()))
+
+    @property
+    def status(self) -> SyncStatus:
+        """The latest status; may be read from any thread."""
+        return self._status
+
+    def poke(self) -> None:
+        """Something has happened: try everything now."""
+        self._lanes.clear()
+        self._due.clear()
+
+    def next_action(self) -> Action:
+        """The next step. The same again, as long as nothing is reported."""
+        if self._page is not None:
+            return Store()
+        tally = self._store.tally()
+        self._tell(tally)
+        if not self._store.statement:
+            return Wait(self._policy.idle)
+        action = self._question(tally)
+        self._sent_at = self._clock.now()
+        return action
+
+    def on_reply(self, action: Action, reply: Reply) -> None:
+        """The server's answer to ``action``."""
+        self._online, self._reason = True, ""
+        self._lanes.pop("", None)
+        if isinstance(action, Push) and isinstance(reply, PushReply):
+            self._pushed(action, reply)
+        elif isinstance(action, Pull) and isinstance(reply, ChangesReply):
+            self._pulled(action, reply)
+        elif isinstance(action, Borrow) and isinstance(reply, Lease):
+            self._store.add_lease(reply.series, reply.first, reply.last)
+            self._lanes.pop("lease", None)
+        else:
+            raise TypeError(f"{type(reply).__name__} does not answer {type(action).__name__}")
+        self._tell(self._store.tally())
+
+    def on_failure(self, action: Action | None, error: Exception) -> None:
+        """``action`` could not be carried out, or, without one, the step itself failed: tried again later."""
+        code = error.code if isinstance(error, GovDeskError) else "SYNC-001"
+        self._page = None
+        self._reason = code
+        if action is None or code in NETWORK:
+            if code in NETWORK:
+                self._online = False
+            self._hold("")
+        else:
+            # the server has answered, with a no that concerns this question alone
+            self._online = True
+            self._hold(_lane(action))
+        if isinstance(action, Push):
+            # should it have been too much at once
+            self._batch = max(1, self._batch // 2)
+        self._tell(None)
+
+    def store_slice(self) -> None:
+        """Store some of what has arrived, in one transaction."""
+        page = self._page
+        if page is None:
+            return
+        part, rest = page.changes[: self._policy.slice], page.changes[self._policy.slice :]
+        ends = page.last and not rest
+        self._store.receive(page.scope, part, complete=ends)
+        if ends:
+            self._ended.add(page.scope)
+        self._page = _Page(page.scope, rest, page.last) if rest else None
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _question(self, tally: Tally) -> Action:
+        now = self._clock.monotonic()
+        store = self._store
+        if (general := self._lanes.get("", _Lane()).until) > now:
+            return Wait(general - now)
+        if (tally.waiting or self._probe) and self._ready("push", now):
+            return Push(self._request())
+        if store.series and tally.serials < self._policy.block / 2 and self._ready("lease", now):
+            return Borrow(LeaseRequest(store.series, self._policy.block), store.statement)
+        times = [lane.until for lane in self._lanes.values() if lane.until > now]
+        for scope in store.scopes:
+            at = max(self._due.get(scope, 0.0), self._lanes.get(f"pull:{scope}", _Lane()).until)
+            if at <= now:
+                return Pull(scope, store.cursor(scope), store.epoch, store.statement)
+            times.append(at)
+        return Wait(min([time - now for time in times], default=self._policy.idle))
+
+    def _request(self) -> PushRequest:
+        cmds = [
+            WireCommand(
+                n=entry.n,
+                cmd_id=entry.cmd_id,
+                kind=entry.kind,
+                aggregate_id=entry.aggregate_id,
+                type=entry.type,
+                version=entry.version,
+                base_rev=entry.base_rev,
+                at=entry.at,
+                statement=entry.statement,
+                body=entry.body,
+                number=entry.number,
+            )
+            for entry in self._store.unsent(self._batch)
+        ]
+        return PushRequest(PROTOCOL, self._store.epoch, iso(self._clock.now()), cmds)
+
+    def _pushed(self, action: Push, reply: PushReply) -> None:
+        self._contact(reply.epoch, reply.server_time)
+        self._probe = self._probe and bool(action.request.cmds)
+        answers = [_final(ack) for ack in reply.acks if ack.status != "gap"]
+        if answers:
+            self._store.settle(answers)
+            self._progress_at = self._clock.monotonic()
+            self._due.clear()
+        gaps = [ack for ack in reply.acks if ack.status == "gap"]
+        sent = [command.n for command in action.request.cmds]
+        if gaps:
+            behind = [ack.cmd_id for ack in gaps if ack.n < reply.expected_n]
+            self._store.resume(reply.expected_n, behind)
+        elif not sent:
+            # asked after the epoch changed: what the server has forgotten is sent again
+            self._store.resume(reply.expected_n, [])
+        if answers or not sent:
+            self._lanes.pop("push", None)
+            self._batch = min(PUSH_LIMIT, self._batch * 2)
+        else:
+            # nothing was decided: not at once again, lest two sides that misunderstand each other spin
+            self._hold("push")
+
+    def _pulled(self, action: Pull, reply: ChangesReply) -> None:
+        lane = _lane(action)
+        renewed = self._contact(reply.epoch, reply.server_time)
+        if reply.snapshot_required and not renewed:
+            self._store.forget(action.scope)
+            self._ended.discard(action.scope)
+            if action.since == 0:
+                self._hold(lane)
+        if reply.snapshot_required or renewed:
+            return
+        if reply.scope != action.scope or reply.since != self._store.cursor(action.scope):
+            return  # a late copy of an answer
+        whole = _leading(reply.changes, reply.since)
+        broken = len(whole) != len(reply.changes) or reply.to != reply.since + len(reply.changes)
+        last = not reply.more and not broken
+        if whole or (last and action.scope not in self._ended):
+            self._page = _Page(action.scope, whole, last)
+        if broken and not whole:
+            self._reason = "SYNC-004"
+            self._hold(lane)
+            return
+        self._lanes.pop(lane, None)
+        if last:
+            # spread, so that the counters of a hall do not all ask in the same moment
+            self._due[action.scope] = self._clock.monotonic() + self._policy.pull_every * self._rng.uniform(0.8, 1.2)
+
+    def _contact(self, epoch: str, server_time: str) -> bool:
+        now = self._clock.now()
+        middle = self._sent_at + (now - self._sent_at) / 2
+        offset = (parse_iso(server_time) - middle) / timedelta(milliseconds=1)
+        renewed = self._store.contact(epoch, round(offset))
+        if renewed:
+            self._ended.clear()
+            self._due.clear()
+            self._probe = True
+        return renewed
+
+    def _ready(self, lane: str, now: float) -> bool:
+        return self._lanes.get(lane, _Lane()).until <= now
+
+    def _hold(self, name: str) -> None:
+        lane = self._lanes.setdefault(name, _Lane())
+        ceiling = min(self._policy.backoff_cap, self._policy.backoff_base * 2.0 ** min(lane.tries, 16))
+        lane.tries += 1
+        lane.until = self._clock.monotonic() + self._rng.uniform(0, ceiling)
+
+    def _tell(self, tally: Tally | None) -> None:
+        waiting = tally.waiting if tally else self._status.waiting
+        refused = tally.refused if tally else self._status.refused
+        if not waiting or not self._online:
+            self._progress_at = self._clock.monotonic()
+        state, reason = "online" if self._online else "offline", self._reason
+        if not self._store.statement:
+            state, reason = "locked", ""
+        elif self._clock.monotonic() - self._progress_at > self._policy.stuck_after:
+            state, reason = "stuck", "SYNC-009"
+        since = self._status.since if state == self._status.state else iso(self._clock.now())
+        self._status = SyncStatus(state, waiting, refused, reason, since)
+
+
+def _lane(action: Action) -> str:
+    if isinstance(action, Pull):
+        return f"pull:{action.scope}"
+    return "push" if isinstance(action, Push) else "lease" if isinstance(action, Borrow) else ""
+
+
+def _leading(changes: Sequence[Change], since: int) -> list[Change]:
+    """The changes up to the first missing number."""
+    leading = []
+    for place, change in enumerate(changes, since + 1):
+        if change.seq != place:
+            break
+        leading.append(change)
+    return leading
+
+
+def _final(ack: Ack) -> Ack:
+    """``hash_mismatch`` as a refusal in words: the id is known to the server with another content."""
+    if ack.status != "hash_mismatch":
+        return ack
+    message = tr("服务器上同一编号的操作内容不同,这一笔没有执行。请核对后重新办理。")
+    return replace(ack, status="refused", error={"code": "SYNC-003", "message": message, "fields": {}})
