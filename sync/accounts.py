@@ -164,7 +164,7 @@ class Accounts:
 
     def sign_in(self, login: str, password: str) -> OpenSession:
         """Open a session. Raises AUTH-002 wrong name or password, AUTH-003 locked for some minutes, AUTH-005 the time
-        without the server is over, AUTH-006 never signed in here and no server; NET-… and the server's
+        without the server is over, AUTH-015 never signed in here and no server; NET-… and the server's
         own problems; what opening the store raises.
         """
         login = login.strip().lower()
@@ -313,7 +313,7 @@ class Accounts:
         keys = self._keys()
         if not keys.exists() or not keys.knows(login):
             raise GovDeskError(
-                "AUTH-006",
+                "AUTH-015",
                 tr("连不上服务器,而您还没有在这台电脑上登录过。"),
                 fix=tr("请在网络恢复后登录一次,以后就可以离线登录。"),
             ) from cause

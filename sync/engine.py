@@ -169,6 +169,7 @@ class SyncEngine:
         self._ended: set[str] = set()
         self._page: _Page | None = None
         self._probe = False
+        self._spent: set[str] = set()
         self._sent_at = clock.now()
         self._online = False
         self._reason = ""
@@ -214,7 +215,7 @@ class SyncEngine:
 
     def on_failure(self, action: Action | None, error: Exception) -> None:
         """``action`` could not be carried out, or, without one, the step itself failed: tried again later."""
-        code = error.code if isinstance(error, GovDeskError) else "SYNC-001"
+        code = error.code if isinstance(error, GovDeskError) else "SYNC-010"
         self._page = None
         self._reason = code
         if action is None or code in NETWORK:
@@ -283,19 +284,19 @@ class SyncEngine:
     def _pushed(self, action: Push, reply: PushReply) -> None:
         self._contact(reply.epoch, reply.server_time)
         self._probe = self._probe and bool(action.request.cmds)
-        answers = [_final(ack) for ack in reply.acks if ack.status != "gap"]
+        # its number may have been spent by a later life of this profile, restored from a copy since: one more
+        # try under a new number; a second time the id itself is known with another content
+        spent = [ack.cmd_id for ack in reply.acks if ack.status == "hash_mismatch" and ack.cmd_id not in self._spent]
+        self._spent.update(spent)
+        answers = [_final(ack) for ack in reply.acks if ack.status != "gap" and ack.cmd_id not in spent]
         if answers:
             self._store.settle(answers)
             self._progress_at = self._clock.monotonic()
             self._due.clear()
-        gaps = [ack for ack in reply.acks if ack.status == "gap"]
-        sent = [command.n for command in action.request.cmds]
-        if gaps:
-            behind = [ack.cmd_id for ack in gaps if ack.n < reply.expected_n]
-            self._store.resume(reply.expected_n, behind)
-        elif not sent:
-            # asked after the epoch changed: what the server has forgotten is sent again
-            self._store.resume(reply.expected_n, [])
+        sent = bool(action.request.cmds)
+        # a push without commands asks, after the epoch changed, what the server has forgotten
+        if spent or not sent or any(ack.status == "gap" for ack in reply.acks):
+            self._store.resume(reply.expected_n, spent)
         if answers or not sent:
             self._lanes.pop("push", None)
             self._batch = min(PUSH_LIMIT, self._batch * 2)
@@ -321,7 +322,7 @@ class SyncEngine:
         if whole or (last and action.scope not in self._ended):
             self._page = _Page(action.scope, whole, last)
         if broken and not whole:
-            self._reason = "SYNC-004"
+            self._reason = "SYNC-012"
             self._hold(lane)
             return
         self._lanes.pop(lane, None)
@@ -384,4 +385,4 @@ def _final(ack: Ack) -> Ack:
     if ack.status != "hash_mismatch":
         return ack
     message = tr("服务器上同一编号的操作内容不同,这一笔没有执行。请核对后重新办理。")
-    return replace(ack, status="refused", error={"code": "SYNC-003", "message": message, "fields": {}})
+    return replace(ack, status="refused", error={"code": "SYNC-011", "message": message, "fields": {}})

@@ -253,6 +253,7 @@ class Store:
             raise sign_in_expired(person.statement.expires_at)
         rules = self._rules(kind)
         at = iso(moment)
+        plain = _plain(body)
         with self._writing() as unit:
             db = unit.db
             row = db.get(RecordRow, (kind, aggregate_id))
@@ -262,7 +263,7 @@ class Store:
                 kind=kind,
                 aggregate_id=aggregate_id,
                 type=type,
-                body=json.loads(json.dumps(dict(body), ensure_ascii=False)),
+                body=plain,
                 base_rev=row.rev if row else 0,
                 number=number,
             )
@@ -299,7 +300,7 @@ class Store:
                     body=row.body,
                     error=row.error or {},
                 )
-                for row, statement in db.execute(query.order_by(OutboxRow.n)).tuples()
+                for row, statement in db.execute(query.order_by(OutboxRow.n))
             ]
 
     def dismiss(self, cmd_id: str) -> None:
@@ -360,7 +361,7 @@ class Store:
         unused = select(func.coalesce(func.sum(LeaseRow.last - LeaseRow.next + 1), 0)).where(LeaseRow.series == series)
         states = select(OutboxRow.state, func.count()).where(OutboxRow.state.in_((WAITING, REFUSED)))
         with self._reading() as db:
-            counts = dict(db.execute(states.group_by(OutboxRow.state)).tuples().all())
+            counts = dict(db.execute(states.group_by(OutboxRow.state)).all())
             return Tally(counts.get(WAITING, 0), counts.get(REFUSED, 0), db.scalar(unused) or 0)
 
     def unsent(self, limit: int) -> list[Queued]:
@@ -387,7 +388,7 @@ class Store:
                     body=row.body,
                     number=None if row.series is None else {"series": row.series, "serial": row.serial},
                 )
-                for row, token in db.execute(query).tuples()
+                for row, token in db.execute(query)
             ]
 
     def settle(self, answers: Sequence[Answer]) -> None:
@@ -410,8 +411,9 @@ class Store:
     def resume(self, expected_n: int, unknown: Sequence[str]) -> None:
         """Line the outbox up with the number that the server waits for.
 
-        ``unknown`` are ids that it does not know although their numbers are behind it (this profile was
-        restored from a copy): they get new numbers at the end. Done commands from ``expected_n`` on
+        ``unknown`` are ids that it does not know although their numbers are spent (this profile was
+        restored from a copy): they get new numbers at the end, and leased serials, which may be spent as
+        well, are given up. Done commands from ``expected_n`` on
         (the server was restored from a copy) are sent again: the server deduplicates by id.
         """
         with self._writing() as unit:
@@ -420,6 +422,8 @@ class Store:
             for row in db.scalars(select(OutboxRow).where(behind, OutboxRow.cmd_id.in_(unknown)).order_by(OutboxRow.n)):
                 row.n = _next_n(db, at_least=expected_n)
                 db.flush()
+            if unknown:
+                db.execute(update(LeaseRow).values(next=LeaseRow.last + 1))
             # what a person has dealt with is not raised from the dead
             db.execute(delete(OutboxRow).where(OutboxRow.n >= expected_n, OutboxRow.state == DISMISSED))
             ahead = db.scalars(select(OutboxRow).where(OutboxRow.n >= expected_n).order_by(OutboxRow.n)).all()
@@ -537,7 +541,7 @@ class Store:
                 select(RecordRow.kind, RecordRow.id, RecordRow.rev, RecordRow.stale).where(
                     tuple_(RecordRow.kind, RecordRow.id).in_(list(latest))
                 )
-            ).tuples()
+            )
         }
         puts = [change for change in latest.values() if change.op == "put"]
         fresh = []
@@ -576,14 +580,14 @@ class Store:
         ours = select(OutboxRow.kind, OutboxRow.aggregate_id).where(
             tuple_(OutboxRow.kind, OutboxRow.aggregate_id).in_(list(latest))
         )
-        for kind, id in sorted({*gone, *db.execute(ours).tuples().all()}):
+        for kind, id in sorted({*gone, *db.execute(ours).all()}):
             self._refresh(unit, (kind, id))
         unit.changed.update(latest)
 
     def _sweep(self, unit: _Unit, scope: str, generation: int) -> None:
         """Drop from ``scope`` what an earlier reading brought and the present one did not."""
         old = (ScopeRow.scope == scope, ScopeRow.generation > 0, ScopeRow.generation < generation)
-        keys = unit.db.execute(select(ScopeRow.kind, ScopeRow.id).where(*old)).tuples().all()
+        keys = unit.db.execute(select(ScopeRow.kind, ScopeRow.id).where(*old)).all()
         unit.db.execute(delete(ScopeRow).where(*old))
         for kind, id in keys:
             self._refresh(unit, (kind, id))
@@ -598,7 +602,7 @@ class Store:
         query = select(OutboxRow, StatementRow).join(StatementRow).where(
             OutboxRow.kind == row.kind, OutboxRow.aggregate_id == row.id, OutboxRow.state != DISMISSED
         )  # fmt: skip
-        entries = db.execute(query.order_by(OutboxRow.n)).tuples().all()
+        entries = db.execute(query.order_by(OutboxRow.n)).all()
         row.pending = sum(entry.state == WAITING for entry, _ in entries)
         row.refused = sum(entry.state == REFUSED for entry, _ in entries)
         shown = [
@@ -825,6 +829,15 @@ def _command(entry: OutboxRow) -> Command:
         base_rev=entry.base_rev,
         number=number,
     )
+
+
+def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    """``body`` as it will come out of storage and off the wire. Raises ``GovDeskError`` DATA-007."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(body), ensure_ascii=False).encode())
+    except UnicodeEncodeError as error:
+        raise GovDeskError("DATA-007", tr("输入中含有无法保存的字符。"), fix=tr("请删去后重新输入。")) from error
+    return plain
 
 
 def _take_number(db: Session, series: str) -> Number:
