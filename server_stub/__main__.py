@@ -1,0 +1,254 @@
+"""Starts the central server, and does its housekeeping from the console."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from modules.common.errors import GovDeskError
+from server_stub.config import Config, read_settings
+
+
+def _parser(command: str, about: str) -> argparse.ArgumentParser:
+    name = f"python -m server_stub {command}".strip()
+    parser = argparse.ArgumentParser(prog=name, description=about)
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder of database, keys and logs (数据目录)"
+    )
+    parser.add_argument(
+        "--database", default="", metavar="URL", help="postgresql://… ; default: SQLite in the data folder"
+    )
+    return parser
+
+
+def _config(options: argparse.Namespace) -> Config:
+    data: Path = options.data.resolve()
+    return Config(data=data, database=options.database, settings=read_settings(data))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Run the server until SIGTERM or Ctrl+C."""
+    parser = _parser("", f"GovDesk central server (中心服务器). Also: {', '.join(sorted(COMMANDS))}.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (监听地址)")
+    parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one (端口)")
+    parser.add_argument("--demo", action="store_true", help="seed the demonstration hall, once (示范大厅)")
+    parser.add_argument("--ready-file", type=Path, metavar="FILE", help="written as JSON when the server is ready")
+    options = parser.parse_args(arguments)
+    base = _config(options)
+    config = Config(
+        data=base.data,
+        database=base.database,
+        host=options.host,
+        port=options.port,
+        demo=options.demo,
+        ready_file=options.ready_file,
+        settings=base.settings,
+    )
+    return run(config)
+
+
+def run(config: Config) -> int:
+    """Listen, say so, and serve."""
+    import uvicorn
+
+    from server_stub.app import create_app
+    from server_stub.log import close_log, log, open_log
+    from server_stub.seeding import demo_codes, seed
+    from server_stub.services import Services
+
+    config.data.mkdir(parents=True, exist_ok=True)
+    handler = open_log(config.data / "logs")
+    listener = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    try:
+        if os.name != "nt":  # on Windows this would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((config.host, config.port))
+        services = Services(config)
+        ready: dict[str, Any] = {
+            "url": _url(config.host, listener.getsockname()[1]),
+            "ca": str(services.tls.ca),
+            "pid": os.getpid(),
+        }
+        if config.demo:
+            seed(services)
+            ready["enrolment_codes"] = demo_codes(services)
+
+        class Server(uvicorn.Server):
+            """Says that it is ready once it listens."""
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                if self.started:
+                    _announce(config, ready)
+                    log.info("ready", extra={"url": ready["url"]})
+
+        # uvicorn raises the signal that stopped it once more at its end, when all is closed already
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+        settings = uvicorn.Config(
+            create_app(services),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ssl_certfile=services.tls.certificate,
+            ssl_keyfile=services.tls.key,
+            timeout_graceful_shutdown=10,
+        )
+        Server(settings).run(sockets=[listener])
+        log.info("stopped")
+        return 0
+    finally:
+        listener.close()
+        if config.ready_file:
+            config.ready_file.unlink(missing_ok=True)
+        close_log(handler)
+
+
+def _url(host: str, port: int) -> str:
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    return f"https://[{shown}]:{port}" if ":" in shown else f"https://{shown}:{port}"
+
+
+def _announce(config: Config, ready: dict[str, Any]) -> None:
+    if config.ready_file:
+        partial = config.ready_file.with_name(config.ready_file.name + ".partial")
+        partial.write_text(json.dumps(ready, ensure_ascii=False), "utf-8")
+        partial.replace(config.ready_file)
+    _say(f"GovDesk server ready: {ready['url']}")
+
+
+def backup(arguments: Sequence[str]) -> int:
+    """Write a verified backup of the database; the server may be running."""
+    parser = _parser(
+        "backup", "Write a verified backup (备份). Keep the folder DIR/tls beside it: clients pin its authority."
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    options = parser.parse_args(arguments)
+    from server_stub.backup import backup as write
+    from server_stub.database import Database
+
+    database = Database(_config(options).url)
+    try:
+        write(database, options.out.resolve())
+    finally:
+        database.close()
+    _say(str(options.out))
+    return 0
+
+
+def enrol_code(arguments: Sequence[str]) -> int:
+    """Print a one-time enrolment code."""
+    parser = _parser("enrol-code", "Print a one-time enrolment code (登记码).")
+    parser.add_argument("--hall", required=True, help="id of the hall")
+    parser.add_argument("--name", required=True, help="name of the window or room")
+    options = parser.parse_args(arguments)
+    from server_stub.seeding import CONSOLE
+    from server_stub.services import opened
+
+    with opened(_config(options)) as services:
+        _say(services.devices.new_code(CONSOLE, options.hall, options.name).secret)
+    return 0
+
+
+def add_person(arguments: Sequence[str]) -> int:
+    """Add a person with a role: how the first administrators come to be."""
+    parser = _parser("add-person", "Add a person with a role and print the one-time password (新增人员).")
+    parser.add_argument("--login", required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--role", required=True)
+    parser.add_argument("--hall", default="")
+    parser.add_argument("--department", default="")
+    options = parser.parse_args(arguments)
+    from server_stub.seeding import CONSOLE
+    from server_stub.services import opened
+
+    with opened(_config(options)) as services:
+        made = services.people.create(CONSOLE, options.login, options.name, options.hall, options.department)
+        services.people.grant(CONSOLE, made.id, options.role)
+        _say(made.secret)
+    return 0
+
+
+def reset_password(arguments: Sequence[str]) -> int:
+    """Print a new one-time password; the only way for an administrator's."""
+    parser = _parser("reset-password", "Reset a password, also an administrator's, and print it (重置密码).")
+    parser.add_argument("--login", required=True)
+    options = parser.parse_args(arguments)
+    from server_stub.seeding import CONSOLE
+    from server_stub.services import opened
+
+    with opened(_config(options)) as services:
+        _say(services.people.reset_password(CONSOLE, services.people.id_of(options.login)).secret)
+    return 0
+
+
+def audit_log(arguments: Sequence[str]) -> int:
+    """Verify the audit chain and write it out."""
+    parser = _parser("audit", "Verify the audit chain, and write it as JSON lines (审计日志).")
+    parser.add_argument("--out", type=Path, metavar="FILE")
+    options = parser.parse_args(arguments)
+    from server_stub import audit
+    from server_stub.database import Database
+
+    database = Database(_config(options).url)
+    try:
+        with database.read() as session:
+            verdict = audit.verify(session)
+            if options.out:
+                with options.out.open("w", encoding="utf-8") as file:
+                    file.writelines(line + "\n" for line in audit.export(session))
+    finally:
+        database.close()
+    _say(f"{verdict.checked} links whole" + (f", broken at {verdict.broken_at}" if verdict.broken_at else ""))
+    return 1 if verdict.broken_at else 0
+
+
+def openapi(arguments: Sequence[str]) -> int:
+    """Print the OpenAPI description."""
+    argparse.ArgumentParser(
+        prog="python -m server_stub openapi", description="Print the OpenAPI description."
+    ).parse_args(arguments)
+    import tempfile
+
+    from server_stub.app import create_app
+    from server_stub.services import opened
+
+    with tempfile.TemporaryDirectory() as folder, opened(Config(Path(folder))) as services:
+        _say(json.dumps(create_app(services).openapi(), ensure_ascii=False, indent=2))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "backup": backup,
+    "enrol-code": enrol_code,
+    "add-person": add_person,
+    "reset-password": reset_password,
+    "audit": audit_log,
+    "openapi": openapi,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the first argument names; without a name, serve. Errors for people go to stderr, exit status 2."""
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    try:
+        return command(arguments[1:]) if command else serve(arguments)
+    except GovDeskError as error:
+        sys.stderr.write(error.sentence() + "\n")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

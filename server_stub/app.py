@@ -1,0 +1,201 @@
+"""The server's addresses. Every one declares who may ask, through ``Guard``, or stands in ``PUBLIC``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.responses import Response
+
+from modules.common.clock import iso
+from modules.common.errors import GovDeskError
+from modules.common.manifest import installed
+from modules.common.server_ports import Caller
+from modules.common.text import tr
+from server_stub import feed, problems
+from server_stub.middleware import Surround
+from server_stub.seeding import demo_people
+from server_stub.services import Services
+from sync.protocol import (
+    PATHS,
+    PROTOCOL,
+    PROTOCOL_MIN,
+    PULL_LIMIT,
+    ChangesReply,
+    Enrolment,
+    EnrolRequest,
+    Hello,
+    Lease,
+    LeaseRequest,
+    PasswordChange,
+    Problem,
+    PushReply,
+    PushRequest,
+    SignInReply,
+    SignInRequest,
+    to_wire,
+)
+
+PRODUCT = "GovDesk"
+PUBLIC = frozenset({"/health", "/ready", PATHS["hello"], PATHS["ca"], PATHS["enrol"]})
+"""Addresses that anyone may ask: nothing in their answers is anybody's."""
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "default": {"model": Problem, "description": "code and sentence for people"}
+}
+
+
+def product_version() -> str:
+    """The installed version, or ``0`` in a source tree."""
+    try:
+        return version("govdesk")
+    except PackageNotFoundError:
+        return "0"
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application; it starts the scheduler with its life and closes ``services`` at its end."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        services.scheduler.start()
+        yield
+        services.close()
+
+    app = FastAPI(
+        title=PRODUCT,
+        version=product_version(),
+        lifespan=life,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        responses=_PROBLEMS,
+    )
+    problems.install(app)
+    app.add_middleware(Surround, large=frozenset({PATHS["push"]}))
+    app.include_router(_public(services))
+    app.include_router(_accounts(services))
+    app.include_router(_sync(services))
+    for manifest in installed():
+        if manifest.server.routes is not None:
+            routes = manifest.server.routes.load()
+            app.include_router(routes(services), prefix=f"/v1/m/{manifest.id}", tags=[manifest.id])
+    return app
+
+
+def _json(value: Any) -> Response:
+    return JSONResponse(to_wire(value))
+
+
+def _public(services: Services) -> APIRouter:
+    router = APIRouter(tags=["public"])
+    settings = services.config.settings
+
+    @router.get("/health")
+    def health() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @router.get("/ready")
+    def ready() -> Response:
+        """Database, writer and disk are fit for work; 503 names what is not."""
+        faults = services.ready()
+        if faults:
+            return problems.problem("SRV-503", tr("服务器暂时不能办理业务。"), tr("请联系系统管理员。"), faults)
+        return JSONResponse({"status": "ready"})
+
+    @router.get(PATHS["hello"], response_model=Hello)
+    def hello() -> Response:
+        """Which server this is, and which protocol it speaks."""
+        return _json(
+            Hello(
+                product=PRODUCT,
+                version=product_version(),
+                name=settings.name,
+                proto=PROTOCOL,
+                proto_min=PROTOCOL_MIN,
+                epoch=services.identity.epoch,
+                server_time=iso(services.clock.now()),
+                ca_sha256=services.tls.ca_sha256,
+                demo=demo_people() if services.config.demo else [],
+            )
+        )
+
+    @router.get(PATHS["ca"], response_class=PlainTextResponse)
+    def ca() -> Response:
+        """The certificate of the private authority, to be pinned by an enrolment code."""
+        return PlainTextResponse(services.tls.ca.read_text("ascii"), media_type="application/x-pem-file")
+
+    @router.post(PATHS["enrol"], response_model=Enrolment)
+    def enrol(request: Request, body: EnrolRequest) -> Response:
+        """Make a device of whoever holds a one-time code."""
+        services.guard.limit_address(request)
+        return _json(services.devices.enrol(body))
+
+    return router
+
+
+def _accounts(services: Services) -> APIRouter:
+    router = APIRouter(tags=["accounts"])
+    device = services.guard.limited_device()
+    signed_in = services.guard.signed_in()
+
+    @router.post(PATHS["sign_in"], response_model=SignInReply)
+    def sign_in(body: SignInRequest, device: Annotated[str, Depends(device)]) -> Response:
+        """A statement for a password."""
+        return _json(services.people.sign_in(device, body))
+
+    @router.post(PATHS["password"], status_code=204)
+    def password(body: PasswordChange, device: Annotated[str, Depends(device)]) -> None:
+        """Change one's own password; sign in again with the new one."""
+        services.people.change_password(device, body)
+
+    @router.post(PATHS["sign_out"], status_code=204)
+    def sign_out(request: Request, caller: Annotated[Caller, Depends(signed_in)]) -> None:
+        """End the session that the statement names."""
+        services.people.sign_out(caller, request.state.said.id)
+
+    return router
+
+
+def _sync(services: Services) -> APIRouter:
+    router = APIRouter(tags=["sync"])
+    pushing = services.guard.device(revoked_too=True)
+    device = services.guard.device()
+    signed_in = services.guard.signed_in()
+
+    @router.post(PATHS["push"], response_model=PushReply)
+    def push(body: PushRequest, device: Annotated[str, Depends(pushing)]) -> Response:
+        """Commands, answered one by one. A revoked device may still hand in what it did before."""
+        if not PROTOCOL_MIN <= body.proto <= PROTOCOL:
+            raise GovDeskError(
+                "SYNC-005", tr("程序版本与服务器不匹配(协议 {proto})。", proto=body.proto), fix=tr("请升级本机程序。")
+            )
+        return _json(services.processor.push(device, body))
+
+    @router.get(PATHS["changes"], response_model=ChangesReply)
+    def changes(
+        request: Request,
+        caller: Annotated[Caller, Depends(signed_in)],
+        scope: str,
+        since: Annotated[int, Query(ge=0, lt=2**62)] = 0,
+        limit: Annotated[int, Query(ge=1, le=PULL_LIMIT)] = PULL_LIMIT,
+        epoch: str = "",
+    ) -> Response:
+        """A page of a feed that the caller's statement names."""
+        if scope not in request.state.said.scopes:
+            raise GovDeskError("AUTH-013", tr("您无权读取“{scope}”的业务。", scope=scope))
+        with services.database.read() as session:
+            now = iso(services.clock.now())
+            text = feed.page(session, services.identity.epoch, now, scope, since, limit, epoch)
+        return Response(text, media_type="application/json")
+
+    @router.post(PATHS["lease"], response_model=Lease)
+    def lease(body: LeaseRequest, device: Annotated[str, Depends(device)]) -> Response:
+        """A block of numbers for offline work."""
+        return _json(services.numbers.lease(device, body))
+
+    return router

@@ -1,0 +1,80 @@
+"""What a server is told at its start: by its command line, and by ``server.toml`` in its data folder."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from modules.common.errors import GovDeskError
+from modules.common.text import tr
+
+SETTINGS_FILE = "server.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set in ``server.toml``. Times are in seconds."""
+
+    name: str = "示范市政务服务中心"
+    names: tuple[str, ...] = ()
+    """Further host names and addresses that the TLS certificate stands for."""
+    offline_seconds: int = 72 * 3600
+    """How long a signed-in person may work without the server."""
+    code_seconds: int = 24 * 3600
+    lock_failures: int = 5
+    lock_seconds: int = 15 * 60
+    argon2_time: int = 3
+    argon2_memory_kib: int = 64 * 1024
+    """With time 3 and four lanes this is the second choice of RFC 9106, 4."""
+    sign_ins_per_minute_device: int = 30
+    sign_ins_per_minute_address: int = 600
+    min_free_mib: int = 200
+    """Below this much room on the disk the server says that it is not ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One server: where it keeps its files, where it listens, and its settings."""
+
+    data: Path
+    database: str = ""
+    host: str = "127.0.0.1"
+    port: int = 0
+    demo: bool = False
+    ready_file: Path | None = None
+    settings: Settings = Settings()
+
+    @property
+    def url(self) -> str:
+        """The database's SQLAlchemy URL: the given one, or SQLite in the data folder."""
+        if not self.database:
+            return f"sqlite:///{self.data / 'server.db'}"
+        for prefix in ("postgresql://", "postgres://"):
+            if self.database.startswith(prefix):
+                return "postgresql+psycopg://" + self.database.removeprefix(prefix)
+        return self.database
+
+
+def read_settings(data: Path) -> Settings:
+    """The settings in ``data/server.toml``, or the defaults. Raises ``GovDeskError`` SRV-010 for an unusable file."""
+    path = data / SETTINGS_FILE
+    if not path.exists():
+        return Settings()
+    kinds = {field.name: type(getattr(Settings(), field.name)) for field in fields(Settings)}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _unusable(str(error)) from error
+    for key, value in values.items():
+        if key not in kinds:
+            raise _unusable(key)
+        if kinds[key] is tuple and isinstance(value, list):
+            values[key] = tuple(str(item) for item in value)
+        elif type(value) is not kinds[key]:
+            raise _unusable(f"{key} = {value!r}")
+    return replace(Settings(), **values)
+
+
+def _unusable(what: str) -> GovDeskError:
+    return GovDeskError("SRV-010", tr("服务器设置文件 {file} 不可用:{what}", file=SETTINGS_FILE, what=what))

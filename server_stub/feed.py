@@ -1,0 +1,158 @@
+"""Change feeds: one per scope, numbered without gaps, so that a device can tell that it has seen everything."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from modules.common.aggregate import Summary
+from server_stub.tables import AggregateState, ChangeRow, Scope
+
+REFERENCE = "ref"
+"""The scope of reference documents, for everyone signed in."""
+
+
+def dump(value: Any) -> str:
+    """Compact JSON, as documents are stored and sent."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change on its way into the feeds of ``scopes``; ``doc`` is JSON."""
+
+    scopes: frozenset[str]
+    kind: str
+    id: str
+    rev: int
+    op: Literal["put", "tombstone"]
+    doc: str
+    summary: Mapping[str, Any]
+    cause: str = ""
+
+    def to_wire(self) -> str:
+        """The wire ``Change`` as JSON without ``seq``."""
+        head = dump(
+            {
+                "kind": self.kind,
+                "id": self.id,
+                "rev": self.rev,
+                "op": self.op,
+                "summary": self.summary,
+                "cause": self.cause,
+            }
+        )
+        return f'{head[:-1]},"doc":{self.doc}}}'
+
+
+def append(session: Session, entries: Sequence[Entry]) -> None:
+    """Number and store entries: the last thing a transaction does, for it holds the counters' row locks."""
+    by_scope: defaultdict[str, list[tuple[Entry, str]]] = defaultdict(list)
+    for entry in entries:
+        wire = entry.to_wire()
+        for scope in entry.scopes:
+            by_scope[scope].append((entry, wire))
+    # in one order everywhere: two transactions cannot wait for each other
+    for scope in sorted(by_scope):
+        added = by_scope[scope]
+        statement = update(Scope).where(Scope.name == scope).values(seq=Scope.seq + len(added)).returning(Scope.seq)
+        last = session.execute(statement).scalar_one_or_none()
+        if last is None:
+            last = len(added)
+            session.execute(insert(Scope).values(name=scope, seq=last))
+        session.execute(
+            insert(ChangeRow),
+            [
+                {"scope": scope, "seq": seq, "kind": entry.kind, "aggregate_id": entry.id, "entry": wire}
+                for seq, (entry, wire) in enumerate(added, last - len(added) + 1)
+            ],
+        )
+
+
+def page(session: Session, epoch: str, server_time: str, scope: str, since: int, limit: int, known_epoch: str) -> str:
+    """A wire ``ChangesReply`` as JSON: changes after ``since``, at most ``limit``.
+
+    A cursor of another epoch, or beyond the head, is of another history: ``snapshot_required``.
+    """
+    # the head is read before the changes: what is committed in between is only ever newer
+    head = session.execute(select(Scope.seq).where(Scope.name == scope)).scalar_one_or_none() or 0
+    lost = since > head or (known_epoch not in ("", epoch))
+    rows: Sequence[tuple[int, str]] = []
+    if not lost:
+        query = select(ChangeRow.seq, ChangeRow.entry).where(ChangeRow.scope == scope, ChangeRow.seq > since)
+        rows = [(seq, entry) for seq, entry in session.execute(query.order_by(ChangeRow.seq).limit(limit + 1))]
+    shown = rows[:limit]
+    reply = dump(
+        {
+            "epoch": epoch,
+            "server_time": server_time,
+            "scope": scope,
+            "since": since,
+            "to": shown[-1][0] if shown else since,
+            "more": len(rows) > limit,
+            "snapshot_required": lost,
+        }
+    )
+    changes = ",".join(f'{{"seq":{seq},{entry[1:]}' for seq, entry in shown)
+    return f'{reply[:-1]},"changes":[{changes}]}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A document that nobody changes by a command: a service item, a calendar day, an organisation."""
+
+    kind: str
+    id: str
+    doc: Mapping[str, Any]
+    title: str
+    number: str = ""
+
+
+def publish(session: Session, at: str, references: Iterable[Reference]) -> int:
+    """Put new and changed reference documents into scope ``ref``; returns how many there were."""
+    entries = []
+    for reference in references:
+        doc = dump(reference.doc)
+        old = session.get(AggregateState, (reference.kind, reference.id))
+        if old is not None and old.doc == doc:
+            continue
+        summary = Summary(reference.title, "", reference.number, search=f"{reference.title} {reference.number}")
+        entry = Entry(
+            frozenset({REFERENCE}),
+            reference.kind,
+            reference.id,
+            old.rev + 1 if old else 1,
+            "put",
+            doc,
+            summary.to_wire(),
+        )
+        store(session, at, entry, summary)
+        entries.append(entry)
+    append(session, entries)
+    return len(entries)
+
+
+def store(session: Session, at: str, entry: Entry, summary: Summary) -> None:
+    """Write the newest document of an aggregate, with its summary as columns."""
+    values = {
+        "rev": entry.rev,
+        "doc": entry.doc,
+        "title": summary.title,
+        "state": summary.state,
+        "number": summary.number,
+        "due": summary.due.isoformat() if summary.due else None,
+        "search": summary.search,
+        "scopes": dump(sorted(entry.scopes)),
+        "updated_at": at,
+    }
+    key = {"kind": entry.kind, "id": entry.id}
+    if entry.rev == 1:
+        session.execute(insert(AggregateState).values(**key, **values))
+    else:
+        session.execute(update(AggregateState).filter_by(**key).values(**values))

@@ -1,0 +1,138 @@
+"""Who may ask: devices by their token, people by their statement, permissions by route, and how often."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from fastapi import Request
+from sqlalchemy import select
+
+from modules.common import statement
+from modules.common.clock import Clock, iso
+from modules.common.errors import GovDeskError, Refused
+from modules.common.permissions import forbidden
+from modules.common.server_ports import Caller
+from modules.common.text import tr
+from server_stub.database import Database
+from server_stub.enrolment import DeviceRegistry
+from server_stub.identity import Identity
+from server_stub.tables import Person, SignInSession
+from sync.protocol import DEVICE_HEADER, STATEMENT_HEADER
+
+
+class RateLimiter:
+    """A token bucket per key: ``per_minute`` on average, as many at once."""
+
+    def __init__(self, per_minute: int, clock: Clock) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def take(self, key: str) -> None:
+        """Use one token. Raises AUTH-014 when none is left."""
+        now = self._clock.monotonic()
+        with self._lock:
+            left, then = self._buckets.get(key, (float(self._per_minute), now))
+            left = min(float(self._per_minute), left + (now - then) * self._per_minute / 60)
+            if left < 1:
+                raise GovDeskError("AUTH-014", tr("尝试过于频繁。"), fix=tr("请一分钟后再试。"))
+            if len(self._buckets) > 10_000:
+                # a bucket that has had a minute is full again: forgetting it changes nothing
+                self._buckets = {name: bucket for name, bucket in self._buckets.items() if now - bucket[1] < 60}
+            self._buckets[key] = (left - 1, now)
+
+
+class Guard:
+    """Makes the dependencies by which routes declare what they ask of a caller."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        identity: Identity,
+        devices: DeviceRegistry,
+        per_device: RateLimiter,
+        per_address: RateLimiter,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._identity = identity
+        self._devices = devices
+        self._per_device = per_device
+        self._per_address = per_address
+        self.declared: dict[Callable[..., object], str] = {}
+        """What each dependency asks for: a permission, or ``:signed-in``, ``:device``."""
+
+    def require(self, permission: str) -> Callable[..., Caller]:
+        """The caller, who holds ``permission`` and has not signed out."""
+
+        def permitted(request: Request) -> Caller:
+            caller = self._caller(request, signed_out_too=False)
+            if not caller.actor.may(permission):
+                raise Refused(forbidden(permission))
+            return caller
+
+        self.declared[permitted] = permission
+        return permitted
+
+    def signed_in(self) -> Callable[..., Caller]:
+        """The caller, who may have signed out: an offline sign-in works under the statement of the last one."""
+
+        def known(request: Request) -> Caller:
+            return self._caller(request, signed_out_too=True)
+
+        self.declared[known] = ":signed-in"
+        return known
+
+    def device(self, *, revoked_too: bool = False) -> Callable[..., str]:
+        """The id of an enrolled device."""
+
+        def enrolled(request: Request) -> str:
+            return self._device(request, revoked_too=revoked_too)
+
+        self.declared[enrolled] = ":device"
+        return enrolled
+
+    def limited_device(self) -> Callable[..., str]:
+        """The id of an enrolled device that does not try passwords too often."""
+
+        def enrolled(request: Request) -> str:
+            self.limit_address(request)
+            device = self._device(request, revoked_too=False)
+            self._per_device.take(device)
+            return device
+
+        self.declared[enrolled] = ":device"
+        return enrolled
+
+    def limit_address(self, request: Request) -> None:
+        """Count a try against the caller's address. Raises AUTH-014."""
+        self._per_address.take(request.client.host if request.client else "")
+
+    def _device(self, request: Request, *, revoked_too: bool) -> str:
+        device = self._devices.recognise(request.headers.get(DEVICE_HEADER, ""), revoked_too=revoked_too)
+        request.state.device = device
+        return device
+
+    def _caller(self, request: Request, *, signed_out_too: bool) -> Caller:
+        device = self._device(request, revoked_too=False)
+        token = request.headers.get(STATEMENT_HEADER, "")
+        if not token:
+            raise GovDeskError("AUTH-001", tr("请先登录。"))
+        said = statement.verify(token, self._identity.public_key)
+        if said.device != device:
+            raise GovDeskError("AUTH-008", tr("登录凭据属于另一台设备。"), fix=tr("请重新登录。"))
+        if said.expires_at <= iso(self._clock.now()):
+            raise GovDeskError("AUTH-006", tr("登录已过期。"), fix=tr("请重新登录。"))
+        with self._database.read() as session:
+            query = select(SignInSession.revoked_at, SignInSession.ended_at, Person.disabled_at)
+            row = session.execute(
+                query.join(Person, Person.id == SignInSession.person_id).where(SignInSession.id == said.id)
+            ).one_or_none()
+        if row is None or row.revoked_at or row.disabled_at or (row.ended_at and not signed_out_too):
+            raise GovDeskError("AUTH-005", tr("这次登录已失效。"), fix=tr("请重新登录。"))
+        request.state.person = said.person
+        request.state.said = said
+        return Caller(said.actor(), device)

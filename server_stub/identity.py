@@ -1,0 +1,40 @@
+"""Who this server is: its epoch and the key that signs statements, made at the first start."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from modules.common.ids import uuid7
+from server_stub.tables import Epoch, ServerMeta
+
+STATEMENT_KEY = "statement_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``epoch`` names this history of the data; the keys are 32 raw bytes (Ed25519)."""
+
+    epoch: str
+    private_key: bytes
+    public_key: bytes
+
+
+def ensure(session: Session) -> Identity:
+    """The identity stored in the database, or a new one. A restored backup has no epoch and gets a new one."""
+    epoch = session.execute(select(Epoch.value)).scalar_one_or_none()
+    if epoch is None:
+        epoch = uuid7()
+        session.add(Epoch(id=1, value=epoch))
+    stored = session.get(ServerMeta, STATEMENT_KEY)
+    if stored is None:
+        stored = ServerMeta(key=STATEMENT_KEY, value=base64.b64encode(os.urandom(32)).decode())
+        session.add(stored)
+    private = base64.b64decode(stored.value)
+    public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+    return Identity(epoch, private, public)

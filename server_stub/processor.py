@@ -1,0 +1,382 @@
+"""The one processor of all commands: whatever a module does, it is deduplicated, decided, stored, audited and fed here.
+
+A push is one transaction. Inside it every command has its own savepoint and its own answer: a command
+that is refused, or on which a rule breaks, blocks no other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from modules.common import statement
+from modules.common.aggregate import Aggregate, Command, Context, Doc, Event, Key, Number, apply
+from modules.common.calendar import WorkCalendar
+from modules.common.clock import Clock, iso, parse_iso
+from modules.common.errors import GovDeskError, Refusal
+from modules.common.ids import is_uuid7
+from modules.common.manifest import rules_of
+from modules.common.statement import Statement
+from modules.common.text import tr
+from server_stub import audit, feed
+from server_stub.identity import Identity
+from server_stub.log import incident
+from server_stub.tables import (
+    AggregateState,
+    CommandRow,
+    Device,
+    EventRow,
+    NumberLease,
+    NumberUsed,
+    Person,
+    SignInSession,
+)
+from server_stub.writer import Writer, retriable
+from sync.protocol import PUSH_LIMIT, Ack, PushReply, PushRequest, WireCommand, body_hash
+
+SKEW = timedelta(minutes=5)
+"""How far a device's idea of the time may be from the server's."""
+CALENDAR_DAY = "calendar_day"
+MAX_SERIAL = 2**62
+_SERIES = re.compile(r"[0-9A-Za-z]{1,16}")
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A command with all that can be said of it without the database."""
+
+    command: WireCommand
+    hash: str
+    at: datetime
+    said: Statement | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A stored aggregate."""
+
+    rev: int
+    doc: Doc
+    scopes: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Push:
+    """What one transaction knows and gathers; audit and feeds are written at its end."""
+
+    device_id: str
+    place: str
+    revoked_at: str | None
+    now: datetime
+    calendar: WorkCalendar
+    last_n: int
+    known: dict[str, CommandRow]
+    refs: dict[Key, Doc | None] = field(default_factory=dict)
+    revocations: dict[str, str | None] = field(default_factory=dict)
+    answered: list[dict[str, Any]] = field(default_factory=list)
+    audit: list[audit.Entry] = field(default_factory=list)
+    feed: list[feed.Entry] = field(default_factory=list)
+
+
+class Processor:
+    """Answers pushes. ``rules`` finds the aggregate of a kind and raises ``KeyError`` for an unknown one."""
+
+    def __init__(
+        self, writer: Writer, clock: Clock, identity: Identity, rules: Callable[[str], Aggregate] = rules_of
+    ) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._identity = identity
+        self._rules = rules
+
+    def push(self, device_id: str, request: PushRequest) -> PushReply:
+        """One answer per command, by ascending ``n``. Raises ``GovDeskError`` SYNC-001 … 004 for what is no push."""
+        if len(request.cmds) > PUSH_LIMIT:
+            raise GovDeskError("SYNC-001", tr("一次最多上传 {limit} 条命令。", limit=PUSH_LIMIT))
+        tokens: dict[str, Statement | Refusal] = {}
+        judged = [
+            self._judge(device_id, command, tokens) for command in sorted(request.cmds, key=lambda command: command.n)
+        ]
+        acks, expected = self._writer.do(lambda session: self._transaction(session, device_id, judged))
+        return PushReply(self._identity.epoch, iso(self._clock.now()), expected, acks)
+
+    # -- before the transaction
+
+    def _judge(self, device_id: str, command: WireCommand, tokens: dict[str, Statement | Refusal]) -> _Judged:
+        if not _well_formed(command):
+            raise GovDeskError("SYNC-004", tr("命令的编号或类型格式不正确。"))
+        try:
+            digest = body_hash(command)
+        except UnicodeEncodeError as error:
+            raise GovDeskError("SYNC-002", tr("命令中含有无法保存的字符。")) from error
+        try:
+            at = parse_iso(command.at)
+        except ValueError as error:
+            raise GovDeskError("SYNC-003", tr("命令的时间无法识别。")) from error
+        if command.statement not in tokens:
+            try:
+                tokens[command.statement] = statement.verify(command.statement, self._identity.public_key)
+            except GovDeskError as error:
+                tokens[command.statement] = Refusal(error.code, error.message)
+        said = tokens[command.statement]
+        if isinstance(said, Refusal):
+            return _Judged(command, digest, at, said)
+        return _Judged(command, digest, at, self._out_of_force(device_id, said, at) or said)
+
+    def _out_of_force(self, device_id: str, said: Statement, at: datetime) -> Refusal | None:
+        if said.device != device_id:
+            return Refusal("AUTH-008", tr("登录凭据属于另一台设备。"))
+        if at > self._clock.now() + SKEW:
+            return Refusal("AUTH-009", tr("办理时间晚于服务器时间。请校准本机时钟后重新办理。"))
+        issued = parse_iso(said.issued_at)
+        # a device's clock may be a little behind the server's when somebody has just signed in
+        if not said.holds_at(max(at, issued) if issued - at <= SKEW else at):
+            return Refusal("AUTH-006", tr("办理时登录已过期。请重新登录后再办理。"))
+        return None
+
+    # -- inside the transaction
+
+    def _transaction(self, session: Session, device_id: str, judged: Sequence[_Judged]) -> tuple[list[Ack], int]:
+        device = session.execute(
+            select(Device.name, Device.revoked_at, Device.last_n).filter_by(id=device_id).with_for_update()
+        ).one()
+        ids = [item.command.cmd_id for item in judged]
+        known = {
+            row.cmd_id: row for row in session.execute(select(CommandRow).where(CommandRow.cmd_id.in_(ids))).scalars()
+        }
+        push = _Push(
+            device_id, device.name, device.revoked_at, self._clock.now(), _calendar(session), device.last_n, known
+        )
+        acks = [self._answer(session, push, item) for item in judged]
+        if push.last_n != device.last_n:
+            remember(session, device_id, push.last_n, push.answered)
+        audit.append(session, iso(push.now), push.audit)
+        feed.append(session, push.feed)
+        return acks, push.last_n + 1
+
+    def _answer(self, session: Session, push: _Push, item: _Judged) -> Ack:
+        command = item.command
+        if command.n > push.last_n + 1:
+            return Ack(command.cmd_id, command.n, "gap")
+        stored = push.known.get(command.cmd_id)
+        if stored is not None or command.n <= push.last_n:
+            if stored is not None and stored.body_hash == item.hash and stored.device_id == push.device_id:
+                error = json.loads(stored.error) if stored.error else None
+                return Ack(command.cmd_id, command.n, "refused" if error else "applied", True, stored.rev, error)
+            # another command under a known id or a spent number: nothing is done, and the number is spent
+            push.last_n = max(push.last_n, command.n)
+            push.audit.append(_audit(push, item, "hash_mismatch", {}))
+            return Ack(command.cmd_id, command.n, "hash_mismatch")
+        number = _spend_number(session, push, command)
+        said = item.said if isinstance(item.said, Refusal) else _revoked(session, push, item.said, item.at) or item.said
+        outcome: Refusal | tuple[feed.Entry, ...]
+        if isinstance(said, Refusal):
+            outcome = said
+        elif number is not None:
+            outcome = number
+        else:
+            outcome = self._guarded(session, push, item, said)
+        ack = self._conclude(push, item, outcome)
+        push.last_n = command.n
+        return ack
+
+    def _conclude(self, push: _Push, item: _Judged, outcome: Refusal | tuple[feed.Entry, ...]) -> Ack:
+        command = item.command
+        if isinstance(outcome, Refusal):
+            error = {"code": outcome.code, "message": outcome.message, "fields": dict(outcome.fields)}
+            ack = Ack(command.cmd_id, command.n, "refused", error=error)
+            push.audit.append(_audit(push, item, "refused", {"code": outcome.code}))
+        else:
+            ack = Ack(command.cmd_id, command.n, "applied", rev=outcome[0].rev)
+            push.feed.extend(outcome)
+            push.audit.append(_audit(push, item, "", {"rev": ack.rev}))
+        row = {
+            "cmd_id": command.cmd_id,
+            "device_id": push.device_id,
+            "n": command.n,
+            "body_hash": item.hash,
+            "kind": command.kind,
+            "aggregate_id": command.aggregate_id,
+            "type": command.type,
+            "person_id": item.said.person if isinstance(item.said, Statement) else None,
+            "at": iso(item.at),
+            "received_at": iso(push.now),
+            "status": ack.status,
+            "rev": ack.rev,
+            "error": feed.dump(ack.error) if ack.error else None,
+        }
+        push.answered.append(row)
+        push.known[command.cmd_id] = CommandRow(**row)
+        return ack
+
+    def _guarded(
+        self, session: Session, push: _Push, item: _Judged, said: Statement
+    ) -> Refusal | tuple[feed.Entry, ...]:
+        """``_carry_out`` in a savepoint: what a rule breaks is undone and refused, and stops nothing else."""
+        try:
+            with session.begin_nested():
+                return self._carry_out(session, push, item, said)
+        except Exception as error:
+            if isinstance(error, DBAPIError) and (retriable(error) or error.connection_invalidated):
+                raise
+            ids = {"cmd_id": item.command.cmd_id, "type": item.command.type, "device": push.device_id}
+            event = incident("command failed", error, **ids)
+            return Refusal("SRV-500", tr("服务器处理这项业务时出错,事件编号 {event}。请联系系统管理员。", event=event))
+
+    def _carry_out(
+        self, session: Session, push: _Push, item: _Judged, said: Statement
+    ) -> Refusal | tuple[feed.Entry, ...]:
+        """Decide and store one command; the entries for the feeds, its own first."""
+        command = _command(item.command)
+        try:
+            rules = self._rules(command.kind)
+        except KeyError:
+            return Refusal("SRV-004", tr("服务器没有安装办理这类业务的模块({kind})。", kind=command.kind))
+        old = _load(session, command)
+        needed = {key: _reference(session, push, key) for key in rules.refs(command)}
+        context = Context(
+            now=item.at,
+            actor=said.actor(),
+            calendar=push.calendar,
+            place=push.place,
+            refs={key: doc for key, doc in needed.items() if doc is not None},
+        )
+        outcome = apply(rules, old.doc if old else None, command, context)
+        if isinstance(outcome, Refusal):
+            return outcome
+        doc, events = outcome
+        scopes = rules.scopes(doc)
+        if not (old.scopes if old else scopes) & set(said.scopes):
+            return Refusal("AUTH-013", tr("这项业务不在您的大厅或部门范围内。"))
+        summary = rules.summary(doc)
+        rev = old.rev + 1 if old else 1
+        entry = feed.Entry(
+            scopes, command.kind, command.aggregate_id, rev, "put", feed.dump(doc), summary.to_wire(), command.id
+        )
+        feed.store(session, iso(push.now), entry, summary)
+        _store_events(session, command, rev, item.at, events)
+        left = (old.scopes if old else frozenset()) - scopes
+        if not left:
+            return (entry,)
+        return entry, feed.Entry(left, command.kind, command.aggregate_id, rev, "tombstone", "{}", {}, command.id)
+
+
+def remember(session: Session, device_id: str, last_n: int, answered: Sequence[dict[str, Any]]) -> None:
+    """Keep the answers and the device's last number in the transaction of the effects: delivery is exactly once by it."""
+    session.execute(update(Device).where(Device.id == device_id).values(last_n=last_n))
+    if answered:
+        session.execute(insert(CommandRow), answered)
+
+
+def _well_formed(command: WireCommand) -> bool:
+    number = command.number
+    return (
+        is_uuid7(command.cmd_id)
+        and is_uuid7(command.aggregate_id)
+        and bool(_NAME.fullmatch(command.kind) and _NAME.fullmatch(command.type))
+        and 0 < command.n < MAX_SERIAL
+        and (
+            number is None or (bool(_SERIES.fullmatch(str(number.get("series")))) and type(number.get("serial")) is int)
+        )
+        and (number is None or 0 < number["serial"] < MAX_SERIAL)
+    )
+
+
+def _number(wire: WireCommand) -> Number | None:
+    return Number(wire.number["series"], wire.number["serial"]) if wire.number is not None else None
+
+
+def _command(wire: WireCommand) -> Command:
+    return Command(
+        wire.cmd_id, wire.kind, wire.aggregate_id, wire.type, wire.body, wire.version, wire.base_rev, _number(wire)
+    )
+
+
+def _calendar(session: Session) -> WorkCalendar:
+    docs = session.execute(select(AggregateState.doc).filter_by(kind=CALENDAR_DAY)).scalars()
+    return WorkCalendar.from_documents(json.loads(doc) for doc in docs)
+
+
+def _load(session: Session, command: Command) -> _State | None:
+    columns = select(AggregateState.rev, AggregateState.doc, AggregateState.scopes)
+    row = session.execute(columns.filter_by(kind=command.kind, id=command.aggregate_id).with_for_update()).one_or_none()
+    return _State(row.rev, json.loads(row.doc), frozenset(json.loads(row.scopes))) if row else None
+
+
+def _reference(session: Session, push: _Push, key: Key) -> Doc | None:
+    if key not in push.refs:
+        kind, id = key
+        doc = session.execute(select(AggregateState.doc).filter_by(kind=kind, id=id)).scalar_one_or_none()
+        push.refs[key] = json.loads(doc) if doc else None
+    return push.refs[key]
+
+
+def _revoked(session: Session, push: _Push, said: Statement, at: datetime) -> Refusal | None:
+    """Whether person, session or device had lost the server's trust when the command was given."""
+    if said.id not in push.revocations:
+        query = select(SignInSession.revoked_at, Person.disabled_at).join(Person, Person.id == SignInSession.person_id)
+        row = session.execute(query.where(SignInSession.id == said.id)).one_or_none()
+        if row is None:
+            return Refusal("AUTH-005", tr("服务器没有这次登录的记录。请重新登录后再办理。"))
+        push.revocations[said.id] = min(filter(None, (*row, push.revoked_at)), default=None)
+    revoked_at = push.revocations[said.id]
+    if revoked_at and revoked_at <= iso(at):
+        return Refusal("AUTH-015", tr("办理时,此人的权限或这台设备已被停用。"))
+    return None
+
+
+def _spend_number(session: Session, push: _Push, command: WireCommand) -> Refusal | None:
+    """Spend the command's number for good, whatever becomes of the command: it may be on paper already."""
+    number = _number(command)
+    if number is None:
+        return None
+    lease = select(NumberLease.first).where(
+        NumberLease.series == number.series,
+        NumberLease.device_id == push.device_id,
+        NumberLease.first <= number.serial,
+        NumberLease.last >= number.serial,
+    )
+    if session.execute(lease).one_or_none() is None:
+        return Refusal("NUM-002", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
+    if session.get(NumberUsed, (number.series, number.serial)) is not None:
+        return Refusal("NUM-003", tr("号码 {serial} 已经使用过。", serial=number.serial))
+    session.execute(insert(NumberUsed).values(series=number.series, serial=number.serial, cmd_id=command.cmd_id))
+    return None
+
+
+def _store_events(session: Session, command: Command, rev: int, at: datetime, events: Sequence[Event]) -> None:
+    session.execute(
+        insert(EventRow),
+        [
+            {
+                "kind": command.kind,
+                "aggregate_id": command.aggregate_id,
+                "rev": rev,
+                "i": i,
+                "cmd_id": command.id,
+                "type": event.type,
+                "body": feed.dump(event.body),
+                "at": iso(at),
+            }
+            for i, event in enumerate(events)
+        ],
+    )
+
+
+def _audit(push: _Push, item: _Judged, suffix: str, detail: dict[str, Any]) -> audit.Entry:
+    """What the log says of a command: who, what, when it was given, and how much later it came."""
+    command = item.command
+    person = item.said.person if isinstance(item.said, Statement) else ""
+    late = round((push.now - item.at).total_seconds())
+    detail = {"cmd": command.cmd_id, "n": command.n, "given_at": iso(item.at), "late_seconds": late, **detail}
+    action = f"{command.type}.{suffix}" if suffix else command.type
+    return audit.Entry(action, person, push.device_id, f"{command.kind}:{command.aggregate_id}", detail)

@@ -1,0 +1,144 @@
+"""The composition root of a server: everything it is made of, opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from modules.common.aggregate import Aggregate
+from modules.common.clock import Clock, SystemClock, iso
+from modules.common.errors import GovDeskError
+from modules.common.manifest import installed, rules_of
+from modules.common.server_ports import AuditPage, AuditVerdict, Caller
+from modules.common.text import tr
+from server_stub import audit, identity, tls
+from server_stub.accounts import Accounts, Passwords, sync_roles
+from server_stub.config import Config
+from server_stub.database import Database
+from server_stub.enrolment import DeviceRegistry
+from server_stub.guard import Guard, RateLimiter
+from server_stub.numbers import Numbers
+from server_stub.processor import Processor
+from server_stub.scheduler import Scheduled, Scheduler
+from server_stub.tables import EnrolmentCode, JobRun, LoginFailure, SignInSession
+from server_stub.writer import open_writer
+
+KEEP_SESSIONS = timedelta(days=400)
+"""Longer than any device stays away: a statement without its session vouches for nothing."""
+KEEP_RUNS = timedelta(days=30)
+
+
+class AuditReader:
+    """Implements ``modules.common.server_ports.AuditLog``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(
+        self, *, action: str = "", person: str = "", since: str = "", until: str = "", before: int = 0, limit: int = 100
+    ) -> AuditPage:
+        with self._database.read() as session:
+            return audit.find(
+                session, action=action, person=person, since=since, until=until, before=before, limit=limit
+            )
+
+    def verify(self) -> AuditVerdict:
+        with self._database.read() as session:
+            return audit.verify(session)
+
+
+class Services:
+    """One server; implements ``modules.common.server_ports.ServerServices``. Raises ``GovDeskError`` SRV-020, 021."""
+
+    def __init__(
+        self, config: Config, clock: Clock | None = None, rules: Callable[[str], Aggregate] = rules_of
+    ) -> None:
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        settings = config.settings
+        config.data.mkdir(parents=True, exist_ok=True)
+        self.tls = tls.ensure(config.data / "tls", {config.host, *settings.names} - {"0.0.0.0", "::"}, self.clock.now())  # noqa: S104
+        self.database = Database(config.url)
+        self.database.upgrade()
+        self.writer = open_writer(self.database)
+        self.identity = self.writer.do(identity.ensure)
+        self.writer.do(sync_roles)
+        self.passwords = Passwords(settings)
+        self.people = Accounts(self.database, self.writer, self.clock, settings, self.identity, self.passwords)
+        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls.ca_sha256)
+        self.audit = AuditReader(self.database)
+        self.numbers = Numbers(self.writer, self.clock)
+        self.processor = Processor(self.writer, self.clock, self.identity, rules)
+        self.guard = Guard(
+            self.database,
+            self.clock,
+            self.identity,
+            self.devices,
+            RateLimiter(settings.sign_ins_per_minute_device, self.clock),
+            RateLimiter(settings.sign_ins_per_minute_address, self.clock),
+        )
+        jobs = [
+            Scheduled("server.audit", 3600, self._check_audit),
+            Scheduled("server.expire", 900, lambda: self.writer.do(self._expire)),
+        ]
+        for manifest in installed():
+            jobs += [
+                Scheduled(job.id, job.every, partial(self._module_job, job.run.load)) for job in manifest.server.jobs
+            ]
+        self.scheduler = Scheduler(jobs, self.writer, self.clock)
+
+    def require(self, permission: str) -> Callable[..., Caller]:
+        return self.guard.require(permission)
+
+    def ready(self) -> dict[str, str]:
+        """What stands in the way of work, by part; empty when nothing does."""
+        faults = {}
+        try:
+            self.database.probe()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is "not ready"
+            faults["database"] = type(error).__name__
+        if not self.writer.alive():
+            faults["writer"] = "stopped"
+        free = shutil.disk_usage(self.config.data).free // 2**20
+        if free < self.config.settings.min_free_mib:
+            faults["disk"] = f"{free} MiB"
+        return faults
+
+    def close(self) -> None:
+        """Stop jobs, finish writes, close the database."""
+        self.scheduler.stop()
+        self.writer.close()
+        self.database.close()
+
+    def _module_job(self, load: Callable[[], Callable[[Services], None]]) -> None:
+        load()(self)
+
+    def _check_audit(self) -> None:
+        verdict = self.audit.verify()
+        if verdict.broken_at is not None:
+            raise GovDeskError("SRV-040", tr("审计日志在第 {seq} 条处断裂。", seq=verdict.broken_at))
+
+    def _expire(self, session: Session) -> None:
+        now = self.clock.now()
+        session.execute(delete(EnrolmentCode).where(EnrolmentCode.expires_at <= iso(now)))
+        session.execute(delete(SignInSession).where(SignInSession.expires_at <= iso(now - KEEP_SESSIONS)))
+        session.execute(delete(LoginFailure).where(LoginFailure.last_at <= iso(now - timedelta(days=1))))
+        newest = select(func.max(JobRun.id)).group_by(JobRun.job)
+        old = delete(JobRun).where(JobRun.started_at <= iso(now - KEEP_RUNS), JobRun.id.not_in(newest))
+        session.execute(old)
+
+
+@contextlib.contextmanager
+def opened(config: Config) -> Iterator[Services]:
+    """A server's parts without its listening socket: for commands at the console."""
+    services = Services(config)
+    try:
+        yield services
+    finally:
+        services.close()

@@ -1,0 +1,310 @@
+"""The tables of the central server. Times are UTC text (``clock.iso``): they sort, and they hash, as they are."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Serial = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only in a column that says INTEGER."""
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that a later migration can change it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {str: Text}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
+
+class Organisation(Base):
+    """A hall or a department. ``series`` is the code of a hall's numbers."""
+
+    __tablename__ = "organisation"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    series: Mapped[str] = mapped_column(default="")
+
+
+class Person(Base):
+    """Somebody who can sign in. ``admin_kind`` says which administrator (三员) the person is, or is empty."""
+
+    __tablename__ = "person"
+    __table_args__ = (UniqueConstraint("id", "admin_kind"), CheckConstraint("login = lower(login)", name="login_lower"))
+    id: Mapped[str] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    hall_id: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
+    department_id: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
+    admin_kind: Mapped[str] = mapped_column(default="")
+    password_hash: Mapped[str]
+    must_change: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[str]
+    disabled_at: Mapped[str | None]
+
+
+class Role(Base):
+    """A built-in role; ``admin_kind`` is ``sys``, ``sec``, ``audit`` or empty."""
+
+    __tablename__ = "role"
+    __table_args__ = (
+        UniqueConstraint("id", "admin_kind"),
+        CheckConstraint("admin_kind IN ('', 'sys', 'sec', 'audit')", name="admin_kind"),
+    )
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    admin_kind: Mapped[str] = mapped_column(default="")
+
+
+class RolePermission(Base):
+    """What the manifests give to a role; rewritten at every start."""
+
+    __tablename__ = "role_permission"
+    role_id: Mapped[str] = mapped_column(ForeignKey("role.id", ondelete="CASCADE"), primary_key=True)
+    permission: Mapped[str] = mapped_column(primary_key=True)
+
+
+class PersonRole(Base):
+    """A role held. The three administrators exclude each other, and all business roles, by these constraints.
+
+    A row repeats the ``admin_kind`` of its role *and* of its person, by two composite foreign keys, so
+    that one person only ever holds roles of one kind. The partial index says the most important part
+    of it once more, for connections on which SQLite does not watch foreign keys.
+    """
+
+    __tablename__ = "person_role"
+    __table_args__ = (
+        ForeignKeyConstraint(["person_id", "admin_kind"], ["person.id", "person.admin_kind"]),
+        ForeignKeyConstraint(["role_id", "admin_kind"], ["role.id", "role.admin_kind"]),
+        Index(
+            "uq_person_role_one_administrator",
+            "person_id",
+            unique=True,
+            sqlite_where=text("admin_kind <> ''"),
+            postgresql_where=text("admin_kind <> ''"),
+        ),
+    )
+    person_id: Mapped[str] = mapped_column(primary_key=True)
+    role_id: Mapped[str] = mapped_column(primary_key=True)
+    admin_kind: Mapped[str]
+    granted_at: Mapped[str]
+    granted_by: Mapped[str]
+
+
+class Device(Base):
+    """An enrolled counter or room. ``escrow`` (base64) opens its store key; ``last_n`` is its last command."""
+
+    __tablename__ = "device"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    token_hash: Mapped[str]
+    escrow: Mapped[str]
+    last_n: Mapped[int] = mapped_column(BigInteger, default=0)
+    enrolled_at: Mapped[str]
+    revoked_at: Mapped[str | None]
+
+
+class EnrolmentCode(Base):
+    """A one-time code by which a machine becomes a device; only its hash is kept."""
+
+    __tablename__ = "enrolment_code"
+    code_hash: Mapped[str] = mapped_column(primary_key=True)
+    hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    name: Mapped[str]
+    expires_at: Mapped[str]
+    used_by: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
+
+
+class SignInSession(Base):
+    """A statement that was issued. ``ended_at``: signed out; ``revoked_at``: no longer vouches for commands either."""
+
+    __tablename__ = "session"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
+    issued_at: Mapped[str]
+    expires_at: Mapped[str]
+    ended_at: Mapped[str | None]
+    revoked_at: Mapped[str | None]
+
+
+class LoginFailure(Base):
+    """Failed sign-ins in a row by hash of the login, whether or not such a person exists."""
+
+    __tablename__ = "login_failure"
+    login_hash: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[str]
+    locked_until: Mapped[str | None]
+
+
+class CommandRow(Base):
+    """A command that was answered, for ever: what makes a second delivery harmless."""
+
+    __tablename__ = "command"
+    __table_args__ = (UniqueConstraint("device_id", "n"),)
+    cmd_id: Mapped[str] = mapped_column(primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
+    n: Mapped[int] = mapped_column(BigInteger)
+    body_hash: Mapped[str]
+    kind: Mapped[str]
+    aggregate_id: Mapped[str]
+    type: Mapped[str]
+    person_id: Mapped[str | None]
+    at: Mapped[str]
+    received_at: Mapped[str]
+    status: Mapped[str]
+    rev: Mapped[int]
+    error: Mapped[str | None]
+
+
+class AggregateState(Base):
+    """The newest document of everything that is synced, with its summary as columns. ``scopes`` is JSON."""
+
+    __tablename__ = "aggregate_state"
+    __table_args__ = (Index(None, "kind", "state"), Index(None, "kind", "number"))
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    rev: Mapped[int]
+    doc: Mapped[str]
+    title: Mapped[str]
+    state: Mapped[str]
+    number: Mapped[str]
+    due: Mapped[str | None]
+    search: Mapped[str]
+    scopes: Mapped[str]
+    updated_at: Mapped[str]
+
+
+class EventRow(Base):
+    """What happened to an aggregate: event ``i`` of the command that made revision ``rev``."""
+
+    __tablename__ = "event"
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    aggregate_id: Mapped[str] = mapped_column(primary_key=True)
+    rev: Mapped[int] = mapped_column(primary_key=True)
+    i: Mapped[int] = mapped_column(primary_key=True)
+    cmd_id: Mapped[str]
+    type: Mapped[str]
+    body: Mapped[str]
+    at: Mapped[str]
+
+
+class Scope(Base):
+    """A feed and its counter; the row is locked last in a transaction, so numbers have no gaps."""
+
+    __tablename__ = "scope"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+
+
+class ChangeRow(Base):
+    """One entry of a feed. ``entry`` is the wire ``Change`` as JSON, without its ``seq``."""
+
+    __tablename__ = "change"
+    __table_args__ = (Index(None, "kind", "aggregate_id"),)
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    kind: Mapped[str]
+    aggregate_id: Mapped[str]
+    entry: Mapped[str]
+
+
+class AuditRow(Base):
+    """One link of the audit chain; never changed, never removed. ``detail`` is JSON without personal data."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "person_id"), Index(None, "action"))
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[str]
+    action: Mapped[str]
+    person_id: Mapped[str]
+    device_id: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[str]
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHead(Base):
+    """The chain's last link; its row lock orders the writers of the chain."""
+
+    __tablename__ = "audit_head"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class NumberSeries(Base):
+    """A sequence of official numbers: the next serial that nobody holds."""
+
+    __tablename__ = "number_series"
+    series: Mapped[str] = mapped_column(primary_key=True)
+    next_serial: Mapped[int] = mapped_column(BigInteger)
+
+
+class NumberLease(Base):
+    """A block of serials that belongs to one device."""
+
+    __tablename__ = "number_lease"
+    series: Mapped[str] = mapped_column(primary_key=True)
+    first: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    last: Mapped[int] = mapped_column(BigInteger)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"), index=True)
+    leased_at: Mapped[str]
+
+
+class NumberUsed(Base):
+    """A serial that a command has used, applied or refused: it is never used again."""
+
+    __tablename__ = "number_used"
+    series: Mapped[str] = mapped_column(primary_key=True)
+    serial: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    cmd_id: Mapped[str]
+
+
+class JobRun(Base):
+    """A run of a scheduled job. ``error`` is the incident's id when it failed."""
+
+    __tablename__ = "job_run"
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    job: Mapped[str] = mapped_column(index=True)
+    started_at: Mapped[str]
+    finished_at: Mapped[str]
+    error: Mapped[str | None]
+
+
+class ServerMeta(Base):
+    """Keys and facts of this server by name."""
+
+    __tablename__ = "server_meta"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+
+
+class Epoch(Base):
+    """Which history this is. Left out of backups: a restored server finds none, makes a new one, and devices notice."""
+
+    __tablename__ = "epoch"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[str]
