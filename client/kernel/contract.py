@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - an answer, not an error
     """Raised by ``Token.check`` inside work that is no longer wanted."""
 
 
@@ -21,6 +21,10 @@ class Token(Protocol):
 
     def progress(self, share: float, text: str = "") -> None:
         """Report how far the work is, ``share`` from 0 to 1, and what is being done."""
+        ...
+
+    def watch(self, call: Callable[[float, str], None]) -> None:
+        """Have ``call(share, text)`` told of progress on the GUI thread, the latest only where it comes fast."""
         ...
 
     def cancel(self) -> None:
