@@ -46,7 +46,7 @@ def _sdt(parameters: Mapping[str, Any]) -> Calls:
     # Only the host's own process pays for pySerial.
     from devices.drivers.sdt_id_card import SdtIdCardReader
 
-    reader = SdtIdCardReader(parameters["port"], parameters.get("baud", 115200))
+    reader = SdtIdCardReader(**parameters)
 
     def read(args: Mapping[str, Any], token: threading.Event) -> Any:
         return wire.record_to_wire(reader.read(args["timeout"], token))
