@@ -264,14 +264,6 @@ def _faults(item: Doc, body: Doc, today: date) -> dict[str, str]:
     return faults | _material_faults(item, body.get("materials"))
 
 
-def check_acceptance(item: Doc, body: Doc, today: date) -> dict[str, str]:
-    """What an acceptance of ``item`` with ``body`` would be refused for, by field; empty when nothing.
-
-    Raises ``GovDeskError`` FORM-900 for a malformed form.
-    """
-    return _faults(item, body, today)
-
-
 def _material_faults(item: Doc, materials: Any) -> dict[str, str]:
     known = {material["id"]: material for material in item["materials"]}
     if not isinstance(materials, list) or not all(isinstance(entry, Mapping) for entry in materials):

@@ -287,7 +287,7 @@ class _Paper:
         from reportlab.lib.units import mm
         from reportlab.platypus import Table
 
-        left = [self._text("申请人签收：________________\n                 年      月      日", size=11)]
+        left = [self._text("申请人签收：________________\n　　　　　　　　　　年　　月　　日", size=11)]
         right = [
             self._text(f"{self.hall}\n（受理专用章）\n{_day(accepted.date())}", size=11, align="center"),
         ]

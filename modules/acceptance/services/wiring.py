@@ -1,0 +1,22 @@
+"""Builds the service from what the host lends."""
+
+from __future__ import annotations
+
+from client.kernel.contract import Host
+from client.kernel.ports import Commands, Drafts, Printer, Prints, Records, Session, Tray
+from modules.acceptance.services.cases import AcceptanceService
+from modules.common.clock import Clock
+
+
+def service_of(host: Host) -> AcceptanceService:
+    """The module's service. Raises ``LookupError`` when the application lacks a port."""
+    return AcceptanceService(
+        records=host.service(Records),  # type: ignore[type-abstract]
+        commands=host.service(Commands),  # type: ignore[type-abstract]
+        drafts=host.service(Drafts),  # type: ignore[type-abstract]
+        prints=host.service(Prints),  # type: ignore[type-abstract]
+        tray=host.service(Tray),  # type: ignore[type-abstract]
+        printer=host.service(Printer),  # type: ignore[type-abstract]
+        session=host.service(Session),  # type: ignore[type-abstract]
+        clock=host.service(Clock),  # type: ignore[type-abstract]
+    )
