@@ -80,7 +80,14 @@ class NoteRules:
     def evolve(self, state: Doc | None, event: Event) -> Doc:
         if event.type == "note.opened":
             body = event.body
-            return {"id": body["id"], "title": body["title"], "no": body["no"], "state": "open", "lines": [], "dept": ""}
+            return {
+                "id": body["id"],
+                "title": body["title"],
+                "no": body["no"],
+                "state": "open",
+                "lines": [],
+                "dept": "",
+            }
         before = dict(state or {})
         if event.type == "note.added":
             return {**before, "lines": [*before["lines"], dict(event.body)]}
@@ -126,7 +133,7 @@ class State:
     leases: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
-class Crashed(Exception):
+class CrashError(Exception):
     """The server dies here."""
 
 
@@ -257,8 +264,8 @@ class ReferenceServer:
             for command in sorted(request.cmds, key=lambda command: command.n):
                 acks.append(self._answer(device, command))
             if self._rng.random() < self.crash:
-                raise Crashed
-        except Crashed:
+                raise CrashError
+        except CrashError:
             assert before is not None
             if self.dedupe == "separate":
                 # its effects were committed, its memory of them was not

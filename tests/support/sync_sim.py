@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,16 +28,30 @@ START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 KEY = b"k" * 32
 
 
+@cache
+def _empty_store() -> Path:
+    """An empty store's file, made once: the migrations take longer than a simulation's steps."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    path = folder / "empty.db"
+    Store.open(path, KEY, FixedClock(START), rules=rules_of).close()
+    return path
+
+
 class Device:
     """One computer: its store on disk, its engine, its way to the server. ``skew`` is its clock's error in seconds."""
 
-    def __init__(self, folder: Path, name: str, server: ReferenceServer, rng: Random, *, skew: float, person: Person) -> None:
+    def __init__(
+        self, folder: Path, name: str, server: ReferenceServer, rng: Random, *, skew: float, person: Person
+    ) -> None:
         self.path = folder / f"{name}.db"
         self.clock = FixedClock(START + timedelta(seconds=skew))
         self.rng = rng
         self.header = server.add_device(name)
         self.token = server.statement(person, name)
         self.transport = InMemoryTransport(server, self.header, rng=rng)
+        if not self.path.exists():
+            shutil.copyfile(_empty_store(), self.path)
         self.given: list[str] = []
         self.numbers: list[str] = []
         self.notes: list[str] = []
@@ -82,7 +100,9 @@ class Device:
         try:
             if choice < 0.35 or not seen:
                 id = self.store.new_id()
-                record = self.store.give("note", id, "note.open", {"title": title}, numbered=choice < 0.2, prints="slip")
+                record = self.store.give(
+                    "note", id, "note.open", {"title": title}, numbered=choice < 0.2, prints="slip"
+                )
                 self.notes.append(id)
                 if record.number:
                     self.numbers.append(record.number)
@@ -107,7 +127,9 @@ class Device:
 class World:
     """A server and some devices."""
 
-    def __init__(self, folder: Path, seed: int, *, devices: int = 3, faults: Faults | None = None, **server: Any) -> None:
+    def __init__(
+        self, folder: Path, seed: int, *, devices: int = 3, faults: Faults | None = None, **server: Any
+    ) -> None:
         self.rng = Random(seed)
         self.clock = FixedClock(START)
         self.server = ReferenceServer(self.clock, seed=seed, **server)
@@ -118,7 +140,8 @@ class World:
         ]
         skews = (0.0, 86400.0, -86400.0)
         self.devices = [
-            Device(folder, f"d{n}", self.server, self.rng, skew=skews[n % 3], person=people[n % 3]) for n in range(devices)
+            Device(folder, f"d{n}", self.server, self.rng, skew=skews[n % 3], person=people[n % 3])
+            for n in range(devices)
         ]
         for device in self.devices:
             if faults:
@@ -176,9 +199,13 @@ class World:
             assert [row.cmd_id for row in box] == device.given
             for row in box:
                 assert row.state in ("applied", "refused")
-                assert effects[row.cmd_id] == (row.state == "applied"), f"{row.type} carried out {effects[row.cmd_id]} times"
+                assert effects[row.cmd_id] == (row.state == "applied"), (
+                    f"{row.type} carried out {effects[row.cmd_id]} times"
+                )
                 if row.type == "note.add":
-                    assert lines[row.cmd_id] == (row.state == "applied"), f"{row.type} counted {lines[row.cmd_id]} times"
+                    assert lines[row.cmd_id] == (row.state == "applied"), (
+                        f"{row.type} counted {lines[row.cmd_id]} times"
+                    )
             assert {entry.cmd_id for entry in device.store.refused_commands()} == {
                 row.cmd_id for row in box if row.state == "refused"
             }

@@ -23,7 +23,7 @@ def simulate(folder: Path, seed: int, *, steps: int = 220, **server: object) -> 
     return world
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_nothing_is_lost_or_doubled(tmp_path: Path, seed: int) -> None:
     world = simulate(tmp_path, seed, crash=0.1)
     assert sum(len(device.given) for device in world.devices) > 20
@@ -37,12 +37,57 @@ def test_nothing_is_lost_or_doubled_for_long(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("dedupe", ["none", "separate"])
 def test_a_server_that_forgets_what_it_did_is_caught(tmp_path: Path, dedupe: str) -> None:
-    caught = 0
-    for seed in range(4):
+    for seed in range(6):
         folder = tmp_path / str(seed)
         folder.mkdir()
         try:
             simulate(folder, seed, dedupe=dedupe, crash=0.1)
         except AssertionError as error:
-            caught += "times" in str(error)
-    assert caught
+            assert "times" in str(error)  # noqa: PT017 - any other failure would be ours
+            return
+    pytest.fail("the proof does not notice commands that are carried out twice")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_server_restored_from_a_backup_gets_everything_again(tmp_path: Path, seed: int) -> None:
+    world = World(tmp_path, seed, faults=BAD_LINE)
+    world.run(80)
+    kept = world.server.backup()
+    world.run(80)
+    world.heal()
+    forgotten = sum(world.server.state.last_n.values()) - sum(kept.last_n.values())
+    world.server.restore(kept)
+    world.run(30)
+    world.heal()
+    world.check()
+    world.close()
+    assert forgotten > 0
+
+
+def test_a_profile_restored_from_a_copy_goes_on_numbering(tmp_path: Path) -> None:
+    world = World(tmp_path, 1, devices=1)
+    [device] = world.devices
+    world.run(40, crashes=False)
+    world.heal()
+    device.store.close()
+    copy = device.path.read_bytes()
+    before = len(device.given)
+    device.open()
+    world.run(60, crashes=False)
+    world.heal()
+    assert len(device.given) > before
+    device.store.close()
+    for file in tmp_path.glob("d0.db-*"):
+        file.unlink()
+    device.path.write_bytes(copy)
+    device.open()
+    id = device.store.new_id()
+    device.store.give("note", id, "note.open", {"title": "之后"})
+    device.store.give("note", id, "note.add", {"text": "一行"})
+    world.heal()
+    note = device.store.get("note", id)
+    assert note is not None
+    assert (note.pending, note.refused, len(note.doc["lines"])) == (0, 0, 1)
+    assert ("note", id) in world.server.state.docs
+    assert device.store.tally().serials > 0
+    world.close()

@@ -1,0 +1,600 @@
+"""The local store: one transaction per change, a view that never lies, input that is never lost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from client.data.store import Store
+from client.data.tables import Base
+from client.kernel.ports import Commands, Record, Records
+from modules.common.clock import FixedClock, iso
+from modules.common.errors import GovDeskError, Refused
+from sync.engine import SyncStore
+from sync.protocol import Ack, Change
+from tests.support.reference_server import NOTE, Person, ReferenceServer, rules_of
+
+NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+KEY = b"k" * 32
+ZHANG, LI = Person("zhang", "x"), Person("li", "x")
+OFFICER = Person("wang", "x", scopes=("ref", "dept:a"))
+
+
+class Desk:
+    """A store, its clock, and the server whose statements it works under."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = FixedClock(NOW)
+        self.server = ReferenceServer(self.clock)
+        self.path = path
+        self.changed: list[frozenset[tuple[str, str]]] = []
+        self.seq: dict[str, int] = {}
+        self.open()
+        self.sign_in(ZHANG)
+
+    def open(self) -> None:
+        self.store = Store.open(self.path, KEY, self.clock, rules=rules_of)
+        self.store.on_changed = self.changed.append
+
+    def sign_in(self, person: Person) -> None:
+        self.store.open_session(self.server.statement(person, "d-1"), "3号窗", "T1")
+
+    def note(self, title: str = "一件", **options: Any) -> Record:
+        return self.store.give("note", self.store.new_id(), "note.open", {"title": title}, **options)
+
+    def add(self, note: str, line: str = "一行") -> Record:
+        return self.store.give("note", note, "note.add", {"text": line})
+
+    def feed(self, *entries: dict[str, Any], scope: str = "hall:h1", complete: bool = True) -> None:
+        """Let entries arrive from the server; each has ``kind``, ``id``, ``rev`` and ``doc``."""
+        changes = []
+        for entry in entries:
+            self.seq[scope] = self.seq.get(scope, 0) + 1
+            doc = entry.get("doc", {})
+            kind = entry.get("kind", "note")
+            summary = NOTE.summary(doc).to_wire() if kind == "note" and doc else {"title": entry["id"]}
+            op = entry.get("op", "put")
+            changes.append(
+                Change(self.seq[scope], kind, entry["id"], entry["rev"], op, doc, summary, entry.get("cause", ""))
+            )
+        self.store.receive(scope, changes, complete=complete)
+
+    def dump(self) -> dict[str, list[Any]]:
+        """Every row of every table."""
+        with self.store._engine.connect() as connection:
+            return {
+                table.name: [tuple(row) for row in connection.execute(table.select().order_by(*table.primary_key))]
+                for table in Base.metadata.sorted_tables
+            }
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "store.db")
+    yield desk
+    desk.store.close()
+
+
+def opened(id: str, *lines: str, state: str = "open", title: str = "一件", no: str = "") -> dict[str, Any]:
+    return {
+        "id": id,
+        "title": title,
+        "no": no,
+        "state": state,
+        "lines": [{"cmd": line, "text": line, "by": "x"} for line in lines],
+        "dept": "",
+    }
+
+
+def lines(record: Record | None) -> list[str]:
+    assert record is not None
+    return [line["text"] for line in record.doc["lines"]]
+
+
+def ack(desk: Desk, place: int, status: str = "applied", rev: int = 0) -> Ack:
+    entry = desk.store.unsent(100)[place]
+    error = None if status == "applied" else {"code": "NOTE-002", "message": "已结", "fields": {}}
+    return Ack(entry.cmd_id, entry.n, status, rev=rev, error=error)  # type: ignore[arg-type]
+
+
+def test_it_is_what_the_ports_ask_for(desk: Desk) -> None:
+    records: Records = desk.store
+    commands: Commands = desk.store
+    sync: SyncStore = desk.store
+    assert records is commands is sync
+
+
+# -- give
+
+
+def test_a_change_commits_everything_that_belongs_to_it(desk: Desk) -> None:
+    desk.store.add_lease("T1", 41, 60)
+    desk.store.drafts.save("d", "note", "草稿", {"a": 1})
+    note = desk.note("个体户 张三", numbered=True, prints="receipt", drops_draft="d")
+    assert (note.title, note.state, note.number) == ("个体户 张三", "open", "T1-20261120-000041")
+    assert (note.rev, note.pending, note.refused) == (0, 1, 0)
+    [entry] = desk.store.unsent(10)
+    assert (entry.n, entry.aggregate_id, entry.type, entry.base_rev) == (1, note.id, "note.open", 0)
+    assert entry.number == {"series": "T1", "serial": 41}
+    assert entry.at == iso(NOW)
+    assert [(job.template, job.record_id) for job in desk.store.prints.owed()] == [("receipt", note.id)]
+    assert desk.store.drafts.list("note") == []
+    assert desk.changed[-1] == {("note", note.id)}
+    assert desk.store.get("note", note.id) == note
+
+
+def test_a_refusal_changes_nothing_at_all(desk: Desk) -> None:
+    desk.store.add_lease("T1", 1, 20)
+    desk.store.drafts.save("d", "note", "草稿", {"a": 1})
+    note = desk.note(numbered=True)
+    before, told = desk.dump(), len(desk.changed)
+    with pytest.raises(Refused) as caught:
+        desk.store.give("note", note.id, "note.open", {"title": "又一件"}, numbered=True, prints="x", drops_draft="d")
+    assert caught.value.code == "NOTE-001"
+    with pytest.raises(Refused) as caught:
+        desk.store.give("note", desk.store.new_id(), "note.open", {"title": "一", "ink": "无"}, numbered=True)
+    assert dict(caught.value.refusal.fields) == {"ink": "没有"}
+    with pytest.raises(Refused):
+        desk.store.give("note", note.id, "note.nothing", {})
+    assert desk.dump() == before
+    assert len(desk.changed) == told
+
+
+def test_without_a_leased_number_nothing_is_changed(desk: Desk) -> None:
+    desk.store.add_lease("T1", 1, 1)
+    desk.store.add_lease("OTHER", 1, 20)
+    desk.note(numbered=True)
+    before = desk.dump()
+    with pytest.raises(GovDeskError, match="编号已经用完") as caught:
+        desk.note(numbered=True)
+    assert caught.value.code == "NUM-001"
+    assert desk.dump() == before
+
+
+def test_numbers_go_on_in_the_next_block_and_are_used_once(desk: Desk) -> None:
+    desk.store.add_lease("T1", 1, 2)
+    desk.store.add_lease("T1", 31, 32)
+    desk.store.add_lease("T1", 1, 2)
+    numbers = [desk.note(numbered=True).number[-6:] for _ in range(4)]
+    assert numbers == ["000001", "000002", "000031", "000032"]
+    assert desk.store.tally().serials == 0
+
+
+def test_a_full_disk_is_told_and_changes_nothing(desk: Desk) -> None:
+    desk.store.drafts.save("d", "note", "草稿", {"a": 1})
+    desk.note()
+    before = desk.dump()
+    with desk.store._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count=1")
+    with pytest.raises(GovDeskError, match="磁盘空间不足") as caught:
+        desk.store.give("note", desk.store.new_id(), "note.open", {"title": "长" * 100_000}, drops_draft="d")
+    assert caught.value.code == "DATA-010"
+    assert desk.dump() == before
+
+
+def test_nobody_signed_in_can_do_nothing(desk: Desk) -> None:
+    desk.store.close_session()
+    for work in (lambda: desk.note(), lambda: desk.store.find("note"), lambda: desk.store.drafts.list("note")):
+        with pytest.raises(GovDeskError) as caught:
+            work()
+        assert caught.value.code == "AUTH-001"
+    assert desk.store.scopes == ()
+
+
+def test_rights_are_those_of_the_statement(desk: Desk) -> None:
+    desk.sign_in(Person("guest", "x", permissions=()))
+    with pytest.raises(Refused) as caught:
+        desk.note()
+    assert caught.value.code == "AUTH-403"
+
+
+def test_an_expired_statement_gives_no_commands(desk: Desk) -> None:
+    desk.clock.advance(desk.server.offline_seconds)
+    with pytest.raises(GovDeskError, match="2026-11-23 09:00") as caught:
+        desk.note()
+    assert caught.value.code == "AUTH-005"
+    assert desk.store.tally().waiting == 0
+
+
+def test_a_command_is_never_older_than_its_statement(desk: Desk) -> None:
+    desk.clock.advance(-3)
+    desk.note()
+    assert desk.store.unsent(1)[0].at == iso(NOW)
+
+
+def test_commands_are_dated_by_the_servers_clock(desk: Desk) -> None:
+    desk.store.contact("e1", 3_600_000)
+    note = desk.note()
+    assert desk.store.unsent(1)[0].at == iso(NOW + timedelta(hours=1))
+    assert note.updated_at == NOW + timedelta(hours=1)
+    desk.store.close()
+    desk.open()
+    assert desk.store.now() == NOW + timedelta(hours=1)
+
+
+def test_a_clock_set_back_does_not_bring_time_back(desk: Desk) -> None:
+    desk.store.contact("e1", 0)
+    desk.clock.advance(-86400)
+    assert desk.store.now() == NOW
+
+
+def test_references_are_handed_to_the_rules(desk: Desk) -> None:
+    desk.feed({"kind": "ink", "id": "blue", "rev": 1, "doc": {"id": "blue"}}, scope="ref")
+    assert desk.store.give("note", desk.store.new_id(), "note.open", {"title": "一", "ink": "blue"}).pending == 1
+
+
+def test_characters_that_cannot_be_stored_are_refused(desk: Desk) -> None:
+    with pytest.raises(GovDeskError) as caught:
+        desk.note("半个字\ud840")
+    assert caught.value.code == "DATA-007"
+    assert desk.note("整个字𠮷").title == "整个字𠮷"
+
+
+def test_a_listener_that_fails_does_not_undo_what_is_committed(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_keys: object) -> None:
+        raise RuntimeError("listener")
+
+    desk.store.on_changed = broken
+    assert desk.note().pending == 1
+    assert desk.store.tally().waiting == 1
+    assert "telling of changed records failed" in caplog.text
+
+
+def test_killed_between_commit_and_print_the_paper_is_still_owed(desk: Desk) -> None:
+    token = desk.server.statement(ZHANG, "d-1")
+    desk.store.close()
+    code = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from client.data.store import Store
+from modules.common.clock import FixedClock
+from tests.support.reference_server import rules_of
+store = Store.open(Path(sys.argv[1]), b"k" * 32, FixedClock(datetime(2026, 11, 20, 1, tzinfo=UTC)), rules=rules_of)
+store.open_session(sys.argv[2], "3号窗", "T1")
+store.on_changed = lambda keys: os.kill(os.getpid(), signal.SIGKILL)
+store.give("note", store.new_id(), "note.open", {"title": "收据"}, prints="receipt")
+print("not reached")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(desk.path), token], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, "")
+    desk.open()
+    desk.sign_in(ZHANG)
+    [job] = desk.store.prints.owed()
+    note = desk.store.get("note", job.record_id)
+    assert note is not None
+    assert (job.template, note.title, note.pending) == ("receipt", "收据", 1)
+    desk.store.prints.done(job.id)
+    assert desk.store.prints.owed() == []
+
+
+# -- the view
+
+
+def test_the_view_is_the_servers_document_with_unsent_commands_applied_again(desk: Desk) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
+    desk.add("n1", "我的")
+    desk.feed({"id": "n1", "rev": 2, "doc": opened("n1", "别人的")})
+    note = desk.store.get("note", "n1")
+    assert lines(note) == ["别人的", "我的"]
+    assert note is not None
+    assert (note.rev, note.pending) == (2, 1)
+
+
+def test_an_acknowledged_change_does_not_flicker_until_it_comes_back(desk: Desk) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
+    desk.add("n1", "我的")
+    desk.store.settle([ack(desk, 0, rev=2)])
+    note = desk.store.get("note", "n1")
+    assert note is not None
+    assert (lines(note), note.pending) == (["我的"], 0)
+    desk.feed({"id": "n1", "rev": 2, "doc": opened("n1", "我的")})
+    assert lines(desk.store.get("note", "n1")) == ["我的"]
+
+
+def test_a_change_seen_in_the_feed_is_not_applied_twice_though_its_answer_was_lost(desk: Desk) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
+    desk.add("n1", "我的")
+    cause = desk.store.unsent(1)[0].cmd_id
+    desk.feed({"id": "n1", "rev": 2, "doc": opened("n1", "我的"), "cause": cause})
+    note = desk.store.get("note", "n1")
+    assert note is not None
+    assert (lines(note), note.pending, desk.store.unsent(1)) == (["我的"], 0, [])
+
+
+def test_a_command_that_no_longer_applies_stays_and_the_servers_document_shows(desk: Desk) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
+    desk.add("n1", "我的")
+    desk.feed({"id": "n1", "rev": 2, "doc": opened("n1", state="closed")})
+    note = desk.store.get("note", "n1")
+    assert note is not None
+    assert (lines(note), note.state, note.pending, len(desk.store.unsent(9))) == ([], "closed", 1, 1)
+
+
+def test_a_refused_command_goes_to_the_tray_and_out_of_the_view(desk: Desk) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
+    desk.add("n1", "一")
+    desk.add("n1", "二")
+    desk.store.settle([ack(desk, 0, "refused")])
+    note = desk.store.get("note", "n1")
+    assert note is not None
+    assert (lines(note), note.pending, note.refused) == (["二"], 1, 1)
+    [refused] = desk.store.refused_commands()
+    assert (refused.error["message"], refused.person, refused.body) == ("已结", "Zhang", {"text": "一"})
+    assert (desk.store.tally().waiting, desk.store.tally().refused) == (1, 1)
+    desk.store.dismiss(refused.cmd_id)
+    after = desk.store.get("note", "n1")
+    assert after is not None
+    assert (after.refused, desk.store.refused_commands(), desk.store.tally().refused) == (0, [], 0)
+
+
+def test_what_the_server_refused_to_begin_stays_in_sight_until_dealt_with(desk: Desk) -> None:
+    note = desk.note("退回的", prints="receipt")
+    desk.store.settle([ack(desk, 0, "refused")])
+    [seen] = desk.store.find("note")
+    assert (seen.title, seen.refused, seen.pending) == ("退回的", 1, 0)
+    with pytest.raises(Refused):
+        desk.add(note.id)
+    desk.store.dismiss(desk.store.refused_commands()[0].cmd_id)
+    assert desk.store.find("note") == []
+    assert desk.store.prints.owed() == []
+
+
+def test_a_broken_rule_does_not_keep_the_servers_documents_out(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
+    desk.add("n1", "我的")
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(type(NOTE), "decide", broken)
+    desk.feed({"id": "n1", "rev": 2, "doc": opened("n1", "别人的")})
+    assert lines(desk.store.get("note", "n1")) == ["别人的"]
+    assert "cannot be shown" in caplog.text
+
+
+def test_a_modules_rules_are_loaded_only_for_records_with_unsent_commands(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def rules(kind: str) -> Any:
+        asked.append(kind)
+        return rules_of(kind)
+
+    clock = FixedClock(NOW)
+    store = Store.open(tmp_path / "s.db", KEY, clock, rules=rules)
+    store.open_session(ReferenceServer(clock).statement(ZHANG, "d-1"), "3号窗", "T1")
+    changes = [
+        Change(n, "note", f"n{n}", 1, "put", opened(f"n{n}"), NOTE.summary(opened(f"n{n}")).to_wire()) for n in (1, 2)
+    ]
+    store.receive("hall:h1", changes, complete=True)
+    assert (len(store.find("note")), asked) == (2, [])
+    store.give("note", "n1", "note.add", {"text": "一"})
+    assert asked
+    store.close()
+
+
+# -- feeds
+
+
+def test_an_older_revision_from_another_feed_changes_nothing(desk: Desk) -> None:
+    desk.sign_in(Person("sun", "x", scopes=("hall:h1", "dept:a")))
+    desk.feed({"id": "n1", "rev": 3, "doc": opened("n1", "一", "二")})
+    desk.feed({"id": "n1", "rev": 2, "doc": opened("n1", "一")}, scope="dept:a")
+    assert lines(desk.store.get("note", "n1")) == ["一", "二"]
+
+
+def test_people_see_only_their_own_feeds(desk: Desk) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1", no="T1-1")})
+    mine = desk.note()
+    desk.sign_in(OFFICER)
+    assert desk.store.get("note", "n1") is None
+    assert desk.store.find("note") == []
+    assert desk.store.count("note") == 0
+    assert desk.store.find_by_code("T1-1") is None
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1", no="T1-1")}, scope="dept:a")
+    assert [note.id for note in desk.store.find("note")] == ["n1"]
+    desk.sign_in(LI)
+    assert {note.id for note in desk.store.find("note")} == {"n1", mine.id}
+
+
+def test_what_left_every_feed_is_gone(desk: Desk) -> None:
+    both = Person("sun", "x", scopes=("hall:h1", "dept:a"))
+    desk.sign_in(both)
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")}, scope="dept:a")
+    desk.feed({"id": "n1", "rev": 2, "op": "tombstone"})
+    assert desk.store.get("note", "n1") is not None
+    desk.feed({"id": "n1", "rev": 2, "op": "tombstone"}, scope="dept:a")
+    assert desk.store.get("note", "n1") is None
+    assert desk.dump()["record"] == []
+
+
+def test_unsent_work_outlives_a_tombstone(desk: Desk) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
+    desk.add("n1", "我的")
+    desk.feed({"id": "n1", "rev": 2, "op": "tombstone"})
+    assert lines(desk.store.get("note", "n1")) == ["我的"]
+    desk.store.settle([ack(desk, 0, "refused")])
+    desk.store.dismiss(desk.store.refused_commands()[0].cmd_id)
+    assert desk.store.get("note", "n1") is None
+
+
+def test_reading_a_feed_again_drops_what_it_no_longer_has(desk: Desk) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")}, {"id": "n2", "rev": 1, "doc": opened("n2")})
+    waiting = desk.note()
+    desk.store.forget("hall:h1")
+    desk.seq.clear()
+    assert desk.store.cursor("hall:h1") == 0
+    desk.feed({"id": "n2", "rev": 1, "doc": opened("n2")}, complete=False)
+    assert {note.id for note in desk.store.find("note")} == {"n1", "n2", waiting.id}
+    desk.feed(complete=True)
+    assert {note.id for note in desk.store.find("note")} == {"n2", waiting.id}
+    assert desk.store.cursor("hall:h1") == 1
+
+
+def test_after_a_new_epoch_an_older_revision_counts(desk: Desk) -> None:
+    assert desk.store.contact("e1", 0) is False
+    desk.feed({"id": "n1", "rev": 5, "doc": opened("n1", "一", "二")})
+    assert desk.store.contact("e2", 0) is True
+    assert (desk.store.epoch, desk.store.cursor("hall:h1")) == ("e2", 0)
+    desk.seq.clear()
+    desk.feed({"id": "n1", "rev": 3, "doc": opened("n1", "一")})
+    assert lines(desk.store.get("note", "n1")) == ["一"]
+
+
+def test_the_offices_own_calendar_reaches_the_rules(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = date(2026, 11, 21)
+    worked: list[bool] = []
+    real = type(NOTE).decide
+
+    def decide(self: Any, state: Any, command: Any, context: Any) -> Any:
+        worked.append(context.calendar.is_workday(day))
+        return real(self, state, command, context)
+
+    monkeypatch.setattr(type(NOTE), "decide", decide)
+    desk.note()
+    document = {"date": day.isoformat(), "workday": True, "name": "调休"}
+    desk.feed({"kind": "calendar_day", "id": "c1", "rev": 1, "doc": document}, scope="ref")
+    desk.note()
+    assert worked == [False, True]
+
+
+# -- finding
+
+
+def test_finding_by_state_words_and_order(desk: Desk) -> None:
+    desk.feed(
+        {"id": "a1", "rev": 1, "doc": opened("a1", title="张三 100% 公司", no="T1-1")},
+        {"id": "a2", "rev": 1, "doc": opened("a2", title="李四_商店", state="closed")},
+        {"id": "a3", "rev": 1, "doc": opened("a3", title="张三 餐馆")},
+    )
+
+    def found(**query: Any) -> list[str]:
+        return [note.id for note in desk.store.find("note", **query)]
+
+    assert found() == ["a3", "a2", "a1"]
+    assert found(newest_first=False) == ["a1", "a2", "a3"]
+    assert found(limit=1) == ["a3"]
+    assert found(states=["open"]) == ["a3", "a1"]
+    assert found(text="张三") == ["a3", "a1"]
+    assert found(text="公司 张三") == ["a1"]
+    assert found(text="%") == ["a1"]
+    assert found(text="_") == ["a2"]
+    assert found(text="\\") == []
+    assert found(text="t1-1") == ["a1"]
+    assert desk.store.count("note") == 3
+    assert desk.store.count("note", states=["closed"]) == 1
+
+
+def test_scanned_codes_find_their_record(desk: Desk) -> None:
+    desk.feed({"id": "a1", "rev": 1, "doc": opened("a1", no="T1-20261120-000007")})
+
+    def found(code: str) -> str:
+        record = desk.store.find_by_code(code)
+        return record.id if record else ""
+
+    assert found("govdesk:note/a1?no=T1-20261120-000007") == "a1"
+    assert found("govdesk:note/elsewhere?no=T1-20261120-000007") == "a1"
+    assert found(" T1-20261120-000007\r\n") == "a1"
+    for nothing in ("", "govdesk:", "govdesk:note/zz", "govdesk:note/zz?no=", "T1-2", "https://example.cn/?no=1"):
+        assert found(nothing) == ""
+
+
+# -- drafts
+
+
+def test_drafts_belong_to_one_person(desk: Desk) -> None:
+    drafts = desk.store.drafts
+    drafts.save("d1", "note", "张的", {"a": 1})
+    desk.clock.advance(1)
+    drafts.save("d2", "note", "张的二", {})
+    drafts.save("d1", "note", "张的", {"a": 2})
+    assert [draft.id for draft in drafts.list("note")] == ["d2", "d1"]
+    desk.sign_in(LI)
+    assert drafts.list("note") == []
+    assert drafts.get("d1") is None
+    drafts.save("d1", "note", "李的", {})
+    drafts.drop("d1")
+    desk.note(drops_draft="d1")
+    desk.sign_in(ZHANG)
+    kept = drafts.get("d1")
+    assert kept is not None
+    assert kept.doc == {"a": 2}
+    drafts.drop("d1")
+    assert drafts.get("d1") is None
+
+
+# -- keeping and dropping
+
+
+def test_done_commands_are_kept_for_ninety_days(desk: Desk) -> None:
+    desk.server.offline_seconds = 200 * 86400
+    desk.sign_in(ZHANG)
+    note = desk.note()
+    desk.store.settle([ack(desk, 0, rev=1)])
+    desk.clock.advance(89 * 86400)
+    desk.store.prune()
+    assert len(desk.dump()["outbox"]) == 1
+    desk.add(note.id)
+    desk.clock.advance(2 * 86400)
+    desk.store.prune()
+    assert [entry.n for entry in desk.store.unsent(9)] == [2]
+    assert len(desk.dump()["outbox"]) == 1
+    desk.add(note.id)
+    assert [entry.n for entry in desk.store.unsent(9)] == [2, 3]
+
+
+def test_statements_are_kept_while_a_command_needs_them(desk: Desk) -> None:
+    desk.note()
+    for _ in range(3):
+        desk.clock.advance(60)
+        desk.sign_in(ZHANG)
+    desk.store.prune()
+    assert len(desk.dump()["statement"]) == 2
+    kept = desk.store.last_statement("zhang")
+    assert kept is not None
+    assert kept[1] == iso(NOW + timedelta(seconds=180 + desk.server.offline_seconds))
+    assert desk.store.last_statement("nobody") is None
+
+
+def test_the_outbox_lines_up_with_a_server_that_forgot(desk: Desk) -> None:
+    note = desk.note()
+    for line in "一二三":
+        desk.add(note.id, line)
+    desk.store.settle([ack(desk, 0, rev=1)])
+    desk.store.settle([ack(desk, 0, rev=2)])
+    desk.store.resume(2, [])
+    assert [(entry.n, entry.type) for entry in desk.store.unsent(9)] == [(n, "note.add") for n in (2, 3, 4)]
+    assert lines(desk.store.get("note", note.id)) == ["一", "二", "三"]
+
+
+def test_commands_under_spent_numbers_get_new_ones(desk: Desk) -> None:
+    desk.store.add_lease("T1", 1, 20)
+    note = desk.note()
+    desk.add(note.id)
+    ids = [entry.cmd_id for entry in desk.store.unsent(9)]
+    desk.store.resume(8, ids)
+    assert [(entry.n, entry.cmd_id) for entry in desk.store.unsent(9)] == [(8, ids[0]), (9, ids[1])]
+    desk.add(note.id)
+    assert desk.store.unsent(9)[-1].n == 10
+    assert desk.store.tally().serials == 0
+
+
+def test_reading_goes_on_while_a_change_is_being_written(desk: Desk) -> None:
+    desk.note("先前的")
+    with desk.store._writing() as unit:
+        unit.db.execute(text("UPDATE record SET title='半途'"))
+        assert [note.title for note in desk.store.find("note")] == ["先前的"]
+    assert [note.title for note in desk.store.find("note")] == ["半途"]
