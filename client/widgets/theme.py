@@ -124,12 +124,15 @@ class Theme(QObject):
         """The width in pixels of that many Chinese characters of body text."""
         return self._scaled(characters * tokens()["sizes"]["font"]["body"])
 
-    def font(self, scale: str = "body", bold: bool = False) -> QFont:
-        """The UI font at ``small``, ``body``, ``heading``, ``title`` or ``display`` size."""
+    def font(self, scale: str = "body", bold: bool = False, *, tabular: bool = False) -> QFont:
+        """The UI font at ``small``, ``body``, ``heading``, ``title`` or ``display`` size; ``tabular`` digits stand
+        under each other."""
         sizes = tokens()["sizes"]
         font = QFont(self.family())
         font.setPixelSize(round(sizes["font"][scale] * self._zoom))
         font.setWeight(QFont.Weight(sizes["weight"]["bold" if bold else "normal"]))
+        if tabular:
+            font.setFeature(QFont.Tag.fromString("tnum"), 1)
         return font
 
     def family(self) -> str:
@@ -250,7 +253,7 @@ class Theme(QObject):
             ("chevron_down", ICONS / "chevron-down.svg", "quiet"),
             ("chevron_up", ICONS / "chevron-up.svg", "quiet"),
             ("check", ICONS / "check.svg", "on_accent"),
-            ("dot", THEMES / "dot.svg", "on_accent"),
+            ("dot", ICONS / "dot.svg", "on_accent"),
         ):
             values[f"icon_{name}"] = self._tinted_file(name, path, color)
         return Template((THEMES / "govdesk.qss").read_text("utf-8")).substitute(values)
