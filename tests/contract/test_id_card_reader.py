@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 from devices.drivers.sdt_id_card import SdtIdCardReader
 from devices.host import HostedDriver, HostedIdCardReader
-from devices.ports import DeviceError, IdCardReader
+from devices.ports import DeviceError, IdCardReader, IdentityRecord
 from devices.simulators.cards import CARDS
 from devices.simulators.sdt_id_card import Fault, SdtReaderSimulator
 
@@ -26,6 +27,8 @@ every_way = pytest.mark.parametrize(("how", "wire"), WAYS, ids=["-".join(way) fo
 
 
 class Reader(IdCardReader, Protocol):
+    def read(self, timeout: float = 15.0, token: threading.Event | None = None) -> IdentityRecord: ...
+
     def probe(self) -> None: ...
 
 
@@ -123,6 +126,14 @@ def test_cancel_ends_a_waiting_read(reader: Reader, simulator: SdtReaderSimulato
             waiting.result(SOON)
     simulator.place(ZHANGSAN)
     assert reader.read(SOON).name == "张三"
+
+
+@every_way
+def test_a_read_that_is_cancelled_before_it_begins(reader: Reader) -> None:
+    token = threading.Event()
+    token.set()
+    with pytest.raises(DeviceError, match="DEV-105"):
+        reader.read(SOON, token)
 
 
 def test_cancel_does_not_wait_for_a_silent_reader(simulator: SdtReaderSimulator) -> None:

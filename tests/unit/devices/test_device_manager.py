@@ -109,7 +109,7 @@ def test_no_probe_disturbs_a_read_and_a_second_read_is_refused(watched: Watched,
         reader.cancel()
         with pytest.raises(DeviceError, match="DEV-105"):
             waiting.result(SOON)
-    watched.until(DeviceState.READY)
+    assert watched.told.get(timeout=SOON).state == DeviceState.READY, "nothing was told between busy and ready"
 
 
 def test_a_reader_unplugged_in_mid_read_is_unknown_then_absent(watched: Watched, simulator: SdtReaderSimulator) -> None:

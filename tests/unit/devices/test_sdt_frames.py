@@ -90,6 +90,12 @@ def test_one_changed_byte_never_passes_for_the_frame(body: bytes, data: st.DataO
     assert Frame(body) not in FrameParser().feed(bytes(wire))
 
 
+def test_an_answer_too_short_for_its_status_is_none() -> None:
+    assert FrameParser().feed(sdt_frames.frame(b"\x00\x80") + sdt_frames.frame(b"") + sdt_frames.response(0x80)) == [
+        Frame(b"\x00\x00\x80")
+    ]
+
+
 def test_a_frame_behind_noise_and_a_damaged_one_is_found() -> None:
     bad = bytearray(sdt_frames.response(0x9F, bytes(4)))
     bad[-1] ^= 1
