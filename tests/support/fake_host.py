@@ -12,6 +12,7 @@ from typing import Any
 from client.kernel.contract import Cancelled
 from client.kernel.events import Events, RecordsChanged
 from client.kernel.ports import Commands, Draft, Drafts, Printer, PrintJob, Prints, Record, Records, Session, Tray
+from client.kernel.settings import Settings
 from devices.ports import DeviceError, IdCardReader, IdentityRecord
 from modules.common.aggregate import Command, Context, Number, apply
 from modules.common.calendar import WorkCalendar
@@ -210,6 +211,19 @@ class FakeReader:
         self.cancelled += 1
 
 
+class FakeMemory:
+    """Keeps how a view was left."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def recall(self, key: str) -> Any:
+        return self.kept.get(key)
+
+    def remember(self, key: str, value: Any) -> None:
+        self.kept[key] = value
+
+
 class FakePrinter:
     """Keeps what is printed; ``fault`` is raised instead."""
 
@@ -265,7 +279,7 @@ class FakeHost:
         self.store.on_change = lambda key: self.events.publish(RecordsChanged(frozenset({key})))
         ports = (Records, Commands, Drafts, Prints, Tray, Session)
         self.services: dict[type[Any], Any] = dict.fromkeys(ports, self.store)
-        self.services |= {Printer: self.printer, Clock: self.clock, Events: self.events}
+        self.services |= {Printer: self.printer, Clock: self.clock, Events: self.events, Settings: FakeMemory()}
 
     def reader(self, answer: IdentityRecord | DeviceError) -> FakeReader:
         """Connect a card reader."""

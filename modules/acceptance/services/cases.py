@@ -39,7 +39,7 @@ from modules.acceptance.services.receipt import Receipt, receipt_pdf
 from modules.common.aggregate import Doc
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, Clock, parse_iso
-from modules.common.errors import GovDeskError, Refused
+from modules.common.errors import Refused
 from modules.common.numbering import read_scan
 from modules.common.permissions import forbidden
 from modules.common.text import tr
@@ -170,6 +170,12 @@ class AcceptanceService:
         found = (record.doc for record in self._records.find(ITEM_KIND, limit=MOST))
         return sorted(found, key=lambda item: (item["department"], item["name"]))
 
+    def item(self, id: str) -> Doc | None:
+        """One service item, to read a case's form by."""
+        self._require(MAY_READ)
+        record = self._records.get(ITEM_KIND, id)
+        return record.doc if record else None
+
     def cases(self, states: Sequence[str] = (), text: str = "") -> list[Record]:
         """Cases by state and by words, or the one whose number or code was scanned. Newest first."""
         self._require(MAY_READ)
@@ -299,8 +305,3 @@ def due_words(case: Doc, today: date, calendar: WorkCalendar) -> tuple[str, str]
     else:
         state, words = "due" if left == 1 else "info", tr("还剩 {n} 个工作日", n=left)
     return state, words + tr("(暂定)") if case["due"]["provisional"] else words
-
-
-def sentence_of(error: BaseException) -> str:
-    """An error in words for a person."""
-    return error.sentence() if isinstance(error, GovDeskError) else tr("出错了:{error}", error=str(error))

@@ -44,12 +44,13 @@ from modules.acceptance.services.cases import AcceptanceService, Intake, Owed, P
 from modules.acceptance.services.receipt import prepare
 from modules.acceptance.services.wiring import service_of
 from modules.acceptance.ui.materials import MaterialsView
+from modules.acceptance.ui.say import say_error, say_printed
 from modules.acceptance.ui.work import PageWork, when
 from modules.common import forms
 from modules.common.aggregate import Doc
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, Clock
-from modules.common.errors import GovDeskError, Refused
+from modules.common.errors import Refused
 from modules.common.text import tr
 
 _FROM_NUMBER = "证件号码"
@@ -433,14 +434,18 @@ class AcceptView(QWidget):
         self._work.close()
         super().closeEvent(event)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() != Qt.Key.Key_Escape:
-            super().keyPressEvent(event)
-        elif self._reading:
+    def back(self) -> bool:
+        """Stop waiting for the card, else leave the case for now; what was entered is kept."""
+        if self._reading:
             self._stop_reading()
         elif self._intake and not self._accepting:
             self._show_start()
         else:
+            return False
+        return True
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() != Qt.Key.Key_Escape or not self.back():
             super().keyPressEvent(event)
 
     # -- the start --------------------------------------------------------------------------------
@@ -473,7 +478,7 @@ class AcceptView(QWidget):
 
     def _trouble(self, error: BaseException) -> None:
         banner = self.intake.banner if self.intake and self._intake else self.banner
-        _say_error(banner, error)
+        say_error(banner, error)
 
     @Slot(object)
     def _begin(self, item: Doc) -> None:
@@ -600,7 +605,7 @@ class AcceptView(QWidget):
         self._reading = None
         if self.intake and not cancelled:
             self.intake.show_reading(False)
-            _say_error(self.intake.banner, error, action=tr("再读一次"))
+            say_error(self.intake.banner, error, action=tr("再读一次"))
 
     def _card_read(self, record: IdentityRecord) -> None:
         wanted, self._reading = self._reading is not None, None
@@ -660,7 +665,7 @@ class AcceptView(QWidget):
         if isinstance(error, Refused) and faults:
             self.intake.banner.say(f"{error.message}{loose}", "red", code=error.code)
         else:
-            _say_error(self.intake.banner, error)
+            say_error(self.intake.banner, error)
         self._dirty = True
         self._save()
 
@@ -681,12 +686,12 @@ class AcceptView(QWidget):
 
         def printed(paper: Printed) -> None:
             button.setEnabled(True)
-            _say_printed(banner, paper)
+            say_printed(banner, paper)
             self._settle(order.record.id)
 
         def failed(error: BaseException) -> None:
             button.setEnabled(True)
-            _say_error(banner, error, action=tr("打印") if banner is self.owed else "")
+            say_error(banner, error, action=tr("打印") if banner is self.owed else "")
 
         self._work.run("cpu", lambda token: self._service.print_receipt(order), done=printed, failed=failed)
 
@@ -722,22 +727,3 @@ class AcceptView(QWidget):
 def _warm_up() -> None:
     prepare()
     forms.validate(APPLICANT_FORM, {})
-
-
-def _say_error(banner: Banner, error: BaseException, *, action: str = "") -> None:
-    if isinstance(error, GovDeskError):
-        banner.say(f"{error.message}{error.fix}", "red", code=error.code, action=action)
-    else:
-        banner.say(tr("出错了:{error}", error=str(error)), "red", action=action)
-
-
-def _say_printed(banner: Banner, paper: Printed) -> None:
-    if paper.missing:
-        marks = "、".join(paper.missing)
-        banner.say(
-            tr("{sentence} 字库缺“{marks}”,纸上以〓代替,请手工补写。", sentence=paper.sentence, marks=marks),
-            "due",
-            code="PRT-011",
-        )
-    else:
-        banner.say(paper.sentence, "good")
