@@ -1,0 +1,38 @@
+"""Qt for tests of views: one theme, and no message from Qt that nobody expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from client.widgets.theme import Theme
+
+EXPECTED = (
+    "This plugin does not support propagateSizeHints()",  # the offscreen platform has no window manager
+    "This plugin does not support raise()",
+)
+
+
+@pytest.fixture(scope="session")
+def look(qapp: QApplication) -> Theme:
+    """The one theme of the test process."""
+    return Theme(qapp)
+
+
+@pytest.fixture(autouse=True)
+def theme(look: Theme) -> Theme:
+    """The theme, light and at 100 % whatever the test before did."""
+    if (look.choice, look.zoom) != ("light", 1.0):
+        look.apply("light")
+    return look
+
+
+@pytest.fixture(autouse=True)
+def quiet_qt(qtlog: Any) -> Iterator[None]:
+    """Fail a test in which Qt warned of anything that is not expected."""
+    yield
+    told = [record.message for record in qtlog.records if record.message not in EXPECTED]
+    assert not told, told
