@@ -216,7 +216,9 @@ class SyncEngine:
     def on_failure(self, action: Action | None, error: Exception) -> None:
         """``action`` could not be carried out, or, without one, the step itself failed: tried again later."""
         code = error.code if isinstance(error, GovDeskError) else "SYNC-010"
-        self._page = None
+        if self._page is not None:
+            self._due.pop(self._page.scope, None)
+            self._page = None
         self._reason = code
         if action is None or code in NETWORK:
             if code in NETWORK:
