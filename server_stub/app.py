@@ -1,6 +1,6 @@
 """The server's addresses. Every one declares who may ask, through ``Guard``, or stands in ``PUBLIC``."""
 
-from __future__ import annotations
+# no postponed annotations here: FastAPI could not resolve the dependencies, which are local names
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -138,23 +138,26 @@ def _public(services: Services) -> APIRouter:
     return router
 
 
+# dependencies are defaults, not ``Annotated``: an annotation is text here, and could not name what a closure holds
+
+
 def _accounts(services: Services) -> APIRouter:
     router = APIRouter(tags=["accounts"])
     device = services.guard.limited_device()
     signed_in = services.guard.signed_in()
 
     @router.post(PATHS["sign_in"], response_model=SignInReply)
-    def sign_in(body: SignInRequest, device: Annotated[str, Depends(device)]) -> Response:
+    def sign_in(body: SignInRequest, device: str = Depends(device)) -> Response:
         """A statement for a password."""
         return _json(services.people.sign_in(device, body))
 
     @router.post(PATHS["password"], status_code=204)
-    def password(body: PasswordChange, device: Annotated[str, Depends(device)]) -> None:
+    def password(body: PasswordChange, device: str = Depends(device)) -> None:
         """Change one's own password; sign in again with the new one."""
         services.people.change_password(device, body)
 
     @router.post(PATHS["sign_out"], status_code=204)
-    def sign_out(request: Request, caller: Annotated[Caller, Depends(signed_in)]) -> None:
+    def sign_out(request: Request, caller: Caller = Depends(signed_in)) -> None:
         """End the session that the statement names."""
         services.people.sign_out(caller, request.state.said.id)
 
@@ -168,7 +171,7 @@ def _sync(services: Services) -> APIRouter:
     signed_in = services.guard.signed_in()
 
     @router.post(PATHS["push"], response_model=PushReply)
-    def push(body: PushRequest, device: Annotated[str, Depends(pushing)]) -> Response:
+    def push(body: PushRequest, device: str = Depends(pushing)) -> Response:
         """Commands, answered one by one. A revoked device may still hand in what it did before."""
         if not PROTOCOL_MIN <= body.proto <= PROTOCOL:
             raise GovDeskError(
@@ -179,11 +182,11 @@ def _sync(services: Services) -> APIRouter:
     @router.get(PATHS["changes"], response_model=ChangesReply)
     def changes(
         request: Request,
-        caller: Annotated[Caller, Depends(signed_in)],
         scope: str,
         since: Annotated[int, Query(ge=0, lt=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=PULL_LIMIT)] = PULL_LIMIT,
         epoch: str = "",
+        caller: Caller = Depends(signed_in),
     ) -> Response:
         """A page of a feed that the caller's statement names."""
         if scope not in request.state.said.scopes:
@@ -194,7 +197,7 @@ def _sync(services: Services) -> APIRouter:
         return Response(text, media_type="application/json")
 
     @router.post(PATHS["lease"], response_model=Lease)
-    def lease(body: LeaseRequest, device: Annotated[str, Depends(device)]) -> Response:
+    def lease(body: LeaseRequest, device: str = Depends(device)) -> Response:
         """A block of numbers for offline work."""
         return _json(services.numbers.lease(device, body))
 
