@@ -94,19 +94,25 @@ def run(config: Config) -> int:
                     _announce(config, ready)
                     log.info("ready", extra={"url": ready["url"]})
 
-        # uvicorn raises the signal that stopped it once more at its end, when all is closed already
-        signal.signal(signal.SIGTERM, lambda number, frame: None)
-        signal.signal(signal.SIGINT, lambda number, frame: None)
-        settings = uvicorn.Config(
-            create_app(services),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ssl_certfile=services.tls.certificate,
-            ssl_keyfile=services.tls.key,
-            timeout_graceful_shutdown=10,
+        server = Server(
+            uvicorn.Config(
+                create_app(services),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ssl_certfile=services.tls.certificate,
+                ssl_keyfile=services.tls.key,
+                timeout_graceful_shutdown=10,
+            )
         )
-        Server(settings).run(sockets=[listener])
+
+        def stop(number: int, frame: object) -> None:
+            # until uvicorn listens to signals itself; it raises them once more at its end, when all is closed
+            server.should_exit = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        server.run(sockets=[listener])
         log.info("stopped")
         return 0
     finally:

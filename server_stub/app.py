@@ -143,21 +143,21 @@ def _public(services: Services) -> APIRouter:
 
 def _accounts(services: Services) -> APIRouter:
     router = APIRouter(tags=["accounts"])
-    device = services.guard.limited_device()
-    signed_in = services.guard.signed_in()
+    device = Depends(services.guard.limited_device())
+    signed_in = Depends(services.guard.signed_in())
 
     @router.post(PATHS["sign_in"], response_model=SignInReply)
-    def sign_in(body: SignInRequest, device: str = Depends(device)) -> Response:
+    def sign_in(body: SignInRequest, device: str = device) -> Response:
         """A statement for a password."""
         return _json(services.people.sign_in(device, body))
 
     @router.post(PATHS["password"], status_code=204)
-    def password(body: PasswordChange, device: str = Depends(device)) -> None:
+    def password(body: PasswordChange, device: str = device) -> None:
         """Change one's own password; sign in again with the new one."""
         services.people.change_password(device, body)
 
     @router.post(PATHS["sign_out"], status_code=204)
-    def sign_out(request: Request, caller: Caller = Depends(signed_in)) -> None:
+    def sign_out(request: Request, caller: Caller = signed_in) -> None:
         """End the session that the statement names."""
         services.people.sign_out(caller, request.state.said.id)
 
@@ -166,12 +166,12 @@ def _accounts(services: Services) -> APIRouter:
 
 def _sync(services: Services) -> APIRouter:
     router = APIRouter(tags=["sync"])
-    pushing = services.guard.device(revoked_too=True)
-    device = services.guard.device()
-    signed_in = services.guard.signed_in()
+    pushing = Depends(services.guard.device(revoked_too=True))
+    device = Depends(services.guard.device())
+    signed_in = Depends(services.guard.signed_in())
 
     @router.post(PATHS["push"], response_model=PushReply)
-    def push(body: PushRequest, device: str = Depends(pushing)) -> Response:
+    def push(body: PushRequest, device: str = pushing) -> Response:
         """Commands, answered one by one. A revoked device may still hand in what it did before."""
         if not PROTOCOL_MIN <= body.proto <= PROTOCOL:
             raise GovDeskError(
@@ -186,7 +186,7 @@ def _sync(services: Services) -> APIRouter:
         since: Annotated[int, Query(ge=0, lt=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=PULL_LIMIT)] = PULL_LIMIT,
         epoch: str = "",
-        caller: Caller = Depends(signed_in),
+        caller: Caller = signed_in,
     ) -> Response:
         """A page of a feed that the caller's statement names."""
         if scope not in request.state.said.scopes:
@@ -197,7 +197,7 @@ def _sync(services: Services) -> APIRouter:
         return Response(text, media_type="application/json")
 
     @router.post(PATHS["lease"], response_model=Lease)
-    def lease(body: LeaseRequest, device: str = Depends(device)) -> Response:
+    def lease(body: LeaseRequest, device: str = device) -> Response:
         """A block of numbers for offline work."""
         return _json(services.numbers.lease(device, body))
 

@@ -65,17 +65,18 @@ def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
 
 def verify(session: Session) -> AuditVerdict:
     """Walk the whole chain. ``broken_at`` is the first link that is changed, missing or cut off, or None."""
+    # the head is read first: links that are added meanwhile lie beyond it
+    head, end = session.execute(select(AuditHead.seq, AuditHead.hash)).one_or_none() or (0, START)
     expected, last = 1, START
-    rows = session.execute(select(AuditRow).order_by(AuditRow.seq).execution_options(yield_per=1000)).scalars()
-    for row in rows:
-        link = _link(last, row.seq, row.at, row.action, row.person_id, row.device_id, row.subject, row.detail)
-        if row.seq != expected or row.hash != link:
-            return AuditVerdict(checked=expected - 1, broken_at=expected)
-        expected, last = expected + 1, row.hash
-    head = session.execute(select(AuditHead.seq, AuditHead.hash)).one_or_none()
-    if tuple(head or (0, START)) != (expected - 1, last):
-        return AuditVerdict(checked=expected - 1, broken_at=expected)
-    return AuditVerdict(checked=expected - 1, broken_at=None)
+    query = select(AuditRow).where(AuditRow.seq <= head).order_by(AuditRow.seq)
+    with session.scalars(query.execution_options(yield_per=1000)) as rows:
+        for row in rows:
+            link = _link(last, row.seq, row.at, row.action, row.person_id, row.device_id, row.subject, row.detail)
+            if row.seq != expected or row.hash != link:
+                return AuditVerdict(checked=expected - 1, broken_at=expected)
+            expected, last = expected + 1, row.hash
+    whole = (expected - 1, last) == (head, end)
+    return AuditVerdict(checked=expected - 1, broken_at=None if whole else expected)
 
 
 def find(session: Session, *, action: str, person: str, since: str, until: str, before: int, limit: int) -> AuditPage:
@@ -97,10 +98,10 @@ def find(session: Session, *, action: str, person: str, since: str, until: str, 
 
 def export(session: Session) -> Iterator[str]:
     """Every link as one line of JSON, oldest first: what is kept away from the server."""
-    rows = session.execute(select(AuditRow).order_by(AuditRow.seq).execution_options(yield_per=1000)).scalars()
-    for row in rows:
-        values = {column: getattr(row, column) for column in AuditRow.__table__.columns.keys()}  # noqa: SIM118 - not a dict
-        yield json.dumps(values, ensure_ascii=False)
+    columns = AuditRow.__table__.columns.keys()
+    with session.scalars(select(AuditRow).order_by(AuditRow.seq).execution_options(yield_per=1000)) as rows:
+        for row in rows:
+            yield json.dumps({column: getattr(row, column) for column in columns}, ensure_ascii=False)
 
 
 def _view(row: AuditRow) -> AuditView:

@@ -24,9 +24,9 @@ class Numbers:
         self._clock = clock
 
     def lease(self, device_id: str, request: LeaseRequest) -> Lease:
-        """The next block. Raises NUM-004 for another hall's series, NUM-005 for a senseless count."""
+        """The next block. Raises NUM-005 for another hall's series, NUM-006 for a senseless count."""
         if not 1 <= request.count <= LEASE_LIMIT:
-            raise GovDeskError("NUM-005", tr("一次可申请 1 至 {limit} 个号码。", limit=LEASE_LIMIT))
+            raise GovDeskError("NUM-006", tr("一次可申请 1 至 {limit} 个号码。", limit=LEASE_LIMIT))
 
         def store(session: Session) -> Lease:
             own = (
@@ -35,7 +35,7 @@ class Numbers:
                 .where(Device.id == device_id)
             )
             if session.execute(own).scalar_one() != request.series:
-                raise GovDeskError("NUM-004", tr("号段 {series} 不属于这台设备所在的大厅。", series=request.series))
+                raise GovDeskError("NUM-005", tr("号段 {series} 不属于这台设备所在的大厅。", series=request.series))
             advance = update(NumberSeries).filter_by(series=request.series)
             advance = advance.values(next_serial=NumberSeries.next_serial + request.count)
             following = session.execute(advance.returning(NumberSeries.next_serial)).scalar_one_or_none()

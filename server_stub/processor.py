@@ -271,7 +271,7 @@ class Processor:
 
 
 def remember(session: Session, device_id: str, last_n: int, answered: Sequence[dict[str, Any]]) -> None:
-    """Keep the answers and the device's last number in the transaction of the effects: delivery is exactly once by it."""
+    """Keep the answers and the device's last number in the transaction of the effects: exactly once."""
     session.execute(update(Device).where(Device.id == device_id).values(last_n=last_n))
     if answered:
         session.execute(insert(CommandRow), answered)
@@ -346,9 +346,9 @@ def _spend_number(session: Session, push: _Push, command: WireCommand) -> Refusa
         NumberLease.last >= number.serial,
     )
     if session.execute(lease).one_or_none() is None:
-        return Refusal("NUM-002", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
+        return Refusal("NUM-003", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
     if session.get(NumberUsed, (number.series, number.serial)) is not None:
-        return Refusal("NUM-003", tr("号码 {serial} 已经使用过。", serial=number.serial))
+        return Refusal("NUM-004", tr("号码 {serial} 已经使用过。", serial=number.serial))
     session.execute(insert(NumberUsed).values(series=number.series, serial=number.serial, cmd_id=command.cmd_id))
     return None
 

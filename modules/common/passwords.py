@@ -11,7 +11,7 @@ MIN_CLASSES = 3
 
 
 def password_refusal(login: str, password: str) -> Refusal | None:
-    """Why ``password`` will not do for ``login``, or None (GB/T 22239-2019, 8.1.4.1: length and kinds of characters)."""
+    """Why ``password`` will not do for ``login``, or None (GB/T 22239-2019, 8.1.4.1)."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         message = tr("密码应为 {low} 至 {high} 个字符。", low=MIN_LENGTH, high=MAX_LENGTH)
     elif _classes(password) < MIN_CLASSES:

@@ -40,15 +40,15 @@ class NewCode:
 def routes(services: ServerServices) -> APIRouter:
     """The module's router; every route names its permission."""
     router = APIRouter()
-    view = services.require(domain.VIEW)
-    manage = services.require(domain.MANAGE)
-    grants = services.require(domain.GRANT)
-    audits = services.require(domain.AUDIT)
+    view = Depends(services.require(domain.VIEW))
+    manage = Depends(services.require(domain.MANAGE))
+    grants = Depends(services.require(domain.GRANT))
+    audits = Depends(services.require(domain.AUDIT))
     people, devices, audit = services.people, services.devices, services.audit
 
     @router.get("/people")
     def find_people(
-        caller: Caller = Depends(view),
+        caller: Caller = view,
         text: str = "",
         offset: Annotated[int, Query(ge=0)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,
@@ -57,50 +57,50 @@ def routes(services: ServerServices) -> APIRouter:
         return people.find(text, offset, limit)
 
     @router.post("/people")
-    def create_person(body: domain.NewPerson, caller: Caller = Depends(manage)) -> OneTime:
+    def create_person(body: domain.NewPerson, caller: Caller = manage) -> OneTime:
         """Add a person; the answer holds a one-time password."""
         if faults := domain.faults(body):
             raise Refused(Refusal("AUTH-029", tr("人员信息填写有误。"), faults))
         return people.create(caller, body.login, body.name, body.hall_id, body.department_id)
 
     @router.post("/people/{person}/enabled", status_code=204)
-    def enable_person(person: str, body: Enabled, caller: Caller = Depends(manage)) -> None:
+    def enable_person(person: str, body: Enabled, caller: Caller = manage) -> None:
         """Enable or disable."""
         people.set_enabled(caller, person, body.enabled)
 
     @router.post("/people/{person}/reset-password")
-    def reset_password(person: str, caller: Caller = Depends(manage)) -> OneTime:
+    def reset_password(person: str, caller: Caller = manage) -> OneTime:
         """A new one-time password."""
         return people.reset_password(caller, person)
 
     @router.post("/people/{person}/grant", status_code=204)
-    def grant_role(person: str, body: RoleName, caller: Caller = Depends(grants)) -> None:
+    def grant_role(person: str, body: RoleName, caller: Caller = grants) -> None:
         """Give a role."""
         people.grant(caller, person, body.role)
 
     @router.post("/people/{person}/revoke", status_code=204)
-    def revoke_role(person: str, body: RoleName, caller: Caller = Depends(grants)) -> None:
+    def revoke_role(person: str, body: RoleName, caller: Caller = grants) -> None:
         """Take a role away."""
         people.revoke(caller, person, body.role)
 
     @router.get("/devices")
-    def find_devices(caller: Caller = Depends(manage)) -> list[DeviceView]:
+    def find_devices(caller: Caller = manage) -> list[DeviceView]:
         """All devices."""
         return devices.find()
 
     @router.post("/devices/{device}/revoke", status_code=204)
-    def revoke_device(device: str, caller: Caller = Depends(manage)) -> None:
+    def revoke_device(device: str, caller: Caller = manage) -> None:
         """Stop trusting a device."""
         devices.revoke(caller, device)
 
     @router.post("/codes")
-    def new_code(body: NewCode, caller: Caller = Depends(manage)) -> OneTime:
+    def new_code(body: NewCode, caller: Caller = manage) -> OneTime:
         """A one-time enrolment code."""
         return devices.new_code(caller, body.hall_id, body.name)
 
     @router.get("/audit")
     def find_audit(
-        caller: Caller = Depends(audits),
+        caller: Caller = audits,
         action: str = "",
         person: str = "",
         since: str = "",
@@ -112,7 +112,7 @@ def routes(services: ServerServices) -> APIRouter:
         return audit.find(action=action, person=person, since=since, until=until, before=before, limit=limit)
 
     @router.get("/audit/verify")
-    def verify_audit(caller: Caller = Depends(audits)) -> AuditVerdict:
+    def verify_audit(caller: Caller = audits) -> AuditVerdict:
         """Walk the whole chain."""
         return audit.verify()
 

@@ -1,0 +1,461 @@
+"""The command processor and the feeds, on SQLite and on PostgreSQL alike."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from modules.common.clock import iso
+from modules.common.errors import GovDeskError
+from modules.common.ids import uuid7
+from modules.common.server_ports import Caller
+from modules.common.statement import read
+from server_stub import audit, feed, processor
+from server_stub.seeding import CONSOLE
+from server_stub.tables import (
+    AuditRow,
+    ChangeRow,
+    CommandRow,
+    EventRow,
+    NumberUsed,
+    Organisation,
+    PersonRole,
+    SignInSession,
+)
+from sync.protocol import LeaseRequest
+from tests.support.central import Central, central
+from tests.support.servers import postgres
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Central]:
+    folder = tmp_path_factory.mktemp("server")
+    if request.param == "sqlite":
+        with central(folder) as made:
+            yield made
+    else:
+        with postgres() as url, central(folder, url) as made:
+            yield made
+
+
+def count(office: Central, table: Any, **where: Any) -> int:
+    with office.services.database.read() as session:
+        return session.execute(select(func.count()).select_from(table).filter_by(**where)).scalar_one()
+
+
+def changes(office: Central, scope: str, since: int = 0, limit: int = 500, epoch: str = "") -> dict[str, Any]:
+    with office.services.database.read() as session:
+        page = feed.page(session, office.services.identity.epoch, "", scope, since, limit, epoch)
+    answer: dict[str, Any] = json.loads(page)
+    return answer
+
+
+def test_applies_once(office: Central) -> None:
+    counter = office.counter()
+    command = counter.command()
+    first, again = counter.push(command), counter.push(command)
+    assert [(ack.status, ack.duplicate, ack.rev) for ack in first.acks + again.acks] == [
+        ("applied", False, 1),
+        ("applied", True, 1),
+    ]
+    assert first.expected_n == again.expected_n == 2
+    assert count(office, CommandRow, cmd_id=command.cmd_id) == 1
+    assert count(office, EventRow, cmd_id=command.cmd_id) == 1
+    assert count(office, ChangeRow, aggregate_id=command.aggregate_id) == 1
+    assert count(office, AuditRow, subject=f"memo:{command.aggregate_id}") == 1
+
+
+def test_same_command_twice_in_one_push(office: Central) -> None:
+    counter = office.counter()
+    command = counter.command()
+    assert [ack.duplicate for ack in counter.push(command, command).acks] == [False, True]
+
+
+def test_many_pushes_of_one_command_at_once(office: Central) -> None:
+    counter = office.counter()
+    command = counter.command()
+    acks = []
+    threads = [threading.Thread(target=lambda: acks.append(counter.ack(command))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [ack.status for ack in acks] == ["applied"] * 8
+    assert sum(not ack.duplicate for ack in acks) == 1
+    assert count(office, EventRow, cmd_id=command.cmd_id) == 1
+
+
+def test_gap_asks_for_the_missing_number(office: Central) -> None:
+    counter = office.counter()
+    first, second, third = (counter.command() for _ in range(3))
+    reply = counter.push(first, third)
+    assert [ack.status for ack in reply.acks] == ["applied", "gap"]
+    assert reply.expected_n == 2
+    reply = counter.push(third, second)
+    assert [(ack.n, ack.status) for ack in reply.acks] == [(2, "applied"), (3, "applied")]
+
+
+def test_an_empty_push_tells_the_expected_number(office: Central) -> None:
+    counter = office.counter()
+    counter.push(counter.command())
+    assert counter.push().expected_n == 2
+
+
+def test_a_known_id_with_another_body_is_a_mismatch_and_blocks_nothing(office: Central) -> None:
+    counter = office.counter()
+    command = counter.command()
+    counter.push(command)
+    changed = replace(command, body={"text": "别的"})
+    moved = replace(command, n=2)
+    assert [ack.status for ack in counter.push(changed, moved).acks] == ["hash_mismatch", "hash_mismatch"]
+    # number 2 is spent: what follows goes on
+    counter.numbers = iter([3])
+    assert counter.ack(counter.command()).status == "applied"
+    assert count(office, EventRow, cmd_id=command.cmd_id) == 1
+
+
+def test_a_spent_number_is_no_place_for_another_command(office: Central) -> None:
+    counter = office.counter()
+    counter.push(counter.command())
+    other = counter.command(n=1)
+    assert counter.ack(other).status == "hash_mismatch"
+    assert count(office, CommandRow, cmd_id=other.cmd_id) == 0
+
+
+def test_a_refusal_is_final_audited_and_spends_its_number(office: Central) -> None:
+    counter = office.counter()
+    command = counter.command("memo.refused")
+    for duplicate in (False, True):
+        ack = counter.ack(command)
+        assert (ack.status, ack.duplicate) == ("refused", duplicate)
+        assert ack.error == {"code": "MEMO-001", "message": "不行", "fields": {"text": "太长"}}
+    assert counter.push().expected_n == 2
+    assert count(office, AuditRow, action="memo.refused.refused", person_id=counter.person) == 1
+    assert changes(office, f"hall:{office.hall}")["changes"] is not None
+    assert count(office, ChangeRow, aggregate_id=command.aggregate_id) == 0
+
+
+def test_a_fault_in_a_rule_stops_nothing_else(office: Central, caplog: pytest.LogCaptureFixture) -> None:
+    counter = office.counter()
+    wrong, right = counter.command("memo.wrong"), counter.command()
+    refused, applied = counter.push(wrong, right).acks
+    assert refused.error is not None
+    assert refused.error["code"] == "SRV-500"
+    assert applied.status == "applied"
+    (record,) = [record for record in caplog.records if record.message == "command failed"]
+    assert record.incident in refused.error["message"]  # type: ignore[attr-defined]
+
+
+def test_what_the_database_cannot_hold_stops_nothing_else(office: Central) -> None:
+    counter = office.counter()
+    # SQLite holds a NUL, PostgreSQL does not: either way the second command must come through
+    odd, right = counter.command(body={"text": "a\0b"}), counter.command()
+    acks = counter.push(odd, right).acks
+    assert acks[0].status == ("applied" if office.services.database.sqlite else "refused")
+    assert acks[1].status == "applied"
+
+
+def test_an_unknown_kind_is_refused(office: Central) -> None:
+    counter = office.counter()
+    ack = counter.ack(counter.command("seal.use", kind="seal"))
+    assert ack.error is not None
+    assert ack.error["code"] == "SRV-004"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"cmd_id": "x"}, "SYNC-004"),
+        ({"kind": "Robert'); --"}, "SYNC-004"),
+        ({"n": 0}, "SYNC-004"),
+        ({"number": {"series": "A\0", "serial": 1}}, "SYNC-004"),
+        ({"number": {"series": "A", "serial": True}}, "SYNC-004"),
+        ({"at": "yesterday"}, "SYNC-003"),
+        ({"body": {"text": "\ud800"}}, "SYNC-002"),
+    ],
+)
+def test_what_no_client_of_ours_sends(office: Central, changes: dict[str, Any], code: str) -> None:
+    counter = office.counter()
+    with pytest.raises(GovDeskError) as caught:
+        counter.push(counter.command(**changes))
+    assert caught.value.code == code
+    assert counter.push().expected_n == 1
+
+
+# -- who said it, and when
+
+
+def refused(office: Central, counter: Any, **changes: Any) -> str:
+    ack = counter.ack(counter.command(**changes))
+    return ack.error["code"] if ack.error else ""
+
+
+def test_the_statement_must_be_ours_and_for_this_device(office: Central) -> None:
+    counter, other = office.counter(), office.counter()
+    payload, _, signature = counter.statement.partition(".")
+    assert refused(office, counter, statement=f"{payload}.{signature[:-4]}AAAA") == "AUTH-007"
+    assert refused(office, counter, statement=other.statement) == "AUTH-008"
+
+
+def test_a_command_is_judged_for_its_own_time(office: Central) -> None:
+    counter = office.counter()
+    now = office.clock.now()
+    issued = now
+    assert refused(office, counter, at=iso(now + timedelta(minutes=6))) == "AUTH-009"
+    assert refused(office, counter, at=iso(now + timedelta(minutes=4))) == ""
+    # a clock that is a little behind must not spoil the first command after the sign-in
+    assert refused(office, counter, at=iso(issued - timedelta(minutes=4))) == ""
+    assert refused(office, counter, at=iso(issued - timedelta(minutes=6))) == "AUTH-006"
+    given = iso(now + timedelta(hours=71))
+    office.clock.advance(100 * 3600)
+    assert refused(office, counter, at=iso(now + timedelta(hours=73))) == "AUTH-006"
+    late = counter.command(at=given)
+    assert counter.ack(late).status == "applied"
+    with office.services.database.read() as session:
+        detail = session.execute(select(AuditRow.detail).filter_by(subject=f"memo:{late.aggregate_id}")).scalar_one()
+    assert json.loads(detail)["late_seconds"] == 29 * 3600
+
+
+def _revoke_session(office: Central, counter: Any) -> None:
+    def store(session: Session) -> None:
+        now = iso(office.clock.now())
+        session.execute(update(SignInSession).where(SignInSession.id == counter.session).values(revoked_at=now))
+
+    office.services.writer.do(store)
+
+
+def _disable(office: Central, counter: Any) -> None:
+    office.services.people.set_enabled(CONSOLE, counter.person, False)
+
+
+def _revoke_device(office: Central, counter: Any) -> None:
+    office.services.devices.revoke(CONSOLE, counter.device)
+
+
+@pytest.mark.parametrize("revoke", [_revoke_session, _disable, _revoke_device])
+def test_what_was_done_before_a_revocation_holds(office: Central, revoke: Any) -> None:
+    counter = office.counter()
+    office.clock.advance(60)
+    before = counter.command()
+    office.clock.advance(60)
+    revoke(office, counter)
+    after = counter.command()
+    acks = counter.push(before, after).acks
+    assert [ack.status for ack in acks] == ["applied", "refused"]
+    assert acks[1].error is not None
+    assert acks[1].error["code"] == "AUTH-015"
+
+
+def test_signing_out_takes_nothing_back(office: Central) -> None:
+    counter = office.counter()
+    actor = read(counter.statement).actor()
+    office.services.people.sign_out(Caller(actor, counter.device), counter.session)
+    office.clock.advance(3600)
+    assert counter.ack(counter.command()).status == "applied"
+
+
+def test_nobody_changes_what_is_not_in_their_feeds(office: Central) -> None:
+    counter = office.counter()
+    command = counter.command()
+    counter.push(command)
+    elsewhere = Central(office.services, office.clock).counter()
+    assert refused(office, elsewhere, aggregate=command.aggregate_id) == "AUTH-013"
+
+
+# -- numbers
+
+
+def test_numbers_belong_to_a_device_and_are_used_once(office: Central) -> None:
+    counter, other = office.counter(), office.counter()
+    lease = office.services.numbers.lease(counter.device, LeaseRequest(counter.series, 10))
+    following = office.services.numbers.lease(other.device, LeaseRequest(other.series, 10))
+    assert (lease.last - lease.first, following.first) == (9, lease.last + 1)
+    number = {"series": lease.series, "serial": lease.last}
+    assert refused(office, counter, number={**number, "serial": following.first}) == "NUM-003"
+    assert refused(office, counter, number=number) == ""
+    assert refused(office, counter, number=number) == "NUM-004"
+
+
+@pytest.mark.parametrize("type", ["memo.refused", "memo.wrong"])
+def test_a_refused_command_spends_its_number(office: Central, type: str) -> None:
+    counter = office.counter()
+    lease = office.services.numbers.lease(counter.device, LeaseRequest(counter.series, 1))
+    number = {"series": lease.series, "serial": lease.first}
+    assert counter.ack(counter.command(type, number=number)).status == "refused"
+    assert count(office, NumberUsed, **number) == 1
+    assert refused(office, counter, number=number) == "NUM-004"
+
+
+def test_a_lease_is_for_the_hall_of_the_device(office: Central) -> None:
+    counter = office.counter()
+    for series, size, code in (
+        ("ZZZZ", 1, "NUM-005"),
+        (counter.series, 0, "NUM-006"),
+        (counter.series, 1001, "NUM-006"),
+    ):
+        with pytest.raises(GovDeskError) as caught:
+            office.services.numbers.lease(counter.device, LeaseRequest(series, size))
+        assert caught.value.code == code
+
+
+# -- feeds
+
+
+def test_a_feed_has_no_gaps_under_many_writers(office: Central) -> None:
+    hall = Central(office.services, office.clock)
+    counters = [hall.counter() for _ in range(6)]
+    shared = uuid7()
+    counters[0].push(counters[0].command(aggregate=shared))
+
+    def work(counter: Any) -> None:
+        for _ in range(5):
+            counter.push(counter.command(), counter.command(aggregate=shared))
+
+    threads = [threading.Thread(target=work, args=(counter,)) for counter in counters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    page = changes(office, f"hall:{hall.hall}")
+    assert [change["seq"] for change in page["changes"]] == list(range(1, 62))
+    assert [change["rev"] for change in page["changes"] if change["id"] == shared] == list(range(1, 32))
+
+
+def test_a_feed_is_read_in_pages(office: Central) -> None:
+    hall = Central(office.services, office.clock)
+    counter = hall.counter()
+    sent = [counter.command(body={"text": f'第{i}件 "引号"'}) for i in range(5)]
+    counter.push(*sent)
+    scope = f"hall:{hall.hall}"
+    first = changes(office, scope, limit=3)
+    assert (first["since"], first["to"], first["more"]) == (0, 3, True)
+    second = changes(office, scope, since=3, limit=3)
+    assert (second["to"], second["more"], second["snapshot_required"]) == (5, False, False)
+    seen = first["changes"] + second["changes"]
+    assert [change["cause"] for change in seen] == [command.cmd_id for command in sent]
+    assert [change["doc"]["text"] for change in seen] == [command.body["text"] for command in sent]
+    assert seen[0]["summary"]["title"] == '第0件 "引号"'
+    assert (seen[0]["op"], seen[0]["rev"], seen[0]["kind"]) == ("put", 1, "memo")
+    assert changes(office, scope, since=5)["changes"] == []
+
+
+def test_a_cursor_of_another_history_needs_a_snapshot(office: Central) -> None:
+    hall = Central(office.services, office.clock)
+    scope = f"hall:{hall.hall}"
+    for answer in (changes(office, scope, since=1), changes(office, scope, epoch=uuid7())):
+        assert answer["snapshot_required"]
+        assert answer["changes"] == []
+    assert not changes(office, scope, epoch=office.services.identity.epoch)["snapshot_required"]
+
+
+def test_what_moves_leaves_a_tombstone_behind(office: Central) -> None:
+    hall = Central(office.services, office.clock)
+    dept = f"d{uuid7()[-8:]}"
+
+    def add(session: Session) -> None:
+        session.execute(insert(Organisation).values(id=dept, kind="department", name="局", series=""))
+        feed.publish(session, iso(office.clock.now()), [feed.Reference("organisation", dept, {"id": dept}, "局")])
+
+    office.services.writer.do(add)
+    counter = hall.counter()
+    made = counter.command()
+    moved = counter.command("memo.move", aggregate=made.aggregate_id, body={"dept": dept})
+    assert [ack.rev for ack in counter.push(made, moved).acks] == [1, 2]
+    left = changes(office, f"hall:{hall.hall}")["changes"]
+    assert [(change["op"], change["rev"]) for change in left] == [("put", 1), ("tombstone", 2)]
+    (there,) = changes(office, f"dept:{dept}")["changes"]
+    assert (there["op"], there["doc"]["dept"]) == ("put", dept)
+
+
+def test_publishing_twice_changes_nothing(office: Central) -> None:
+    reference = feed.Reference("calendar_day", f"2026-12-{uuid7()[-2:]}", {"date": "2026-12-12", "workday": True}, "日")
+    publish = lambda session: feed.publish(session, iso(office.clock.now()), [reference])  # noqa: E731
+    assert [office.services.writer.do(publish) for _ in range(2)] == [1, 0]
+
+
+# -- all or nothing
+
+
+def test_a_crash_before_the_commit_leaves_nothing(office: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = office.counter()
+    command = counter.command()
+
+    def lost(*arguments: Any) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "append", lost)
+        with pytest.raises(ConnectionError):
+            counter.push(command)
+    assert count(office, EventRow, cmd_id=command.cmd_id) == 0
+    assert count(office, CommandRow, cmd_id=command.cmd_id) == 0
+    assert counter.ack(command).duplicate is False
+
+
+def test_deduplication_is_one_function_inside_the_transaction(office: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant of the fault test hangs on this: without ``remember`` a command is done twice."""
+    counter = office.counter()
+    command = counter.command()
+    with monkeypatch.context() as patch:
+        patch.setattr(processor, "remember", lambda *arguments: None)
+        counter.push(command)
+    assert counter.ack(command).rev == 2
+
+
+# -- three administrators, by constraint
+
+
+def test_no_sql_makes_one_person_two_administrators(office: Central) -> None:
+    counter = office.counter("sysadmin")
+    rows = [
+        ("secadmin", "sec"),  # another administrator
+        ("secadmin", "sys"),  # disguised as the same kind
+        ("clerk", ""),  # a business role
+        ("clerk", "sys"),
+        ("auditadmin", ""),  # disguised as business
+    ]
+    for role, kind in rows:
+        with pytest.raises(IntegrityError), office.services.database.engine.begin() as connection:
+            connection.execute(
+                text("INSERT INTO person_role VALUES (:person, :role, :kind, '', '')"),
+                {"person": counter.person, "role": role, "kind": kind},
+            )
+    with pytest.raises(IntegrityError), office.services.database.engine.begin() as connection:
+        connection.execute(text("UPDATE person SET admin_kind = 'sec' WHERE id = :id"), {"id": counter.person})
+    with pytest.raises(IntegrityError), office.services.database.engine.begin() as connection:
+        connection.execute(text("UPDATE role SET admin_kind = '' WHERE id = 'sysadmin'"))
+    assert count(office, PersonRole, person_id=counter.person) == 1
+
+
+# -- the audit chain, which these tests have made long
+
+
+def test_the_chain_is_whole_until_somebody_edits_it(office: Central) -> None:
+    verdict = office.services.audit.verify()
+    assert verdict.broken_at is None
+    assert verdict.checked == count(office, AuditRow) > 50
+    middle = verdict.checked // 2
+    engine = office.services.database.engine
+    edits = [
+        f"UPDATE audit SET person_id = 'x' WHERE seq = {middle}",
+        f"UPDATE audit SET detail = '{{}}  ' WHERE seq = {middle}",
+        f"DELETE FROM audit WHERE seq = {middle}",
+        f"DELETE FROM audit WHERE seq = {verdict.checked}",
+    ]
+    for edit in edits:
+        with engine.connect() as connection:
+            connection.execute(text(edit))
+            with Session(connection) as session:
+                broken = audit.verify(session).broken_at
+            connection.rollback()
+        assert broken == (verdict.checked if edit.endswith(str(verdict.checked)) else middle)
+    assert office.services.audit.verify() == verdict

@@ -1,0 +1,383 @@
+"""Every address of the server: what it asks of a caller, and what each role gets."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from modules.common.clock import iso
+from modules.common.permissions import BUILTIN_ROLES
+from server_stub.app import PUBLIC, create_app
+from sync.protocol import DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, Problem, from_wire
+from tests.support.central import Central, Counter, central
+
+DEVICE_ONLY = {PATHS["sign_in"], PATHS["password"], PATHS["push"], PATHS["lease"]}
+SIGNED_IN = {PATHS["sign_out"], PATHS["changes"]}
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Central]:
+    with central(tmp_path_factory.mktemp("server")) as made:
+        yield made
+
+
+class Client:
+    """Asks the application, without a network and without its life: the office closes what it opened."""
+
+    def __init__(self, app: FastAPI, runner: asyncio.Runner) -> None:
+        self.app = app
+        self._runner = runner
+        # what the application does not answer itself must not look like an answer
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._transport, base_url="https://server") as session:
+                return await session.request(method, path, **options)
+
+        return self._runner.run(ask())
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("PUT", path, **options)
+
+
+@pytest.fixture(scope="module")
+def client(office: Central) -> Iterator[Client]:
+    with asyncio.Runner() as runner:
+        yield Client(create_app(office.services), runner)
+
+
+@pytest.fixture(scope="module")
+def counters(office: Central) -> dict[str, Counter]:
+    return {role.id: office.counter(role.id) for role in BUILTIN_ROLES}
+
+
+def headers(counter: Counter, statement: bool = True) -> dict[str, str]:
+    made = {DEVICE_HEADER: f"{counter.device}:{counter.token}"}
+    return {**made, STATEMENT_HEADER: counter.statement} if statement else made
+
+
+def routes(client: Client) -> list[APIRoute]:
+    found = []
+
+    def walk(items: Any) -> None:
+        for item in items:
+            inner = getattr(item, "routes", None) or getattr(getattr(item, "original_router", None), "routes", None)
+            if isinstance(item, APIRoute):
+                found.append(item)
+            elif inner is not None:
+                walk(inner)
+            else:
+                raise AssertionError(f"{item!r} is a route of a kind that this test does not know")
+
+    walk(client.app.routes)
+    return found
+
+
+def declared(office: Central, dependant: Dependant) -> set[str]:
+    calls = {
+        office.services.guard.declared[sub.call]
+        for sub in dependant.dependencies
+        if sub.call in office.services.guard.declared
+    }
+    return calls.union(*(declared(office, sub) for sub in dependant.dependencies))
+
+
+def everything(office: Central, client: Client) -> list[tuple[str, str, set[str]]]:
+    """Method, whole path and what is asked, of every address."""
+    asked = {}
+    for route in routes(client):
+        asked[route.endpoint] = declared(office, route.dependant)
+    made = []
+    spec = client.app.openapi()
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            (endpoint,) = [call for call in asked if operation["operationId"].startswith(call.__name__ + "_")]
+            made.append((method.upper(), path, asked[endpoint]))
+    assert len(made) == len(asked), "an address is missing from the description"
+    return made
+
+
+def test_every_address_declares_who_may_ask(office: Central, client: Client) -> None:
+    seen = set()
+    for _, path, asks in everything(office, client):
+        seen.add(path)
+        if path in PUBLIC:
+            assert not asks, path
+        elif path in DEVICE_ONLY:
+            assert asks == {":device"}, path
+        elif path in SIGNED_IN:
+            assert asks == {":signed-in"}, path
+        else:
+            assert len(asks) == 1, f"{path} declares {asks or 'nothing'}"
+            assert "." in next(iter(asks)), path
+    assert seen >= PUBLIC | DEVICE_ONLY | SIGNED_IN
+    assert any(path.startswith("/v1/m/people/") for path in seen)
+
+
+def test_every_address_against_every_role(office: Central, client: Client, counters: dict[str, Counter]) -> None:
+    tried = 0
+    for method, path, asks in everything(office, client):
+        if path in PUBLIC:
+            continue
+        # bodies are empty: whoever is let in gets at most a 400, and nothing is changed
+        address = path.replace("{person}", "nobody").replace("{device}", "nothing")
+        nobody = client.request(method, address)
+        assert nobody.status_code == 401, (path, nobody.text)
+        assert from_wire(Problem, nobody.json()).code == "AUTH-010"
+        (needed,) = asks
+        if needed == ":device" or path == PATHS["sign_out"]:
+            continue
+        for role, counter in counters.items():
+            without = client.request(method, address, headers=headers(counter, statement=False))
+            assert (without.status_code, without.json()["code"]) == (401, "AUTH-001"), path
+            answer = client.request(method, address, headers=headers(counter))
+            held = needed == ":signed-in" or needed in statement_of(counter)
+            if held:
+                assert answer.status_code not in (401, 403), (path, role, answer.text)
+            else:
+                assert (answer.status_code, answer.json()["code"]) == (403, "AUTH-403"), (path, role)
+            tried += 1
+    assert tried > 60
+
+
+def statement_of(counter: Counter) -> tuple[str, ...]:
+    from modules.common.statement import read
+
+    return read(counter.statement).permissions
+
+
+def test_the_three_administrators_share_no_power(counters: dict[str, Counter]) -> None:
+    held = {
+        role: set(statement_of(counters[role])) - {"people.view"} for role in ("sysadmin", "secadmin", "auditadmin")
+    }
+    assert held == {"sysadmin": {"people.manage"}, "secadmin": {"people.grant"}, "auditadmin": {"people.audit"}}
+
+
+# -- answers
+
+
+def problem(answer: Any, status: int) -> Problem:
+    assert answer.status_code == status, answer.text
+    made = from_wire(Problem, answer.json())
+    assert made.code
+    assert any("一" <= char <= "鿿" for char in made.message)
+    assert "Traceback" not in answer.text
+    return made
+
+
+def test_every_error_is_a_problem(office: Central, client: Client, counters: dict[str, Counter]) -> None:
+    known = headers(counters["clerk"])
+    assert problem(client.get("/nowhere"), 404).code == "SRV-404"
+    assert problem(client.put("/v1/hello"), 405).code == "SRV-405"
+    assert problem(client.post(PATHS["enrol"], content=b"{"), 400).code == "SRV-400"
+    missing = problem(client.post(PATHS["sign_in"], json={"login": 3}, headers=known), 400)
+    assert missing.fields == {"login": "类型不正确。", "password": "缺少此项。"}
+    assert problem(client.get(PATHS["changes"], params={"scope": "ref", "since": -1}, headers=known), 400).fields == {
+        "since": "取值不正确。"
+    }
+    huge = client.get(PATHS["changes"], params={"scope": "ref", "since": 10**30}, headers=known)
+    assert problem(huge, 400).code == "SRV-400"
+    push = {"proto": 99, "epoch": "", "client_time": "", "cmds": []}
+    assert problem(client.post(PATHS["push"], json=push, headers=known), 400).code == "SYNC-005"
+
+
+def test_an_unforeseen_error_has_an_incident_and_no_traceback(
+    office: Central, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("身份证 11010519491231002X")
+
+    monkeypatch.setattr(office.services, "ready", broken)
+    answer = problem(client.get("/ready"), 500)
+    assert answer.code == "SRV-500"
+    (record,) = [record for record in caplog.records if record.message == "request failed"]
+    assert record.incident in answer.message  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_is_too_large_is_not_read_to_its_end(client: Client, chunked: bool) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * 2**16
+
+    answer = client.post(PATHS["enrol"], content=parts() if chunked else b" " * 2**21)
+    assert problem(answer, 413).code == "SRV-413"
+
+
+def test_push_and_pull_over_http(office: Central, client: Client, counters: dict[str, Counter]) -> None:
+    counter = counters["clerk"]
+    command = counter.command()
+    body = {"proto": PROTOCOL, "epoch": "", "client_time": iso(office.clock.now()), "cmds": [asdict(command)]}
+    reply = client.post(PATHS["push"], json=body, headers=headers(counter, statement=False)).json()
+    assert [ack["status"] for ack in reply["acks"]] == ["applied"]
+    scope = f"hall:{office.hall}"
+    page = client.get(PATHS["changes"], params={"scope": scope}, headers=headers(counter)).json()
+    assert page["changes"][-1]["cause"] == command.cmd_id
+    other = client.get(PATHS["changes"], params={"scope": "hall:other"}, headers=headers(counter))
+    assert problem(other, 403).code == "AUTH-013"
+
+
+def test_a_statement_is_bound_to_its_device(client: Client, counters: dict[str, Counter]) -> None:
+    mixed = headers(counters["clerk"], statement=False) | {STATEMENT_HEADER: counters["sysadmin"].statement}
+    assert problem(client.get("/v1/m/people/people", headers=mixed), 401).code == "AUTH-008"
+
+
+def test_after_signing_out_feeds_are_read_and_administration_is_closed(office: Central, client: Client) -> None:
+    counter = office.counter("sysadmin")
+    assert client.get("/v1/m/people/people", headers=headers(counter)).status_code == 200
+    assert client.post(PATHS["sign_out"], headers=headers(counter)).status_code == 204
+    assert problem(client.get("/v1/m/people/people", headers=headers(counter)), 401).code == "AUTH-005"
+    assert client.get(PATHS["changes"], params={"scope": "ref"}, headers=headers(counter)).status_code == 200
+
+
+def test_a_revoked_device_may_only_hand_in_its_work(office: Central, client: Client) -> None:
+    from server_stub.seeding import CONSOLE
+
+    counter = office.counter()
+    command = counter.command()
+    office.clock.advance(1)
+    office.services.devices.revoke(CONSOLE, counter.device)
+    body = {"proto": PROTOCOL, "epoch": "", "client_time": "", "cmds": [asdict(command)]}
+    assert client.post(PATHS["push"], json=body, headers=headers(counter)).json()["acks"][0]["status"] == "applied"
+    pull = client.get(PATHS["changes"], params={"scope": "ref"}, headers=headers(counter))
+    assert problem(pull, 401).code == "AUTH-011"
+
+
+# -- people, through their addresses
+
+
+def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client, counters: dict[str, Counter]) -> None:
+    system, security = headers(counters["sysadmin"]), headers(counters["secadmin"])
+    base = "/v1/m/people"
+    wrong = client.post(f"{base}/people", json={"login": "X!", "name": ""}, headers=system)
+    assert set(problem(wrong, 400).fields) == {"login", "name"}
+    new = {"login": "zhenghao", "name": "郑好", "hall_id": office.hall, "department_id": ""}
+    made = client.post(f"{base}/people", json=new, headers=system).json()
+    assert problem(client.post(f"{base}/people", json=new, headers=system), 409).code == "AUTH-022"
+    person = f"{base}/people/{made['id']}"
+    assert client.post(f"{person}/grant", json={"role": "clerk"}, headers=security).status_code == 204
+    mixed = client.post(f"{person}/grant", json={"role": "auditadmin"}, headers=security)
+    assert problem(mixed, 409).code == "AUTH-021"
+    assert client.post(f"{person}/grant", json={"role": "manager"}, headers=security).status_code == 204
+    unknown = client.post(f"{person}/grant", json={"role": "king"}, headers=security)
+    assert problem(unknown, 404).code == "AUTH-028"
+
+    # the one-time password opens nothing but its own change
+    device = headers(counters["clerk"], statement=False)
+    credentials = {"login": "zhenghao", "password": made["secret"]}
+    first = client.post(PATHS["sign_in"], json=credentials, headers=device).json()
+    assert first["must_change_password"]
+    with_first = device | {STATEMENT_HEADER: first["statement"]}
+    shut = client.get(PATHS["changes"], params={"scope": f"hall:{office.hall}"}, headers=with_first)
+    assert problem(shut, 403).code == "AUTH-013"
+    change = {"login": "zhenghao", "old": made["secret"], "new": "zhenghao-2026X"}
+    assert problem(client.post(PATHS["password"], json=change, headers=device), 400).code == "AUTH-020"
+    change["new"] = "Chang-Jiang-1"
+    assert client.post(PATHS["password"], json=change, headers=device).status_code == 204
+    credentials["password"] = change["new"]
+    second = client.post(PATHS["sign_in"], json=credentials, headers=device).json()
+    assert not second["must_change_password"]
+
+    found = client.get(f"{base}/people", params={"text": "郑好"}, headers=security).json()
+    assert found["total"] == 1
+    assert found["items"][0]["roles"] == ["clerk", "manager"]
+    # taking a role away takes the statement that names it
+    with_second = device | {STATEMENT_HEADER: second["statement"]}
+    scope = {"scope": f"hall:{office.hall}"}
+    assert client.get(PATHS["changes"], params=scope, headers=with_second).status_code == 200
+    assert client.post(f"{person}/revoke", json={"role": "manager"}, headers=security).status_code == 204
+    assert problem(client.get(PATHS["changes"], params=scope, headers=with_second), 401).code == "AUTH-005"
+    assert client.post(f"{person}/enabled", json={"enabled": False}, headers=system).status_code == 204
+    assert problem(client.post(PATHS["sign_in"], json=credentials, headers=device), 403).code == "AUTH-004"
+    assert client.post(f"{person}/enabled", json={"enabled": True}, headers=system).status_code == 204
+    assert client.post(PATHS["sign_in"], json=credentials, headers=device).status_code == 200
+    reset = client.post(f"{person}/reset-password", headers=system).json()
+    assert problem(client.post(PATHS["sign_in"], json=credentials, headers=device), 401).code == "AUTH-002"
+    credentials["password"] = reset["secret"]
+    assert client.post(PATHS["sign_in"], json=credentials, headers=device).json()["must_change_password"]
+
+    log = client.get(f"{base}/audit", params={"limit": 200}, headers=headers(counters["auditadmin"])).json()
+    about = [link["action"] for link in reversed(log["items"]) if link["subject"] == made["id"]]
+    assert about == [
+        "person.create",
+        "role.grant",
+        "role.grant",
+        "password.change",
+        "role.revoke",
+        "person.disable",
+        "person.enable",
+        "password.reset",
+    ]
+    verdict = client.get(f"{base}/audit/verify", headers=headers(counters["auditadmin"])).json()
+    assert verdict["broken_at"] is None
+
+
+def test_nobody_touches_an_administrator_alone(client: Client, counters: dict[str, Counter]) -> None:
+    system, security = headers(counters["sysadmin"]), headers(counters["secadmin"])
+    audit_person = f"/v1/m/people/people/{counters['auditadmin'].person}"
+    assert problem(client.post(f"{audit_person}/reset-password", headers=system), 403).code == "AUTH-025"
+    own = f"/v1/m/people/people/{counters['secadmin'].person}/grant"
+    assert problem(client.post(own, json={"role": "clerk"}, headers=security), 403).code == "AUTH-024"
+
+
+def test_devices_and_codes(office: Central, client: Client, counters: dict[str, Counter]) -> None:
+    system = headers(counters["sysadmin"])
+    made = client.post("/v1/m/people/codes", json={"hall_id": office.hall, "name": "9号窗"}, headers=system).json()
+    secret, _, pin = made["secret"].partition(".")
+    assert pin == office.services.tls.ca_sha256[:20]
+    # as people type it: without its dash, in small letters
+    enrolled = client.post(PATHS["enrol"], json={"code": secret.replace("-", "").lower()}).json()
+    assert (enrolled["name"], enrolled["hall_id"]) == ("9号窗", office.hall)
+    again = client.post(PATHS["enrol"], json={"code": made["secret"]})
+    assert problem(again, 403).code == "AUTH-012"
+    listed = client.get("/v1/m/people/devices", headers=system).json()
+    assert listed[0]["id"] == enrolled["device"]
+    assert client.post(f"/v1/m/people/devices/{enrolled['device']}/revoke", headers=system).status_code == 204
+    device = {DEVICE_HEADER: f"{enrolled['device']}:{enrolled['token']}"}
+    refused = client.post(PATHS["lease"], json={"series": enrolled["series"], "count": 1}, headers=device)
+    assert problem(refused, 401).code == "AUTH-011"
+    nowhere = client.post("/v1/m/people/codes", json={"hall_id": "nowhere", "name": ""}, headers=system)
+    assert problem(nowhere, 404).code == "AUTH-027"
+
+
+def test_the_description_is_whole(client: Client) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        spec = client.app.openapi()
+    assert set(PATHS.values()) <= set(spec["paths"])
+    assert {"PushRequest", "ChangesReply", "Problem"} <= set(spec["components"]["schemas"])
+
+
+def test_the_log_names_nobody(tmp_path: Path, office: Central, client: Client, counters: dict[str, Counter]) -> None:
+    from server_stub.log import close_log, open_log
+
+    handler = open_log(tmp_path)
+    try:
+        client.get("/v1/m/people/people", params={"text": "郑好"}, headers=headers(counters["sysadmin"]))
+        client.get("/v1/nobody/张三")
+        wrong = counters["clerk"].command("memo.wrong", body={"text": "110105194912310021"})
+        counters["clerk"].push(wrong)
+    finally:
+        close_log(handler)
+    written = (tmp_path / "server.jsonl").read_text("utf-8")
+    assert counters["sysadmin"].person in written
+    assert "ZeroDivisionError" in written
+    for secret in ("郑好", "张三", "110105194912310021", counters["sysadmin"].token, counters["sysadmin"].statement):
+        assert secret not in written
