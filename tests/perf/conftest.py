@@ -1,0 +1,53 @@
+"""A real server and an enrolled counter for the benchmarks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from client.data.profile import Profile
+from modules.common.clock import SystemClock
+from sync.accounts import Accounts
+from tests.support.clean_env import clean_env
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A profile that is enrolled and where 张三 signed in once."""
+
+    profile: Path
+    server: str
+    env: dict[str, str]
+
+
+PERSON = {"login": "zhangsan", "password": "Govdesk-2026"}
+
+
+@pytest.fixture(scope="session")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    folder = tmp_path_factory.mktemp("counter")
+    env = clean_env(folder / "home")
+    ready = folder / "ready.json"
+    arguments = ["--demo", "--data", str(folder / "server"), "--ready-file", str(ready)]
+    server = subprocess.Popen([sys.executable, "-m", "server_stub", *arguments], env=env, stdout=subprocess.DEVNULL)
+    try:
+        while not ready.exists():
+            assert server.poll() is None, "the server stopped while starting"
+            time.sleep(0.05)
+        said = json.loads(ready.read_text("utf-8"))
+        with Profile(folder / "profile") as profile:
+            accounts = Accounts(profile, SystemClock())
+            accounts.enrol(said["url"], said["enrolment_codes"][0], "1号窗")
+            accounts.sign_in(PERSON["login"], PERSON["password"])
+            accounts.close()
+        yield Counter(folder / "profile", said["url"], env)
+    finally:
+        server.terminate()
+        server.wait(30)
