@@ -1,6 +1,6 @@
 """The server's addresses. Every one declares who may ask, through ``Guard``, or stands in ``PUBLIC``."""
 
-# no postponed annotations here: FastAPI could not resolve the dependencies, which are local names
+from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

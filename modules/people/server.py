@@ -1,6 +1,6 @@
 """The addresses of people, roles, devices and the audit log, under ``/v1/m/people``."""
 
-# no postponed annotations here: FastAPI could not resolve the dependencies, which are local names
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
