@@ -44,7 +44,7 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
         said = json.loads(ready.read_text("utf-8"))
         with Profile(folder / "profile") as profile:
             accounts = Accounts(profile, SystemClock())
-            accounts.enrol(said["url"], said["enrolment_codes"][0], "1号窗")
+            accounts.enrol(said["url"], said["enrolment_codes"][0]["code"], "1号窗")
             accounts.sign_in(PERSON["login"], PERSON["password"])
             accounts.close()
         yield Counter(folder / "profile", said["url"], env)
