@@ -108,11 +108,10 @@ def _loads(library: str) -> bool:
     return True
 
 
-def postgresql() -> Path | None:
-    """The folder of PostgreSQL's server programs, where they are installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).parent if on_path else None
+def _has_postgresql() -> bool:
+    """Whether the programs of a PostgreSQL server, 15 or newer, are installed."""
+    versions = [int(path.parts[-3]) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return max(versions, default=0) >= 15 or bool(shutil.which("initdb"))
 
 
 def _wanted(packages: str) -> list[str]:
@@ -157,7 +156,7 @@ def _system(packages: str) -> None:
         _apt(missing)
         if still := _wanted(packages):
             raise SetupError(f"Installed, but still not usable: {' '.join(still)}")
-    if packages == "test" and sys.platform == "linux" and not postgresql():
+    if packages == "test" and sys.platform == "linux" and not _has_postgresql():
         try:
             _apt(["postgresql"])
         except SetupError as trouble:
