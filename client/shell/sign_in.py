@@ -27,6 +27,7 @@ from client.widgets.basics import Banner, Button, Card, Label, LineEdit, LinkBut
 from client.widgets.theme import set_role, theme
 from modules.common.clock import Clock
 from modules.common.errors import GovDeskError, Refused
+from modules.common.passwords import MIN_LENGTH, password_refusal
 from modules.common.text import tr
 
 LOOK_AGAIN_MS = 10_000
@@ -517,7 +518,9 @@ class ChangePasswordPane(Card):
         self._old = ""
         self._words = Label(role="quiet", wrap=True)
         self.notice = Banner()
-        self.new = PasswordField(tr("新密码"), hint=tr("至少 10 个字符,不同于旧密码。"))
+        self.new = PasswordField(
+            tr("新密码"), hint=tr("至少 {least} 个字符,大小写字母、数字、符号中有三类。", least=MIN_LENGTH)
+        )
         self.repeat = PasswordField(tr("再输入一次"))
         self.go = PrimaryButton(tr("更换并进入"), icon="check")
         self._back = LinkButton(tr("返回登录"))
@@ -551,11 +554,12 @@ class ChangePasswordPane(Card):
     def submit(self) -> None:
         """Ask for the change, if both entries agree."""
         new = self.new.take()
-        short = len(new) < 10 or new == self._old
+        refusal = password_refusal(self.entry.login if self.entry else "", new)
+        fault = refusal.message if refusal else tr("新密码不能和旧密码一样。") if new == self._old else ""
         self.notice.clear()
-        self.new.show_fault(tr("请换一个:至少 10 个字符,不同于旧密码。") if short else "")
+        self.new.show_fault(fault)
         self.repeat.show_fault("" if new == self.repeat.take() else tr("两次输入不一样。"))
-        if short:
+        if fault:
             self.new.line.setFocus()
         elif new != self.repeat.take():
             self.repeat.line.setFocus()

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
 from client.kernel.contract import Token
+from client.kernel.events import Events
+from client.kernel.ports import Record
+from client.kernel.registry import Registry
 from client.kernel.settings import Settings
-from client.shell.ports import Entry, ServerNews
+from client.shell.main_window import MainWindow
+from client.shell.ports import Entry, ServerNews, Unsent
 from client.shell.preferences import SPECS
+from client.widgets.basics import LineEdit
+from client.widgets.notices import NoticeModel
+from devices.ports import DeviceState, DeviceStatus
 from modules.common.clock import FixedClock
 from modules.common.errors import GovDeskError
+from modules.common.manifest import parse
+from modules.common.permissions import Actor
 
 NOW = datetime(2026, 11, 20, 2, 24, tzinfo=UTC)
 DEMO = (
@@ -139,3 +151,211 @@ class FakeDoor:
 
     def change_password(self, login: str, old: str, new: str) -> None:
         self.asked.append((login, old, new))
+
+
+MANIFEST = """
+id = "sample"
+name = "办件"
+api = 1
+entry = "shell_fakes:SampleModule"
+order = 20
+
+[permissions]
+"sample.read" = "查看"
+"sample.decide" = "审批"
+"sample.secret" = "机密"
+
+[[pages]]
+id = "sample.accept"
+title = "一窗受理"
+view = "shell_fakes:SampleView"
+icon = "stamp"
+permission = "sample.read"
+shortcut = "Ctrl+1"
+order = 20
+
+[[pages]]
+id = "sample.cases"
+title = "办件"
+view = "shell_fakes:SampleView"
+icon = "folder"
+permission = "sample.read"
+order = 21
+
+[[pages]]
+id = "sample.broken"
+title = "值班排班"
+view = "shell_fakes:no_such_view"
+icon = "calendar"
+order = 30
+
+[[pages]]
+id = "sample.secret"
+title = "机密页"
+view = "shell_fakes:SampleView"
+permission = "sample.secret"
+order = 40
+
+[[commands]]
+id = "sample.greet"
+title = "问好"
+handler = "shell_fakes:greet"
+icon = "user"
+
+[[commands]]
+id = "sample.hidden"
+title = "机密命令"
+handler = "shell_fakes:greet"
+permission = "sample.secret"
+
+[[todos]]
+id = "sample.to_decide"
+title = "待审批"
+page = "sample.cases"
+kind = "case"
+states = ["accepted"]
+permission = "sample.decide"
+
+[[todos]]
+id = "sample.to_close"
+title = "待办结"
+page = "sample.cases"
+kind = "case"
+states = ["decided"]
+permission = "sample.decide"
+"""
+greeted: list[object] = []
+
+
+def greet(host: object) -> None:
+    greeted.append(host)
+
+
+class SampleModule:
+    def start(self, host: object) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class SampleView(QWidget):
+    """A page with one field."""
+
+    def __init__(self, host: object) -> None:
+        super().__init__()
+        self.arguments: dict[str, Any] = {}
+        self.closed = False
+        self.edit = LineEdit("姓名")
+        column = QVBoxLayout(self)
+        column.addWidget(self.edit)
+        column.addStretch(1)
+        self.setFocusProxy(self.edit)
+
+    def show_arguments(self, **arguments: Any) -> None:
+        self.arguments = arguments
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.closed = True
+        super().closeEvent(event)
+
+
+def record(number: str, title: str, state: str = "accepted", **more: Any) -> Record:
+    return Record("case", f"id-{number}", 1, {}, title, state, number, None, NOW, **more)
+
+
+class FakeRecords:
+    """Records in memory."""
+
+    def __init__(self) -> None:
+        self.records = [
+            record("3411A-20261120-000003", "李建国 · 个体工商户设立登记", pending=1),
+            record("3411A-20261120-000002", "欧阳𬀩 · 居住登记", "decided"),
+            record("3411A-20261119-000117", "王小丽 · 城乡居民基本养老保险参保登记", "closed"),
+            record("3411A-20261119-000116", "赵敏 · 居住登记", refused=1),
+        ]
+
+    def get(self, kind: str, id: str) -> Record | None:
+        return next((each for each in self.records if each.id == id), None)
+
+    def find(
+        self, kind: str, *, states: Sequence[str] = (), text: str = "", limit: int = 200, newest_first: bool = True
+    ) -> list[Record]:
+        found = [each for each in self.records if text in each.title or text in each.number]
+        return [each for each in found if not states or each.state in states][:limit]
+
+    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
+        return len(self.find(kind, states=states))
+
+
+class FakeDesk:
+    """Zhang San's desk; the password is ``Govdesk-2026``."""
+
+    def __init__(self, *permissions: str) -> None:
+        granted = frozenset(permissions or ("sample.read", "sample.decide"))
+        self.actor = Actor("p1", "zhangsan", "张三", "hall-1", "", frozenset({"clerk"}), granted)
+        self.place = "3号窗"
+        self.waiting = [
+            Unsent("c1", "受理 李建国 · 个体工商户设立登记", "3411A-20261120-000003", NOW, "张三"),
+            Unsent(
+                "c2", "决定 赵敏 · 居住登记", "3411A-20261119-000116", NOW, "王五", True, "ACC-012",
+                "此件已由别人决定", ("case", "id-3411A-20261119-000116"),
+            ),
+        ]  # fmt: skip
+        self.asked: list[tuple[str, ...]] = []
+
+    def unsent(self) -> list[Unsent]:
+        return self.waiting
+
+    def drop_refused(self, cmd_id: str) -> None:
+        self.asked.append(("drop", cmd_id))
+
+    def sync_now(self) -> None:
+        self.asked.append(("sync",))
+
+    def check_password(self, password: str) -> None:
+        if password != "Govdesk-2026":
+            raise GovDeskError("AUTH-002", "密码不正确。", fix="请重新输入。")
+
+    def change_password(self, old: str, new: str) -> None:
+        self.check_password(old)
+        self.asked.append(("password", new))
+
+    def printers(self) -> list[str]:
+        return ["办公室激光机"]
+
+
+class FakeHost(InlineLanes):
+    """A host that lends what it was given."""
+
+    def __init__(self, **services: Any) -> None:
+        super().__init__()
+        self.services = services
+        self.window: MainWindow | None = None
+
+    def service(self, port: type[Any]) -> Any:
+        return self.services[port.__name__]
+
+    def open_page(self, page: str, **arguments: Any) -> None:
+        assert self.window is not None
+        self.window.open_page(page, **arguments)
+
+    def notice(self, text: str, *, state: str = "info", code: str = "") -> None:
+        assert self.window is not None
+        self.window.notices.tell(text, state=state, code=code)
+
+
+def status(state: DeviceState, name: str, text: str = "", **more: Any) -> DeviceStatus:
+    return DeviceStatus(name, "id_card", name, state, 1, NOW, text=text, **more)
+
+
+def main_window(folder: Path, *permissions: str, **memory: Any) -> MainWindow:
+    """A main window over fakes. ``window.host`` is its host, ``window.desk`` its desk."""
+    time = clock()
+    host = FakeHost(Events=Events(), Settings=settings(folder, **memory), Clock=time, Records=FakeRecords())
+    desk = FakeDesk(*permissions)
+    registry = Registry([parse(MANIFEST, "sample/module.toml")], host)
+    window = MainWindow(
+        host, desk, registry, NoticeModel(time), about="GovDesk 0.1.0", save_bundle=lambda: "诊断包已保存。"
+    )
+    host.window = window
+    window.host, window.desk = host, desk  # type: ignore[attr-defined]
+    return window

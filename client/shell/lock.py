@@ -1,0 +1,221 @@
+"""The lock: hides everything, keeps what was entered, opens with the person's own password."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QResizeEvent, QWindow
+from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from client.kernel.contract import Host, Token
+from client.shell.fields import PasswordField
+from client.shell.ports import Desk
+from client.widgets.basics import Card, IconLabel, Label, LinkButton, PrimaryButton
+from client.widgets.theme import set_role, theme
+from modules.common.clock import Clock
+from modules.common.errors import GovDeskError
+from modules.common.text import tr
+
+_TOUCHES = (
+    QEvent.Type.KeyPress,
+    QEvent.Type.MouseButtonPress,
+    QEvent.Type.MouseMove,
+    QEvent.Type.Wheel,
+    QEvent.Type.TouchBegin,
+    QEvent.Type.TabletPress,
+)
+LOOK_MS = 1000
+
+
+class IdleWatch(QObject):
+    """``idle`` when nobody has touched keyboard or mouse in any of our windows for ``seconds``.
+
+    It listens to the native windows alone: those see each key and click once, the widgets many events more.
+    """
+
+    idle = Signal()
+
+    def __init__(self, clock: Clock, seconds: float, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._clock = clock
+        self._seconds = seconds
+        self._last = clock.monotonic()
+        self._watched: QWindow | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self.look)
+        self._app = QGuiApplication.instance()
+        assert isinstance(self._app, QGuiApplication)
+        self._app.focusWindowChanged.connect(self._watch)
+        self._watch(QGuiApplication.focusWindow())
+
+    def start(self) -> None:
+        """Count from now."""
+        self.touch()
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._timer.stop()
+
+    def set_seconds(self, seconds: float) -> None:
+        """Another patience."""
+        self._seconds = seconds
+
+    def touch(self) -> None:
+        """Somebody is here."""
+        self._last = self._clock.monotonic()
+
+    @Slot()
+    def look(self) -> None:
+        """Tell, if it has been long enough."""
+        if self._clock.monotonic() - self._last >= self._seconds:
+            self.touch()
+            self.idle.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in _TOUCHES:
+            self.touch()
+        return False
+
+    @Slot(QWindow)
+    def _watch(self, window: QWindow | None) -> None:
+        if window is not None:
+            window.installEventFilter(self)
+
+
+class Cover(QWidget):
+    """Lies over a window while it is locked: nothing of it can be seen."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        set_role(self, "cover")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAutoFillBackground(True)
+        words = QLabel(tr("已锁定"))
+        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        QVBoxLayout(self).addWidget(words)
+        window.installEventFilter(self)
+        self.resize(window.size())
+        self.show()
+        self.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QResizeEvent) and watched is self.parentWidget():
+            self.resize(event.size())
+        return False
+
+
+class LockScreen(QDialog):
+    """Over the main window until ``unlocked``, or until somebody else wants in: ``switch``.
+
+    Modal for the whole program: dialogs that were open stay open below, covered, and keep what they hold.
+    """
+
+    unlocked = Signal()
+    switch = Signal()
+
+    def __init__(self, host: Host, desk: Desk, main: QWidget, reason: str) -> None:
+        super().__init__(main, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
+        self._host = host
+        self._desk = desk
+        self._token: Token | None = None
+        self._may_close = False
+        self._focus = QApplication.focusWidget()
+        self.setWindowModality(Qt.WindowModality.ApplicationModal)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(tr("已锁定"))
+        self._covers = [Cover(each) for each in QApplication.topLevelWidgets() if each.isVisible() and each is not self]
+        card = Card()
+        top = QHBoxLayout()
+        top.addWidget(IconLabel("lock", "accent", 24))
+        top.addWidget(Label(tr("已锁定"), "title"), 1)
+        self.password = PasswordField(tr("密码"))
+        self.go = PrimaryButton(tr("解锁"), icon="check")
+        self.other = LinkButton(tr("换人登录"), icon="users")
+        card.body.addLayout(top)
+        card.body.addWidget(Label(reason, "quiet", wrap=True))
+        card.body.addWidget(Label(f"{desk.actor.name} · {desk.place}", "strong"))
+        card.body.addWidget(self.password)
+        card.body.addWidget(self.go)
+        card.body.addWidget(self.other)
+        card.setFixedWidth(min(theme().text_width(24), main.width() - theme().space(4)))
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(card)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.addStretch(2)
+        column.addLayout(row)
+        column.addStretch(3)
+        self.password.line.submitted.connect(self.unlock)
+        self.go.clicked.connect(self.unlock)
+        self.other.clicked.connect(self._switch)
+        main.installEventFilter(self)
+        self._fit(main)
+        self.password.line.setFocus()
+
+    def _fit(self, main: QWidget) -> None:
+        self.resize(main.size())
+        self.move(main.mapToGlobal(main.rect().topLeft()))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move) and isinstance(watched, QWidget):
+            self._fit(watched)
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() != Qt.Key.Key_Escape:
+            super().keyPressEvent(event)
+
+    def reject(self) -> None:
+        """There is no way round the lock."""
+
+    @Slot()
+    def unlock(self) -> None:
+        """Ask whether the password is right."""
+        password = self.password.take()
+        if not password:
+            self.password.show_fault(tr("请输入密码。"))
+            return
+        self._busy(True)
+        self._token = self._host.run(
+            "net",
+            lambda token: self._desk.check_password(password),
+            done=self._right,
+            failed=self._wrong,
+            name=tr("解锁"),
+        )
+
+    def _busy(self, busy: bool) -> None:
+        self.go.setEnabled(not busy)
+        self.password.line.setReadOnly(busy)
+        self.go.set_label(tr("正在核对…") if busy else tr("解锁"))
+
+    def _right(self, _nothing: None) -> None:
+        self._leave()
+        self.unlocked.emit()
+
+    def _wrong(self, error: BaseException) -> None:
+        self._busy(False)
+        if not isinstance(error, GovDeskError):
+            raise error
+        self.password.show_fault(error.sentence())
+        self.password.line.setFocus()
+        self.password.line.selectAll()
+
+    @Slot()
+    def _switch(self) -> None:
+        if self._token is not None:
+            self._token.cancel()
+        self.switch.emit()
+
+    def _leave(self) -> None:
+        self.password.clear()
+        for cover in self._covers:
+            cover.hide()
+            cover.deleteLater()
+        self._covers.clear()
+        self.accept()
+        if self._focus is not None:
+            self._focus.window().activateWindow()
+            self._focus.setFocus()
