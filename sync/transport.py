@@ -172,8 +172,6 @@ class HttpTransport(_Wire):
         return session
 
     def _ask(self, request: Request) -> tuple[int, Any]:
-        import requests
-
         headers = {"Accept": "application/json"}
         if request.device:
             headers[DEVICE_HEADER] = request.device
@@ -189,7 +187,7 @@ class HttpTransport(_Wire):
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
             )
-        except (requests.exceptions.SSLError, OSError) as error:
+        except OSError as error:  # what requests raises is one, too
             raise _network_error(error) from error
         if not answer.content:
             return answer.status_code, None

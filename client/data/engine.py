@@ -11,7 +11,7 @@ import sqlcipher3.dbapi2 as sqlcipher
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-from client.data.profile import disk_full_in_words
+from client.data.profile import disk_full, disk_full_in_words
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 
@@ -26,7 +26,7 @@ def open_engine(path: Path, key: bytes) -> Engine:
 
     Transactions begin as readers; ``writer(engine)`` gives the same engine for writing. Raises
     ``GovDeskError``: DATA-003 when a newer program wrote the file, DATA-004 when the key does not open it
-    or it is damaged, DATA-010 when the disk is full.
+    or it is damaged, DATA-008 when it may not be read or written, DATA-010 when the disk is full.
     """
     with disk_full_in_words():
         with closing(_connect_in_words(path, key)) as connection:
@@ -118,9 +118,14 @@ def _begin(connection: Connection) -> None:
 def _connect_in_words(path: Path, key: bytes) -> Any:
     try:
         connection = connect(path, key)
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlcipher.OperationalError:
-        raise  # full disk, locked file: not the key
+    except sqlcipher.OperationalError as error:
+        if disk_full(error):
+            raise
+        raise GovDeskError(
+            "DATA-008",
+            tr("本机数据文件无法读写({reason})。", reason=error),
+            fix=tr("请检查该文件夹的权限,或联系系统管理员。"),
+        ) from error
     except sqlcipher.DatabaseError as error:
         raise GovDeskError(
             "DATA-004",

@@ -74,7 +74,9 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     scratch = path.with_name(path.name + ".new")
     with disk_full_in_words():
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # without O_BINARY Windows would change line ends inside the bytes
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(scratch, flags, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -131,9 +133,9 @@ class Profile:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             if sys.platform != "win32":
                 path.chmod(0o700)
-            self._lock: IO[bytes] | None = _hold(path / "lock")
             for folder in (self.logs, self.prints):
                 folder.mkdir(exist_ok=True, mode=0o700)
+            self._lock: IO[bytes] | None = _hold(path / "lock")
 
     @property
     def database(self) -> Path:

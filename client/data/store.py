@@ -834,8 +834,9 @@ def _command(entry: OutboxRow) -> Command:
 def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
     """``body`` as it will come out of storage and off the wire. Raises ``GovDeskError`` DATA-007."""
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(body), ensure_ascii=False).encode())
-    except UnicodeEncodeError as error:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(body), ensure_ascii=False, allow_nan=False).encode())
+    except ValueError as error:
+        # half a character, or a number that is none
         raise GovDeskError("DATA-007", tr("输入中含有无法保存的字符。"), fix=tr("请删去后重新输入。")) from error
     return plain
 

@@ -155,6 +155,13 @@ def test_what_cannot_be_opened_is_told_in_words(tmp_path: Path, damage: str, cap
     assert capfd.readouterr().err == ""
 
 
+def test_a_file_that_may_not_be_opened_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "store.db").mkdir()
+    with pytest.raises(GovDeskError) as caught:
+        open_engine(tmp_path / "store.db", KEY)
+    assert caught.value.code == "DATA-008"
+
+
 def test_nothing_readable_is_on_disk(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     shutil.copyfile(RELEASED[0], path)
