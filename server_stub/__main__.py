@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.common.errors import GovDeskError
+from modules.common.text import tr
 from server_stub.config import Config, read_settings
 
 
@@ -74,7 +75,7 @@ def run(config: Config) -> int:
     try:
         if os.name != "nt":  # on Windows this would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((config.host, config.port))
+        _bind(listener, config)
         services = Services(config)
         ready: dict[str, Any] = {
             "url": _url(config.host, listener.getsockname()[1]),
@@ -120,6 +121,21 @@ def run(config: Config) -> int:
         if config.ready_file:
             config.ready_file.unlink(missing_ok=True)
         close_log(handler)
+
+
+def _bind(listener: socket.socket, config: Config) -> None:
+    try:
+        listener.bind((config.host, config.port))
+    except OSError as error:
+        raise GovDeskError(
+            "SRV-011",
+            tr(
+                "无法在 {host}:{port} 上监听:{reason}",
+                host=config.host,
+                port=config.port,
+                reason=error.strerror or error,
+            ),
+        ) from error
 
 
 def _url(host: str, port: int) -> str:
@@ -210,6 +226,7 @@ def audit_log(arguments: Sequence[str]) -> int:
 
     database = Database(_config(options).url)
     try:
+        database.must_exist()
         with database.read() as session:
             verdict = audit.verify(session)
             if options.out:

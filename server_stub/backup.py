@@ -18,6 +18,7 @@ from server_stub.database import Database, copy_sqlite
 
 def backup(database: Database, out: Path) -> None:
     """Write a verified backup to ``out``. Raises ``GovDeskError`` SRV-030 … 033; ``out`` is then as it was before."""
+    database.must_exist()
     partial = out.with_name(out.name + ".partial")
     partial.unlink(missing_ok=True)
     try:
@@ -31,8 +32,6 @@ def backup(database: Database, out: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if not source.exists():
-        raise GovDeskError("SRV-030", tr("没有找到服务器数据库 {file}。", file=source.name))
     copy_sqlite(source, target)
     connection = sqlite3.connect(target)
     try:
@@ -56,7 +55,8 @@ def _copy(source: Path, target: Path) -> None:
         raise GovDeskError("SRV-031", tr("备份中的审计日志在第 {seq} 条处断裂,未保存。", seq=verdict.broken_at))
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
+    """Where one of PostgreSQL's programs is. Raises SRV-032."""
     found = shutil.which(name) or next(
         (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None
     )
@@ -73,8 +73,8 @@ def _dump(url: URL, target: Path) -> None:
     # the password goes by the environment: a command line can be read by everyone on the machine
     environment = {**os.environ, "PGPASSWORD": url.password or ""}
     address = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-    dump = [_tool("pg_dump"), "--format=custom", "--exclude-table-data=epoch", f"--file={target}", address]
-    for command in (dump, [_tool("pg_restore"), "--list", str(target)]):
+    dump = [tool("pg_dump"), "--format=custom", "--exclude-table-data=epoch", f"--file={target}", address]
+    for command in (dump, [tool("pg_restore"), "--list", str(target)]):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise GovDeskError("SRV-033", tr("备份失败:{reason}", reason=done.stderr.strip()[-300:]))

@@ -77,6 +77,11 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    def must_exist(self) -> None:
+        """Raise SRV-030 when there is no such SQLite file: connecting would make one."""
+        if self.sqlite and not Path(str(self.url.database)).exists():
+            raise GovDeskError("SRV-030", tr("没有找到服务器数据库 {file}。", file=Path(str(self.url.database)).name))
+
     @contextmanager
     def _reached(self) -> Iterator[Connection]:
         try:

@@ -1,0 +1,208 @@
+"""The server as people run it: its own process, TLS, SQLite or PostgreSQL, console commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from modules.common.clock import iso
+from modules.common.ids import uuid7
+from server_stub.__main__ import main
+from server_stub.backup import tool
+from server_stub.config import Config
+from server_stub.database import Database
+from sync.protocol import DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, WireCommand
+from tests.support.servers import RunningServer, postgres, server
+
+PASSWORD = "Govdesk-2026"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield ""
+    else:
+        with postgres() as url:
+            yield url
+
+
+def trusting(ca: Path) -> ssl.SSLContext:
+    """Verifies strictly: what the newest clients ask of a certificate."""
+    context = ssl.create_default_context(cafile=ca)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
+
+
+class Window:
+    """A counter that knows only what is on the wire."""
+
+    def __init__(self, running: RunningServer, place: str) -> None:
+        self.http = httpx.Client(base_url=running.url, verify=trusting(running.ca), trust_env=False)
+        self.enrolled = self.post("enrol", {"code": running.codes[place]})
+        self.http.headers[DEVICE_HEADER] = f"{self.enrolled['device']}:{self.enrolled['token']}"
+
+    def post(self, name: str, body: dict[str, Any]) -> Any:
+        answer = self.http.post(PATHS[name], json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def sign_in(self, login: str) -> None:
+        reply = self.post("sign_in", {"login": login, "password": PASSWORD})
+        self.http.headers[STATEMENT_HEADER] = reply["statement"]
+
+    def push(self, n: int, type: str, case: str, body: dict[str, Any], number: dict[str, Any] | None = None) -> Any:
+        command = WireCommand(
+            n,
+            uuid7(),
+            "case",
+            case,
+            type,
+            1,
+            0,
+            iso(datetime.now(UTC)),
+            self.http.headers[STATEMENT_HEADER],
+            body,
+            number,
+        )
+        (ack,) = self.post("push", {"proto": PROTOCOL, "epoch": "", "client_time": "", "cmds": [asdict(command)]})[
+            "acks"
+        ]
+        return ack
+
+    def pull(self, scope: str) -> Any:
+        return self.http.get(PATHS["changes"], params={"scope": scope}).json()
+
+
+Console = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def console(capsys: pytest.CaptureFixture[str]) -> Console:
+    """The program's commands: exit status, what it printed, what it complained of."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        status = main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def test_a_case_and_the_return_of_a_backup(tmp_path: Path, database: str, console: Console) -> None:
+    place = ["--database", database] if database else []
+    case = uuid7()
+    with server(tmp_path, database or None) as running:
+        clerk = Window(running, "3号窗")
+        clerk.sign_in("zhangsan")
+        items = {
+            change["doc"]["id"]: change for change in clerk.pull("ref")["changes"] if change["kind"] == "service_item"
+        }
+        assert len(items) == 3
+        lease = clerk.post("lease", {"series": clerk.enrolled["series"], "count": 5})
+        refused = clerk.push(1, "case.accept", case, {}, {"series": lease["series"], "serial": lease["first"]})
+        assert refused["status"] == "refused", "an empty case must be refused by the real rules"
+        epoch = clerk.http.get(PATHS["hello"]).json()["epoch"]
+        out = tmp_path / "copy.backup"
+        assert console("backup", "--data", running.data, *place, "--out", out) == (0, f"{out}\n", "")
+        clerk.http.close()
+    _restore(tmp_path, database, out)
+    with server(tmp_path, database or None) as running:
+        clerk = Window(running, "5号窗")
+        assert clerk.http.get(PATHS["hello"]).json()["epoch"] != epoch
+        clerk.sign_in("lisi")
+        assert len(clerk.pull("ref")["changes"]) == len({change["id"] for change in clerk.pull("ref")["changes"]})
+        clerk.http.close()
+    assert console("audit", "--data", tmp_path / "server", *place)[1].endswith("links whole\n")
+
+
+def _restore(tmp_path: Path, database: str, out: Path) -> None:
+    if not database:
+        for suffix in ("-wal", "-shm"):
+            (tmp_path / "server" / f"server.db{suffix}").unlink(missing_ok=True)
+        shutil.copy(out, tmp_path / "server" / "server.db")
+        return
+    subprocess.run([tool("pg_restore"), "--clean", "--dbname", database, out], check=True)
+
+
+def test_a_killed_server_comes_back_with_all_it_acknowledged(tmp_path: Path) -> None:
+    with server(tmp_path) as running:
+        clerk = Window(running, "3号窗")
+        clerk.sign_in("zhangsan")
+        lease = clerk.post("lease", {"series": clerk.enrolled["series"], "count": 5})
+        running.process.send_signal(signal.SIGKILL)
+        running.process.wait()
+        (tmp_path / "ready.json").unlink()
+        clerk.http.close()
+    with server(tmp_path) as running:
+        with httpx.Client(base_url=running.url, verify=trusting(running.ca)) as http:
+            http.headers[DEVICE_HEADER] = clerk.http.headers[DEVICE_HEADER]
+            again = http.post(PATHS["lease"], json={"series": lease["series"], "count": 1}).json()
+        assert again["first"] == lease["last"] + 1
+
+
+def test_the_first_administrators_are_made_at_the_console(tmp_path: Path, console: Console) -> None:
+    data = tmp_path / "server"
+    person = ["add-person", "--data", data, "--login", "root1", "--name", "甲", "--role", "sysadmin"]
+    status, password, _ = console(*person)
+    assert status == 0
+    status, _, complaint = console(*person)
+    assert (status, "AUTH-022" in complaint) == (2, True)
+    status, another, _ = console("reset-password", "--data", data, "--login", "root1")
+    assert status == 0
+    assert len({password, another, "\n"}) == 3
+    status, _, complaint = console("reset-password", "--data", data, "--login", "nobody")
+    assert (status, "AUTH-023" in complaint) == (2, True)
+    status, _, complaint = console("enrol-code", "--data", data, "--hall", "hall-9", "--name", "1号窗")
+    assert (status, "AUTH-027" in complaint) == (2, True)
+    log = tmp_path / "audit.jsonl"
+    assert console("audit", "--data", data, "--out", log)[0] == 0
+    actions = [json.loads(line)["action"] for line in log.read_text("utf-8").splitlines()]
+    assert actions == ["person.create", "role.grant", "password.reset"]
+
+
+def test_the_description_is_printed(console: Console) -> None:
+    status, description, _ = console("openapi")
+    assert status == 0
+    assert set(PATHS.values()) <= set(json.loads(description)["paths"])
+
+
+def test_what_cannot_start_says_why(tmp_path: Path, console: Console) -> None:
+    data = tmp_path / "server"
+    data.mkdir()
+    for command in (["audit"], ["backup", "--out", tmp_path / "x"]):
+        status, _, complaint = console(*command, "--data", data)
+        assert (status, "SRV-030" in complaint) == (2, True), complaint
+    status, _, complaint = console("--data", data, "--database", "postgresql://govdesk@127.0.0.1:1/none")
+    assert (status, "SRV-020" in complaint) == (2, True), complaint
+    (data / "server.toml").write_text("offline_hours = 3", "utf-8")
+    status, _, complaint = console("--data", data)
+    assert (status, "SRV-010" in complaint) == (2, True), complaint
+    (data / "server.toml").unlink()
+    database = Database(Config(data).url)
+    database.upgrade()
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    status, _, complaint = console("--data", data)
+    assert (status, "SRV-021" in complaint) == (2, True), complaint
+
+
+def test_a_taken_port_is_said_in_words(tmp_path: Path, console: Console) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        status, _, complaint = console("--data", tmp_path / "server", "--port", str(taken.getsockname()[1]))
+    assert (status, "SRV-011" in complaint) == (2, True), complaint
