@@ -26,7 +26,7 @@ class Relay:
 
     def __init__(self, target: tuple[str, int], sabotage: Callable[[], int | None] | None = None) -> None:
         self._target = target
-        self._sabotage = sabotage
+        self.sabotage = sabotage
         self._up = True
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -71,7 +71,7 @@ class Relay:
             threading.Thread(target=self._carry, args=(near,), name="relay-line", daemon=True).start()
 
     def _carry(self, near: socket.socket) -> None:
-        limit = self._sabotage() if self._sabotage else None
+        limit = self.sabotage() if self.sabotage else None
         with self._lock:
             up = self._up
         if not up or limit == 0:
@@ -125,6 +125,6 @@ def random_sabotage(seed: int, share: float = 0.25) -> Callable[[], int | None]:
     rng = random.Random(seed)  # noqa: S311 - reproducible faults, not secrets
 
     def choose() -> int | None:
-        return rng.choice([0, 1, rng.randrange(2, 6000)]) if rng.random() < share else None
+        return rng.choice([0, 1, rng.randrange(2, 6000), rng.randrange(6000, 60000)]) if rng.random() < share else None
 
     return choose
