@@ -89,9 +89,8 @@ class Theme(QObject):
 
     @property
     def motion(self) -> bool:
-        """Whether things may move: not when the user or the system asked for none."""
-        quick = self._app.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0
-        return self._motion and quick and QApplication.isEffectEnabled(Qt.UIEffect.UI_General)
+        """Whether things may move: not when the user asked for none, nor when Qt's style does without."""
+        return self._motion and self._app.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0
 
     def apply(self, palette_name: str = "system", zoom: float = 1.0, *, motion: bool = True) -> None:
         """Show ``palette_name`` (one of ``PALETTES``) at ``zoom``, kept within 0.8 and 2.0, everywhere and at once."""
