@@ -90,20 +90,17 @@ def _birth(number: str) -> date | None:
 
 
 def _check_advice(number: str, check: str) -> str:
-    """Where to look: neighbours that were swapped when a swap explains it, else the last digit."""
+    """Where to look: the last digit, and neighbours whose swap would explain it (a tenth of them do by chance)."""
     swaps = []
     for at in range(17):
         other = number[:at] + number[at + 1] + number[at] + number[at + 2 :]
         swapped = other != number and other[:17].isdigit() and _birth(other) is not None
         if swapped and resident_check_digit(other[:17]) == other[17]:
             swaps.append(tr("第 {a} 与第 {b} 位", a=at + 1, b=at + 2))
+    sentence = tr("身份号码校验不符:按前 17 位,末位应为 {check},现为 {last}。", check=check, last=number[17])
     if swaps:
-        return tr("身份号码校验不符:{where}可能录颠倒了,请对照证件核对。", where="、".join(swaps))
-    return tr(
-        "身份号码校验不符:按前 17 位,末位应为 {check},现为 {last}。请对照证件核对第 7–14 位出生日期和第 15–18 位。",
-        check=check,
-        last=number[17],
-    )
+        return sentence + tr("请对照证件核对,看{where}是否录颠倒了。", where="、".join(swaps))
+    return sentence + tr("请对照证件核对第 7–14 位出生日期和第 15–18 位。")
 
 
 def masked(number: str) -> str:

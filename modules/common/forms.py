@@ -12,10 +12,12 @@ A form is ``{"schema": …, "layout": […], "fills": {…}}``:
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from modules.common.codes import check_credit_code, check_phone, check_resident_id, normalise
@@ -73,6 +75,12 @@ def check_form(form: Any) -> None:
     for name, source in fills.items():
         if name not in schema["properties"] or not isinstance(source, str) or not re.fullmatch(r"\w+\.\w+", source):
             raise _malformed(f"fills.{name}")
+
+
+@lru_cache(maxsize=256)
+def _check_once(text: str) -> None:
+    """``check_form``, once per form: it takes a hundred times as long as checking values against one."""
+    check_form(json.loads(text))
 
 
 def _check_property(name: str, prop: Any) -> None:
@@ -183,7 +191,7 @@ def validate(form: Form, values: Any, today: date | None = None) -> dict[str, st
     """
     from jsonschema import Draft202012Validator, FormatChecker
 
-    check_form(form)
+    _check_once(json.dumps(form, sort_keys=True))
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
         return dict.fromkeys(form["schema"].get("required", form["schema"]["properties"]), tr("未收到填写的内容。"))
     checker = FormatChecker(formats=())

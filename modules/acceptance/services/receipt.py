@@ -6,7 +6,8 @@ Requirements C39 and C41. The same case, hall and moment give the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -51,8 +52,8 @@ def receipt_pdf(case: Doc, hall_name: str, printed_at: datetime, *, phone: str =
         pagesize=A4,
         leftMargin=22 * mm,
         rightMargin=22 * mm,
-        topMargin=16 * mm,
-        bottomMargin=20 * mm,
+        topMargin=14 * mm,
+        bottomMargin=18 * mm,
         title=f"{paper.words['title']} {case['number']}",
         author=hall_name,
         subject=case["item"]["name"],
@@ -75,9 +76,12 @@ def prepare() -> None:
 @cache
 def _glyphs() -> frozenset[int]:
     """Load the font once per process; the code points that it can draw."""
-    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase import pdfmetrics, ttfonts
     from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
+    # reportlab writes a rare character beyond U+FFFF as five hex digits, so that a copied or searched name is
+    # another one; ISO 32000-1, 9.10.3 wants UTF-16
+    ttfonts.makeToUnicodeCMap = _in_utf16(ttfonts.makeToUnicodeCMap)
     try:
         font = TTFont(FONT, str(FONT_FILE))
     except (OSError, TTFError) as error:
@@ -86,6 +90,16 @@ def _glyphs() -> frozenset[int]:
     # maps to itself for <b>: there is one weight, headings are drawn with a stroke
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=FONT, italic=FONT, boldItalic=FONT)
     return frozenset(font.face.charToGlyph)
+
+
+def _in_utf16(to_unicode: Callable[[str, Any], str]) -> Callable[[str, Any], str]:
+    """A map from glyphs to text with its long code points in UTF-16."""
+
+    def mapped(font: str, subset: Any) -> str:
+        text = to_unicode(font, subset)
+        return re.sub(r"<([0-9A-F]{5,6})>", lambda found: f"<{chr(int(found[1], 16)).encode('utf-16-be').hex()}>", text)
+
+    return mapped
 
 
 def _day(day: date) -> str:
@@ -127,18 +141,18 @@ class _Paper:
         return [
             self._text(self.hall, size=13, align="center", after=4 * mm),
             self._title(),
-            Spacer(0, 5 * mm),
+            Spacer(0, 4 * mm),
             self._codes(),
             Spacer(0, 4 * mm),
             self._text(f"{applicant['name']}：", size=11.5, after=1 * mm),
             self._text(opening, size=11.5, indent=23, after=4 * mm),
             self._facts(accepted),
-            Spacer(0, 5 * mm),
+            Spacer(0, 4 * mm),
             self._text("一、收取材料", size=11.5, after=2 * mm),
             self._materials(),
-            Spacer(0, 5 * mm),
+            Spacer(0, 4 * mm),
             KeepTogether([self._text("二、后续事项", size=11.5, after=1.5 * mm), *self._next()]),
-            Spacer(0, 9 * mm),
+            Spacer(0, 7 * mm),
             KeepTogether([self._signatures(accepted)]),
         ]
 
@@ -337,7 +351,7 @@ _GRID: list[tuple[Any, ...]] = [
     ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
     ("LEFTPADDING", (0, 0), (-1, -1), 6),
     ("RIGHTPADDING", (0, 0), (-1, -1), 6),
-    ("TOPPADDING", (0, 0), (-1, -1), 5),
-    ("BOTTOMPADDING", (0, 0), (-1, -1), 3.5),
+    ("TOPPADDING", (0, 0), (-1, -1), 4),
+    ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
     ("LINEBELOW", (0, "splitlast"), (-1, "splitlast"), 1, "#000000"),
 ]

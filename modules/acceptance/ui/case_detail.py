@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPixmap
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from client.kernel.ports import Record, RefusedCommand
 from client.widgets.basics import (
@@ -120,7 +120,7 @@ class CaseDetail(QWidget):
         self.preview = QWidget()
         self._pages = QVBoxLayout(self.preview)
         self._pages.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
-        paper = QScrollArea()
+        self._paper = paper = QScrollArea()
         paper.setWidgetResizable(True)
         paper.setWidget(self.preview)
         paper.setAccessibleName(tr("受理通知书预览"))
@@ -134,8 +134,6 @@ class CaseDetail(QWidget):
         ):
             self.tabs.addTab(widget, words)
         self.opinion = TextEdit(tr("审批意见"), 2)
-        # as low as its lines allow: the room belongs to the tabs
-        self.opinion.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.opinion.setPlaceholderText(tr("审批意见;不予时必须写明理由"))
         self.opinion_fault = Label(role="fault", wrap=True)
         self.print = Button(tr("打印回执"), icon="printer", shortcut="F9")
@@ -175,6 +173,13 @@ class CaseDetail(QWidget):
         self.close_case.clicked.connect(self.closed)
         self.print.clicked.connect(self.print_wanted)
         self.opinion_fault.hide()
+        theme().changed.connect(self._fit)
+        self._fit()
+
+    @property
+    def paper_width(self) -> int:
+        """Room for a page of the paper, in pixels."""
+        return self._paper.viewport().width() - theme().space(6)
 
     def show_case(self, record: Record, item: Doc | None, due: tuple[str, str], now: datetime) -> None:
         """Show a case; what was written as an opinion stays while it is the same case."""
@@ -238,6 +243,7 @@ class CaseDetail(QWidget):
         for image, name in zip(images, names, strict=True):
             page = Label()
             page.setPixmap(QPixmap.fromImage(image))
+            page.setFixedSize(image.deviceIndependentSize().toSize())
             page.setAccessibleName(name)
             set_role(page, "paper")
             self._pages.addWidget(page)
@@ -253,6 +259,11 @@ class CaseDetail(QWidget):
         self.opinion.setAccessibleDescription(text)
         if text:
             self.opinion.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot()
+    def _fit(self) -> None:
+        # as low as its lines allow: the room belongs to the tabs
+        self.opinion.setMaximumHeight(self.opinion.minimumHeight())
 
     @Slot()
     def _dismiss(self) -> None:

@@ -72,7 +72,7 @@ class CasesView(QWidget):
         columns = [
             Column("number", tr("编号"), lambda record: record.number, 13),
             Column("title", tr("申请人与事项"), lambda record: record.title, 14, stretch=True),
-            Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 7.5),
+            Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 8.5),
             Column("due", tr("期限"), self._due_text, 11, sort=_due_order, state=self._due_state),
             Column(
                 "sync", tr("传送"), lambda record: sync_state(record)[1], 6, state=lambda record: sync_state(record)[0]
@@ -331,7 +331,7 @@ class CasesView(QWidget):
         record = self.detail.record
         if record is None:
             return
-        width = round(theme().text_width(36) * self.devicePixelRatioF())
+        width = round(self.detail.paper_width * self.devicePixelRatioF())
 
         def ordered(order: ReceiptOrder) -> None:
             self._work.run("cpu", lambda token: _pictures(self._service, order, width), done=drawn, failed=failed)
