@@ -394,18 +394,32 @@ class Store:
     def settle(self, answers: Sequence[Answer]) -> None:
         """Keep the server's answers: applied commands are done, refused ones go to the tray."""
         with self._writing() as unit:
+            db = unit.db
             now = iso(self.now())
-            keys = set()
+            ids = [answer.cmd_id for answer in answers]
+            rows = {row.cmd_id: row for row in db.scalars(select(OutboxRow).where(OutboxRow.cmd_id.in_(ids)))}
+            keys = [(row.kind, row.aggregate_id) for row in rows.values()]
+            found = db.scalars(select(RecordRow).where(tuple_(RecordRow.kind, RecordRow.id).in_(keys)))
+            records = {(record.kind, record.id): record for record in found}
+            changed = set()
             for answer in answers:
-                row = unit.db.scalar(select(OutboxRow).where(OutboxRow.cmd_id == answer.cmd_id))
+                row = rows.get(answer.cmd_id)
                 if row is None or (row.state != WAITING and answer.status != APPLIED):
                     continue  # a late copy of an answer says nothing new
+                key = (row.kind, row.aggregate_id)
+                record = records.get(key)
+                if record and row.state == WAITING and answer.status == APPLIED and answer.rev > record.rev:
+                    # the view has it already, and keeps it until the change comes back
+                    record.pending -= 1
+                    unit.changed.add(key)
+                else:
+                    changed.add(key)
                 row.state = answer.status
                 row.rev = answer.rev
                 row.error = answer.error
                 row.acked_at = now
-                keys.add((row.kind, row.aggregate_id))
-            for key in sorted(keys):
+            db.flush()
+            for key in sorted(changed):
                 self._refresh(unit, key)
 
     def resume(self, expected_n: int, unknown: Sequence[str]) -> None:
@@ -577,11 +591,22 @@ class Store:
         waiting = OutboxRow.state == WAITING
         for row in db.scalars(select(OutboxRow).where(waiting, OutboxRow.cmd_id.in_(list(causes)))):
             row.state, row.rev, row.acked_at = APPLIED, causes[row.cmd_id].rev, now
-        ours = select(OutboxRow.kind, OutboxRow.aggregate_id).where(
-            tuple_(OutboxRow.kind, OutboxRow.aggregate_id).in_(list(latest))
+        record = and_(RecordRow.kind == OutboxRow.kind, RecordRow.id == OutboxRow.aggregate_id)
+        open_ = or_(
+            OutboxRow.state.in_((WAITING, REFUSED)), and_(OutboxRow.state == APPLIED, OutboxRow.rev > RecordRow.rev)
         )
-        for kind, id in sorted({*gone, *db.execute(ours).all()}):
-            self._refresh(unit, (kind, id))
+        query = select(OutboxRow.kind, OutboxRow.aggregate_id).join(RecordRow, record).distinct()
+        ours = query.where(tuple_(OutboxRow.kind, OutboxRow.aggregate_id).in_(list(latest)), open_)
+        again = {*gone, *((kind, id) for kind, id in db.execute(ours))}
+        done = [key for key in latest if key not in again]
+        if done:
+            # nothing of ours is left over them: what the feed says is all there is to say
+            these = tuple_(RecordRow.kind, RecordRow.id).in_(done)
+            db.execute(update(RecordRow).where(these).values(pending=0, refused=0), execution_options=_UNSEEN)
+            own = ScopeRow.generation == 0, tuple_(ScopeRow.kind, ScopeRow.id).in_(done)
+            db.execute(delete(ScopeRow).where(*own), execution_options=_UNSEEN)
+        for key in sorted(again):
+            self._refresh(unit, key)
         unit.changed.update(latest)
 
     def _sweep(self, unit: _Unit, scope: str, generation: int) -> None:
@@ -711,6 +736,8 @@ class Prints:
             unit.db.execute(delete(PrintRow).where(PrintRow.id == job_id))
 
 
+_UNSEEN = {"synchronize_session": False}
+"""For bulk statements: no object of the session holds these rows."""
 _CONFIRMED = (
     "rev", "doc", "summary", "local_doc", "title", "state", "number", "due", "search", "stale", "updated_at",
 )  # fmt: skip

@@ -216,6 +216,18 @@ def test_pages_are_stored_in_slices_and_read_to_the_end(make: Callable[..., Benc
     assert action == Pull(pull.scope, 3, "e1", pull.statement)
 
 
+def test_a_feed_is_complete_only_with_its_last_slice(
+    make: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make(slice=2)
+    told: list[bool] = []
+    monkeypatch.setattr(bench.store, "receive", lambda *_, complete: told.append(complete))
+    bench.pulled(bench.next(Pull), [1, 2, 3])
+    while isinstance(bench.engine.next_action(), StoreSlice):
+        bench.engine.store_slice()
+    assert told == [False, True]
+
+
 def test_a_missing_entry_is_asked_for_again(bench: Bench) -> None:
     pull = bench.next(Pull)
     bench.pulled(pull, [1, 2, 4, 5])
@@ -231,6 +243,13 @@ def test_a_feed_that_does_not_go_on_where_it_should_is_not_believed(bench: Bench
     assert bench.engine.status.reason == "SYNC-012"
     assert bench.next(Pull).scope != pull.scope
     assert bench.store.cursor(pull.scope) == 0
+
+
+def test_a_feed_that_claims_more_than_it_brings_is_not_believed(bench: Bench) -> None:
+    pull = bench.next(Pull)
+    bench.pulled(pull, to=5)
+    assert bench.engine.status.reason == "SYNC-012"
+    assert bench.next(Pull).scope != pull.scope
 
 
 def test_an_answer_to_another_question_is_dropped(bench: Bench) -> None:
