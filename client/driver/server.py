@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QPoint, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeySequence, QPainter, QPixmap
+from PySide6.QtCore import QObject, QPoint, QRect, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeySequence, QPainter, QPalette, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -234,13 +234,20 @@ def shot(path: str) -> dict[str, int]:
     shown = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
     if not shown:
         raise NotFoundError("no window is open")
-    base = max(shown, key=lambda widget: widget.width() * widget.height())
+    base = max(
+        shown, key=lambda widget: (widget.windowType() == Qt.WindowType.Window, widget.width() * widget.height())
+    )
     picture: QPixmap = base.grab()
     over = [widget for widget in shown if widget is not base]
     if over:
+        modal = QApplication.activeModalWidget()
         painter = QPainter(picture)
-        for widget in sorted(over, key=lambda widget: widget.windowType() == Qt.WindowType.Popup):
-            painter.drawPixmap(widget.mapToGlobal(QPoint()) - base.mapToGlobal(QPoint()), widget.grab())
+        painter.setPen(base.palette().color(QPalette.ColorRole.Dark))
+        for widget in sorted(over, key=lambda widget: (widget.windowType() == Qt.WindowType.Popup, widget is modal)):
+            place = widget.mapToGlobal(QPoint()) - base.mapToGlobal(QPoint())
+            painter.drawPixmap(place, widget.grab())
+            # the frame that a window manager would draw
+            painter.drawRect(QRect(place, widget.size()).adjusted(-1, -1, 0, 0))
         painter.end()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     if not picture.save(path, "PNG"):

@@ -10,7 +10,7 @@ from client.shell.fields import PasswordField
 from client.shell.ports import Desk
 from client.widgets.basics import Banner, Button, Label, PrimaryButton, SectionTitle
 from client.widgets.theme import theme
-from modules.common.errors import GovDeskError
+from modules.common.errors import GovDeskError, Refused
 from modules.common.passwords import MIN_LENGTH, password_refusal
 from modules.common.text import tr
 
@@ -94,5 +94,13 @@ class ChangePasswordDialog(QDialog):
         self.go.setEnabled(True)
         if not isinstance(error, GovDeskError):
             raise error
-        self.notice.say(error.message + error.fix, "red", code=error.code)
+        fields = error.refusal.fields if isinstance(error, Refused) else {}
+        if fault := fields.get("new"):
+            self.new.show_fault(f"{fault}({error.code})")
+            self.new.line.setFocus()
+            return
+        if error.code.startswith("AUTH-"):
+            self.old.show_fault(error.sentence())
+        else:
+            self.notice.say(error.message + error.fix, "red", code=error.code)
         self.old.line.setFocus()

@@ -122,10 +122,10 @@ class HomePage(QWidget):
             card.clicked.connect(partial(self._open_todo, card.todo))
         self.recent = RecordTable(
             (
-                Column("number", tr("编号"), _number, 13),
+                Column("number", tr("编号"), _number, 12.5),
                 Column("title", tr("内容"), _title, 20, stretch=True),
                 Column("state", tr("状态"), _state, 10, state=_state_look),
-                Column("updated", tr("时间"), self._when, 9, sort=_updated),
+                Column("updated", tr("时间"), self._when, 8, sort=_updated),
             ),
             title=tr("最近的件"),
             name="shell.home.recent",
@@ -192,7 +192,7 @@ class HomePage(QWidget):
         self._host.open_page(todo.page, states=list(todo.states))
 
     def _open_record(self, record: Record) -> None:
-        self._host.open_page(self._pages[record.kind], id=record.id)
+        self._host.open_page(self._pages[record.kind], **{record.kind: record.id})
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

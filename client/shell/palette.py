@@ -159,7 +159,7 @@ class Palette(QDialog):
                 record.title,
                 record.number,
                 "file-text",
-                partial(self._host.open_page, self._pages[record.kind], id=record.id),
+                partial(self._host.open_page, self._pages[record.kind], **{record.kind: record.id}),
             )
             for record in records
         ]

@@ -166,6 +166,8 @@ class NoticesPanel(Panel):
         view.setAccessibleName(tr("消息"))
         view.setModel(notices)
         view.setWordWrap(True)
+        view.setResizeMode(QListView.ResizeMode.Adjust)
+        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         view.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.column.addWidget(view, 1)
 

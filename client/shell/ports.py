@@ -13,7 +13,7 @@ from modules.common.permissions import Actor
 @dataclass(frozen=True, slots=True)
 class ServerNews:
     """What a server says before anyone has signed in. ``demo``: one-click people with ``login``, ``name``,
-    ``role`` and ``password``, on a demonstration server only.
+    ``title`` and ``password``, on a demonstration server only.
     """
 
     name: str

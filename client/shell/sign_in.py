@@ -573,7 +573,10 @@ class ChangePasswordPane(Card):
 
     def show_error(self, error: GovDeskError) -> None:
         """Say why the server refused it."""
-        self.notice.say(error.message + error.fix, "red", code=error.code)
+        if isinstance(error, Refused) and (fault := error.refusal.fields.get("new")):
+            self.new.show_fault(f"{fault}({error.code})")
+        else:
+            self.notice.say(error.message + error.fix, "red", code=error.code)
         self.new.line.setFocus()
 
 
@@ -597,7 +600,7 @@ class DemoPane(Card):
         """Offer the people that the server named."""
         self.clear()
         for person in news.demo:
-            words = tr("{name} · {role}", name=person.get("name", ""), role=person.get("role", ""))
+            words = tr("{name} · {role}", name=person.get("name", ""), role=person.get("title", ""))
             button = Button(words, icon="user")
             set_role(button, "nav")
             button.clicked.connect(partial(self._choose, person.get("login", ""), person.get("password", "")))

@@ -28,12 +28,12 @@ from modules.common.permissions import Actor
 
 NOW = datetime(2026, 11, 20, 2, 24, tzinfo=UTC)
 DEMO = (
-    {"login": "zhangsan", "name": "张三", "role": "窗口人员", "password": "Govdesk-2026"},
-    {"login": "wangwu", "name": "王五", "role": "部门审批人员", "password": "Govdesk-2026"},
-    {"login": "sunqi", "name": "孙七", "role": "大厅管理员", "password": "Govdesk-2026"},
-    {"login": "xitong", "name": "吴系统", "role": "系统管理员", "password": "Govdesk-2026"},
-    {"login": "anquan", "name": "郑安全", "role": "安全管理员", "password": "Govdesk-2026"},
-    {"login": "shenji", "name": "冯审计", "role": "审计管理员", "password": "Govdesk-2026"},
+    {"login": "zhangsan", "name": "张三", "title": "窗口人员", "password": "Govdesk-2026"},
+    {"login": "wangwu", "name": "王五", "title": "部门审批人员", "password": "Govdesk-2026"},
+    {"login": "sunqi", "name": "孙七", "title": "大厅管理员", "password": "Govdesk-2026"},
+    {"login": "xitong", "name": "吴系统", "title": "系统管理员", "password": "Govdesk-2026"},
+    {"login": "anquan", "name": "郑安全", "title": "安全管理员", "password": "Govdesk-2026"},
+    {"login": "shenji", "name": "冯审计", "title": "审计管理员", "password": "Govdesk-2026"},
 )
 
 

@@ -1,0 +1,45 @@
+"""``python -m client``: the window, or with ``--device-host`` the process of one device driver."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="govdesk", description="GovDesk 政务桌面")
+    made.add_argument("--profile", type=Path, metavar="DIR", help="where this program keeps its data")
+    made.add_argument("--server", default="", metavar="URL", help="the central server, https://…")
+    made.add_argument("--enrol", default="", metavar="CODE", help="enrol this computer with a one-time code")
+    made.add_argument("--read-serial", default="", metavar="PORT", help="the serial port of the identity card reader")
+    made.add_argument("--driver", action="store_true", help="be driven through stdin and stdout (tests, tour)")
+    made.add_argument("--self-test", action="store_true", help="open the window offscreen, do the path, and end")
+    made.add_argument("--device-host", metavar="NAME", help=argparse.SUPPRESS)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; returns the exit status."""
+    options = parser().parse_args(arguments)
+    if options.device_host:
+        from devices.host import run_host
+
+        return run_host(options.device_host)
+    if options.self_test:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PySide6.QtCore import QLibraryInfo
+
+    from client.kernel.ime import prepare_input_method
+
+    prepare_input_method(os.environ, Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)))
+    from client.app import main as run
+
+    return run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
