@@ -61,6 +61,9 @@ class LineEdit(QLineEdit):
         return self._composing
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        if self.isReadOnly():
+            event.ignore()  # Qt would take it
+            return
         self._composing = bool(event.preeditString())
         super().inputMethodEvent(event)
 

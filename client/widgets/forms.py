@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from PySide6.QtCore import QDate, QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QDate, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -312,6 +312,7 @@ class FormView(QWidget):
             self._groups.append((SectionTitle(group["title"]) if group["title"] else None, fields))
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)
         self._grid.setColumnStretch(0, 1)
         self._grid.setColumnStretch(1, 1)
         theme().changed.connect(self._space)
@@ -361,6 +362,11 @@ class FormView(QWidget):
         for field in self._fields.values():
             field.set_read_only(read_only)
 
+    def minimumSizeHint(self) -> QSize:
+        # of one column, also while there are two: else a form could never become narrow again
+        widest = max((field.minimumSizeHint().width() for field in self._fields.values()), default=0)
+        return QSize(widest, super().minimumSizeHint().height())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._arrange()
@@ -387,6 +393,8 @@ class FormView(QWidget):
         self._columns = columns
         while self._grid.count():
             self._grid.takeAt(0)
+        for row in range(self._grid.rowCount()):
+            self._grid.setRowStretch(row, 0)
         row = 0
         for title, fields in self._groups:
             if title:
@@ -394,9 +402,9 @@ class FormView(QWidget):
                 row += 1
             column = 0
             for field in fields:
-                if column and (field.wide or column == columns):
-                    row, column = row + 1, 0
                 span = 2 if field.wide or columns == 1 else 1
+                if column + span > 2:
+                    row, column = row + 1, 0
                 self._grid.addWidget(field, row, column, 1, span)
                 column += span
             row += 1

@@ -6,9 +6,18 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QWidget
+from PySide6.QtGui import QInputMethodEvent
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
 
 from client.widgets.basics import ElidedLabel
+
+
+def type_text(widget: QWidget, text: str) -> None:
+    """Enter ``text`` character by character, as an input method would (keys alone make no Chinese)."""
+    for character in text:
+        event = QInputMethodEvent()
+        event.setCommitString(character)
+        QApplication.sendEvent(widget, event)
 
 
 class Walk:
