@@ -153,6 +153,6 @@ def store(session: Session, at: str, entry: Entry, summary: Summary) -> None:
     }
     key = {"kind": entry.kind, "id": entry.id}
     if entry.rev == 1:
-        session.execute(insert(AggregateState).values(**key, **values))
+        session.execute(insert(AggregateState), [{**key, **values}])
     else:
         session.execute(update(AggregateState).filter_by(**key).values(**values))
