@@ -108,7 +108,6 @@ class Field(QWidget):
         self._head = QHBoxLayout()
         self._label = Label(title.replace("&", "&&"))
         self._star = Label("*", "fault")
-        self._star.setVisible(required)
         self._note = Label(role="source")
         self._trouble = Label(role="fault", wrap=True)
         self._column = QVBoxLayout(self)
@@ -118,6 +117,8 @@ class Field(QWidget):
         self._head.addStretch(1)
         self._head.addWidget(self._note)
         self._column.addLayout(self._head)
+        # only now that it has a parent: shown without one it would be a window, and take the activation away
+        self._star.setVisible(required)
         self.editor: QWidget = self._make(title)
         self._label.setBuddy(self.editor)
         self._column.addWidget(self.editor)
