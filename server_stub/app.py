@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -16,6 +15,7 @@ from modules.common.errors import GovDeskError
 from modules.common.manifest import installed
 from modules.common.server_ports import Caller
 from modules.common.text import tr
+from modules.common.version import VERSION
 from server_stub import feed, problems
 from server_stub.middleware import Surround
 from server_stub.seeding import demo_people
@@ -48,14 +48,6 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def product_version() -> str:
-    """The installed version, or ``0`` in a source tree."""
-    try:
-        return version("govdesk")
-    except PackageNotFoundError:
-        return "0"
-
-
 def create_app(services: Services) -> FastAPI:
     """The application; it starts the scheduler with its life and closes ``services`` at its end."""
 
@@ -67,7 +59,7 @@ def create_app(services: Services) -> FastAPI:
 
     app = FastAPI(
         title=PRODUCT,
-        version=product_version(),
+        version=VERSION,
         lifespan=life,
         openapi_url=None,
         docs_url=None,
@@ -113,7 +105,7 @@ def _public(services: Services) -> APIRouter:
         return _json(
             Hello(
                 product=PRODUCT,
-                version=product_version(),
+                version=VERSION,
                 name=settings.name,
                 proto=PROTOCOL,
                 proto_min=PROTOCOL_MIN,

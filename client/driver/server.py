@@ -124,7 +124,9 @@ class DriverServer(QObject):
             case "tree":
                 return _Done(finder.tree())
             case "quit":
-                return QApplication.closeAllWindows
+                # answered first: the program may end before another turn of the event loop
+                QTimer.singleShot(0, QApplication.closeAllWindows)
+                return _Done(None)
 
     def _click(self, window: QWidget, point: QPoint, double: bool) -> None:
         handle = window.windowHandle()

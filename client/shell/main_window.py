@@ -49,6 +49,7 @@ class MainWindow(QWidget):
 
     sign_out_wanted = Signal()
     language_changed = Signal()
+    closed = Signal()
 
     def __init__(
         self,
@@ -480,3 +481,4 @@ class MainWindow(QWidget):
         if self._views:
             self.end_session()
         super().closeEvent(event)
+        self.closed.emit()

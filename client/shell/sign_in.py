@@ -39,6 +39,7 @@ class SignInWindow(QWidget):
 
     signed_in = Signal(object)
     language_changed = Signal()
+    closed = Signal()
 
     def __init__(self, door: Door, lanes: Lanes, settings: Settings, clock: Clock) -> None:
         super().__init__()
@@ -142,6 +143,7 @@ class SignInWindow(QWidget):
             if token is not None:
                 token.cancel()
         super().closeEvent(event)
+        self.closed.emit()
 
     def _turn(self) -> None:
         """Put the demonstration people beside the pane where there is room, else below it."""
@@ -580,6 +582,12 @@ class ChangePasswordPane(Card):
         self.new.line.setFocus()
 
 
+class PersonButton(Button):
+    """One of the people of a demonstration."""
+
+    role = "nav"
+
+
 class DemoPane(Card):
     """The people of a demonstration server, each by one click; hidden where there are none."""
 
@@ -601,8 +609,7 @@ class DemoPane(Card):
         self.clear()
         for person in news.demo:
             words = tr("{name} · {role}", name=person.get("name", ""), role=person.get("title", ""))
-            button = Button(words, icon="user")
-            set_role(button, "nav")
+            button = PersonButton(words, icon="user")
             button.clicked.connect(partial(self._choose, person.get("login", ""), person.get("password", "")))
             self.body.addWidget(button)
             self._buttons.append(button)

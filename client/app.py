@@ -1,0 +1,446 @@
+"""The one place where everything is put together: profile, lanes, accounts, devices, synchronisation, windows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import linecache
+import logging
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from client.adapters import (
+    AccountsDoor,
+    AppHost,
+    SendingCommands,
+    SessionDesk,
+    on_data_lane,
+    use_server,
+)
+from client.data.profile import Profile
+from client.kernel import ports
+from client.kernel.contract import Token
+from client.kernel.events import DeviceChanged, Events, RecordsChanged, SignedIn, SignedOut, SyncChanged
+from client.kernel.logs import Logs
+from client.kernel.settings import Settings
+from client.shell.crash import CrashGuard
+from client.shell.look import apply_look
+from client.shell.ports import Entry
+from client.shell.preferences import LANGUAGE, PRINTER, SPECS
+from client.shell.sign_in import SignInWindow
+from client.tasks.lanes import ThreadLanes
+from client.widgets.gui_thread import GuiThread
+from client.widgets.notices import NoticeModel
+from client.widgets.theme import Theme
+from devices.manager import DeviceManager
+from devices.ports import Devices, DeviceStatus, IdCardReader
+from modules.common.clock import Clock, SystemClock
+from modules.common.errors import GovDeskError
+from modules.common.manifest import load_all
+from modules.common.text import set_language, tr
+from modules.common.version import VERSION
+from sync.accounts import Accounts
+
+log = logging.getLogger("client.app")
+CHECK_SYNC_MS = 5_000
+HELD = 70
+"""Exit status when a job would not end and the process was ended over it."""
+
+
+def default_profile() -> Path:
+    """Where a person's profile goes unless they say otherwise."""
+    if sys.platform == "win32":
+        return Path(os.environ["LOCALAPPDATA"]) / "GovDesk" / "profile"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "govdesk" / "profile"
+
+
+def main(options: argparse.Namespace) -> int:
+    """Show the window until it is closed; returns the exit status."""
+    pipe = None
+    if options.driver:
+        from client.driver.server import take_pipe
+
+        pipe = take_pipe()
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("govdesk")
+    app.setQuitOnLastWindowClosed(False)
+    Theme(app).apply()
+    try:
+        profile = Profile(options.profile or default_profile())
+    except GovDeskError as error:
+        return _refuse_to_start(error, pipe is not None)
+    suite = Application(app, profile, options)
+    if pipe is not None:
+        from client.driver.server import DriverServer
+
+        driver = DriverServer(*pipe, app)
+        driver.start()
+    suite.show_sign_in()
+    if options.measure:
+        Measure(suite, options.measure)
+    status = app.exec()
+    held = suite.close()
+    if held:
+        log.error("ended over jobs that hold on: %s", ", ".join(held))
+        logging.shutdown()
+        os._exit(HELD)
+    return status
+
+
+def _refuse_to_start(error: GovDeskError, driven: bool) -> int:
+    """Say in words why there will be no window."""
+    sys.stderr.write(error.sentence() + "\n")
+    if not driven and QApplication.platformName() not in ("offscreen", "minimal"):
+        QMessageBox.critical(None, tr("政务桌面"), error.sentence())
+    return 2
+
+
+class Application(QObject):
+    """Everything that lives as long as the program; sign-in and session come and go inside."""
+
+    def __init__(self, app: QApplication, profile: Profile, options: argparse.Namespace) -> None:
+        super().__init__(app)
+        self._app = app
+        self.profile = profile
+        self.clock: Clock = SystemClock()
+        self.logs = Logs(profile.logs)
+        self.settings = Settings(profile.settings, SPECS)
+        self._setting_changed("")
+        self.settings.watch(self._setting_changed)
+        self.gui = GuiThread()
+        self.events = Events()
+        self.notices = NoticeModel(self.clock)
+        self.lanes = ThreadLanes(self.gui.post, self._unhandled)
+        self.crash = CrashGuard(self._tell, self._save_bundle, self._app.quit)
+        self.manifests, faults = load_all()
+        for fault in faults:
+            self._tell(fault)
+        use_server(profile, options.server)
+        self.accounts = Accounts(profile, self.clock)
+        self.door = AccountsDoor(
+            self.accounts, profile, self.settings, url=options.server, keyring=not options.no_keyring
+        )
+        self._enrol(options.server, options.enrol)
+        self.devices = DeviceManager(_bindings(options), clock=self.clock)
+        self.devices.listen(self._device_changed)
+        self.entrance: SignInWindow | None = None
+        self.session: OpenDesk | None = None
+
+    def _enrol(self, url: str, code: str) -> None:
+        """Enrol with the code of the command line; what goes wrong is told, and the window asks for another."""
+        if not code or self.profile.device() is not None:
+            return
+        try:
+            self.door.enrol(url, code)
+        except GovDeskError as error:
+            log.warning("enrolment failed: %s", error.code)
+            self._tell(error)
+
+    # -- windows ----------------------------------------------------------------------------------
+
+    def show_sign_in(self) -> None:
+        """The first window, and the one between two people."""
+        self.entrance = SignInWindow(self.door, self.lanes, self.settings, self.clock)
+        self.entrance.signed_in.connect(self._signed_in)
+        self.entrance.language_changed.connect(self._entrance_again)
+        self.entrance.closed.connect(self._app.quit)
+        self.entrance.show()
+
+    @Slot()
+    def _entrance_again(self) -> None:
+        self._leave_entrance()
+        self.show_sign_in()
+
+    def _leave_entrance(self) -> None:
+        if self.entrance is not None:
+            self.entrance.closed.disconnect(self._app.quit)
+            self.entrance.close()
+            self.entrance.deleteLater()
+            self.entrance = None
+
+    @Slot(object)
+    def _signed_in(self, entry: Entry) -> None:
+        self.session = OpenDesk(self)
+        self._leave_entrance()
+        self.session.window.show()
+        # PySide keeps the source of every module imported after it (8 MiB)
+        linecache.clearcache()
+        self.events.publish(SignedIn(entry.name, entry.offline))
+        if entry.offline and entry.until is not None:
+            until = entry.until.astimezone().strftime("%m-%d %H:%M")
+            self.notices.tell(
+                tr("连不上服务器,您已离线登录,有效期到 {until}。办的件先存在本机,联网后自动送达。", until=until),
+                state="due",
+            )
+        self.devices.start()
+
+    def leave_session(self) -> None:
+        """Close the session's window and let somebody else in."""
+        if self.session is None:
+            return
+        session, self.session = self.session, None
+        session.window.closed.disconnect(self._app.quit)
+        session.end()
+        self.lanes.run("net", lambda token: session.hang_up(), done=self._left, name=tr("退出登录"))
+
+    def _left(self, _nothing: None) -> None:
+        self.events.publish(SignedOut())
+        self.show_sign_in()
+
+    def rebuild_session(self) -> None:
+        """The same session in another language."""
+        if self.session is not None:
+            self.session.rebuild_window()
+
+    def close(self) -> list[str]:
+        """End everything, within some seconds; returns the names of jobs that hold on."""
+        if self.session is not None:
+            self.session.end()
+            self.session.hang_up()
+        self.crash.release()
+        self.devices.close()
+        held = self.lanes.close()
+        self.accounts.close()
+        self.settings.flush()
+        self.profile.close()
+        self.logs.close()
+        return held
+
+    # -- what happens -----------------------------------------------------------------------------
+
+    def _setting_changed(self, key: str) -> None:
+        if key in ("", LANGUAGE.key):
+            set_language(self.settings.get(LANGUAGE))
+        if not key:
+            apply_look(self.settings)
+
+    def _device_changed(self, status: DeviceStatus) -> None:
+        self.gui.post(partial(self.events.publish, DeviceChanged(status)))
+
+    def _unhandled(self, name: str, error: BaseException) -> None:
+        """Work failed and nobody waited for it: words become a notice, the unforeseen the crash dialog."""
+        if isinstance(error, GovDeskError):
+            log.warning("%s: %s", name, error.code)
+            self._tell(error)
+        else:
+            raise error
+
+    def _tell(self, error: GovDeskError) -> None:
+        self.notices.tell(error.sentence(), state="red", code=error.code)
+
+    def bundle(self, target: Path) -> Path:
+        """Write the redacted diagnostic bundle."""
+        from client.kernel.diagnostics import write_bundle
+
+        facts = {f"device {status.device}": f"{status.state} {status.code}" for status in self.devices.statuses()}
+        failures = self.session.registry.failures if self.session else ()
+        return write_bundle(
+            target,
+            settings=self.settings,
+            logs=self.profile.logs,
+            manifests=self.manifests,
+            failures=failures,
+            facts={"version": VERSION, **facts},
+        )
+
+    def _save_bundle(self) -> str:
+        stamp = self.clock.now().strftime("%Y%m%d-%H%M%S")
+        target = self.profile.path / f"govdesk-diagnostics-{stamp}.zip"
+        try:
+            self.bundle(target)
+        except OSError as error:
+            return tr("诊断包没有存成:{reason}(UI-501)", reason=error.strerror or str(error))
+        return tr("诊断包已存为 {path},其中没有个人信息。", path=target)
+
+
+class OpenDesk(QObject):
+    """One person's session: store, synchronisation, modules, window."""
+
+    def __init__(self, suite: Application) -> None:
+        super().__init__(suite)
+        from client.kernel.registry import Registry
+        from client.widgets.printing import PdfPrinter
+        from sync.engine import SyncEngine
+        from sync.loop import SyncLoop
+        from sync.transport import HttpTransport, SignedServer
+
+        opened = suite.accounts.session
+        assert opened is not None
+        store = opened.store
+        self._suite = suite
+        self._renewing: Token | None = None
+        self.store = store
+        store.on_changed = self._records_changed
+        transport = suite.accounts.transport
+        assert isinstance(transport, HttpTransport)
+        engine = SyncEngine(store, suite.clock, random.Random())  # noqa: S311 - jitter
+        self.loop = SyncLoop(engine, transport, on_data_lane(suite.lanes), on_status=self._sync_told, clock=suite.clock)
+        services: dict[Any, Any] = {
+            ports.Records: store,
+            ports.Commands: SendingCommands(store, self.loop.poke),
+            ports.Drafts: store.drafts,
+            ports.Prints: store.prints,
+            ports.Tray: store,
+            ports.Session: suite.accounts,
+            ports.Printer: PdfPrinter(lambda: suite.settings.get(PRINTER), suite.profile.prints),
+            ports.Server: SignedServer(transport, lambda: store.statement),
+            Clock: suite.clock,
+            Events: suite.events,
+            Settings: suite.settings,
+            Devices: suite.devices,
+            IdCardReader: LazyReader(suite.devices.id_card),
+        }
+        self.host = AppHost(suite.lanes, suite.notices, services)
+        self.registry = Registry(suite.manifests, self.host)
+        self.desk = SessionDesk(suite.accounts, store, self.loop, suite.bundle)
+        self.window = self._make_window()
+        self._told: SyncChanged | None = None
+        self._watch = QTimer(self)
+        self._watch.setInterval(CHECK_SYNC_MS)
+        self._watch.timeout.connect(self._check_sync)
+        self._watch.start()
+        self.loop.start()
+
+    def _make_window(self) -> Any:
+        from client.shell.main_window import MainWindow
+
+        suite = self._suite
+        about = f"GovDesk 政务桌面 {VERSION}"
+        window = MainWindow(
+            self.host, self.desk, self.registry, suite.notices, about=about, save_bundle=suite._save_bundle
+        )
+        window.show_devices({status.device: status for status in suite.devices.statuses()})
+        window.sign_out_wanted.connect(suite.leave_session)
+        window.language_changed.connect(suite.rebuild_session)
+        window.closed.connect(suite._app.quit)
+        self.host.show_page = window.open_page
+        return window
+
+    def rebuild_window(self) -> None:
+        """Build the window anew, as after a change of language."""
+        old = self.window
+        old.closed.disconnect(self._suite._app.quit)
+        self.registry.stop()
+        self.window = self._make_window()
+        self.window.show()
+        old.close()
+        old.deleteLater()
+
+    def end(self) -> None:
+        """Close the window and stop the modules."""
+        self._watch.stop()
+        self.window.close()
+        self.registry.stop()
+        self.window.deleteLater()
+
+    def hang_up(self) -> None:
+        """Stop the synchronisation and sign out; off the GUI thread, or at the very end."""
+        self.loop.stop()
+        self._suite.accounts.sign_out()
+
+    def _records_changed(self, keys: frozenset[tuple[str, str]]) -> None:
+        self._suite.gui.post(partial(self._suite.events.publish, RecordsChanged(keys)))
+
+    def _sync_told(self, _status: Any) -> None:
+        self._suite.gui.post(self._check_sync)
+
+    @Slot()
+    def _check_sync(self) -> None:
+        """Tell what the synchronisation says of itself; a step that hangs can't tell, so it is asked, too."""
+        status = self.loop.status
+        changed = SyncChanged(status.state, status.waiting, status.refused, status.reason, status.since)
+        if changed != self._told:
+            self._told = changed
+            self._suite.events.publish(changed)
+        if status.state == "online":
+            self._renew()
+
+    def _renew(self) -> None:
+        """The server is back for someone who signed in without it."""
+        opened = self._suite.accounts.session
+        if opened is None or not opened.offline or (self._renewing is not None and not self._renewing.finished):
+            return
+        self._renewing = self._suite.lanes.run(
+            "net", lambda token: self._suite.accounts.renew(), failed=self._not_renewed, name=tr("联网登录")
+        )
+
+    def _not_renewed(self, error: BaseException) -> None:
+        if not isinstance(error, GovDeskError):
+            raise error
+        if error.code.startswith("AUTH-"):
+            self._suite._tell(error)
+            self._suite.leave_session()
+
+
+class LazyReader:
+    """The port ``IdCardReader``; where none is bound each read says so."""
+
+    def __init__(self, find: Callable[[], IdCardReader]) -> None:
+        self._find = find
+
+    def read(self, timeout: float = 15.0) -> Any:
+        return self._find().read(timeout)
+
+    def cancel(self) -> None:
+        self._find().cancel()
+
+
+def _bindings(options: argparse.Namespace) -> Mapping[str, Mapping[str, Any]]:
+    """The devices of this place. A reader on a pseudo terminal or a socket is a simulator, and is said to be one."""
+    port: str = options.read_serial
+    if not port:
+        return {}
+    return {"id_card": {"driver": "sdt", "port": port, "simulated": options.simulated}}
+
+
+class Measure(QObject):
+    """``--measure``: once the sign-in window, or the home page, is painted, say what it needed, and end.
+
+    For ``home`` one line of JSON ``{"login", "password"}`` is read from stdin.
+    """
+
+    def __init__(self, suite: Application, until: str) -> None:
+        super().__init__(suite)
+        self._suite = suite
+        self._until = until
+        assert suite.entrance is not None
+        suite.entrance.grab()
+        QTimer.singleShot(0, self, self._painted)
+
+    @Slot()
+    def _painted(self) -> None:
+        if self._until == "sign-in":
+            self._say()
+            return
+        person = json.loads(sys.stdin.readline())
+        self._suite.events.subscribe(SignedIn, self._at_home)
+        assert self._suite.entrance is not None
+        self._suite.entrance.demo.chosen.emit(person["login"], person["password"])
+
+    def _at_home(self, _event: SignedIn) -> None:
+        assert self._suite.session is not None
+        self._suite.session.window.grab()
+        # usable: what the page asked the store for has come, behind this question on the same lane
+        self._suite.lanes.run("read", lambda token: None, done=lambda nothing: self._say())
+
+    def _say(self) -> None:
+        said = {"cpu_ms": time.process_time() * 1000, "rss_mib": _resident_mib(), "modules": sorted(sys.modules)}
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+        self._suite._app.quit()
+
+
+def _resident_mib() -> float:
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return 0.0
+    return int(statm.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
