@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollAr
 
 from client.kernel.events import SyncChanged
 from client.shell.look import IconButton
-from client.widgets.basics import Button, ElidedLabel, Label
+from client.widgets.basics import Button, ElidedLabel, Label, LinkButton
 from client.widgets.theme import restyle, set_role, theme
 from devices.ports import DeviceState, DeviceStatus
 from modules.common.manifest import Page
@@ -23,13 +23,14 @@ BADGE_MOST = 99
 class NavButton(Button):
     """A page of the navigation: icon, words, and how much waits there."""
 
+    role = "nav"
+
     def __init__(self, page: Page, shortcut: str) -> None:
         self._title = page.title
         self._count = 0
         self._folded = False
         self.page = page.id
         super().__init__(page.title, icon=page.icon)
-        set_role(self, "nav")
         self.setCheckable(True)
         self._hint = shortcut
         self._say()
@@ -194,8 +195,7 @@ class Header(QWidget):
         self._search.setText(tr("搜索办件、页面、命令") + "   Ctrl+K")
         self._search.setToolTip(tr("按编号、姓名、扫码或命令名称查找(Ctrl+K)"))
         self.bell = BellButton(tr("消息"), icon="bell")
-        self.person = Button(person, icon="user")
-        set_role(self.person, "plain")
+        self.person = LinkButton(person, icon="user")
         self.person.setMenu(menu)
         self._search.clicked.connect(self.search)
         self.bell.clicked.connect(self.notices)
