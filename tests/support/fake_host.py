@@ -76,7 +76,7 @@ class FakeStore:
         self.actor = actor
         self.place = "3号窗"
         self.series = "3411A"
-        self.serials = list(range(42, 60))
+        self.serials = list(range(42, 200))
         self.rows: dict[tuple[str, str], Record] = {}
         self.kept: dict[str, Draft] = {}
         self.jobs: list[PrintJob] = []

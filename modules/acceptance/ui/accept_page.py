@@ -431,6 +431,7 @@ class AcceptView(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._stop_reading()
+        self._save_now()
         self._work.close()
         super().closeEvent(event)
 
@@ -453,6 +454,7 @@ class AcceptView(QWidget):
     @Slot()
     def _show_start(self) -> None:
         self._stop_reading()
+        self._save_now()
         self._intake = self._order = None
         self.banner.clear()
         self._stack.setCurrentWidget(self.start)
@@ -544,7 +546,12 @@ class AcceptView(QWidget):
 
     def _save(self) -> None:
         """Keep what stands there now. One save at a time: what is typed meanwhile is kept by the next."""
-        if not self._dirty or self._saving or self._accepting or self._intake is None or self.intake is None:
+        if not self._saving:
+            self._save_now()
+
+    def _save_now(self) -> None:
+        """Keep it behind whatever is being saved: for when the page is left."""
+        if not self._dirty or self._accepting or self._intake is None or self.intake is None:
             return
         self._dirty, self._saving = False, True
         intake = self.intake.gather(self._intake)
