@@ -330,6 +330,26 @@ def test_a_feed_has_no_gaps_under_many_writers(office: Central) -> None:
     assert [change["rev"] for change in page["changes"] if change["id"] == shared] == list(range(1, 32))
 
 
+def test_two_who_make_the_same_thing_at_once_both_succeed(office: Central) -> None:
+    """On PostgreSQL one of them loses the race for the key, and must be run again, not refused."""
+    hall = Central(office.services, office.clock)
+    counters = [hall.counter() for _ in range(4)]
+    for _ in range(5):
+        aggregate, together, acks = uuid7(), threading.Barrier(len(counters)), []
+
+        def work(counter: Any, aggregate: str = aggregate, together: Any = together, acks: Any = acks) -> None:
+            command = counter.command(aggregate=aggregate)
+            together.wait()
+            acks.append(counter.ack(command))
+
+        threads = [threading.Thread(target=work, args=(counter,)) for counter in counters]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted((ack.status, ack.rev) for ack in acks) == [("applied", rev) for rev in (1, 2, 3, 4)]
+
+
 def test_a_feed_is_read_in_pages(office: Central) -> None:
     hall = Central(office.services, office.clock)
     counter = hall.counter()
