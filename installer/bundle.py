@@ -8,7 +8,7 @@ from modules.common.manifest import Manifest, Ref
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("client", "modules", "devices", "sync", "server_stub")
-NAMED_BY_STRING = ("uvicorn", "reportlab.graphics.barcode", "keyring.backends", "psycopg_binary", "sqlcipher3")
+NAMED_BY_STRING = ("uvicorn", "reportlab.graphics.barcode", "keyring.backends", "sqlcipher3")
 """Packages whose parts are found by string at run time, where PyInstaller's own search doesn't see them."""
 # under the GPL alone, or with a licence that was not cleared; the wheels' own metadata doesn't warn of them
 GPL_QT = (
@@ -16,11 +16,23 @@ GPL_QT = (
     "QtVirtualKeyboard", "QtQuickTimeline", "QtLottie", "QtQuick3DPhysics", "QtCanvasPainter", "QtLabsStyleKit",
 )  # fmt: skip
 UNUSED_QT = ("QtQml", "QtQuick", "QtQuickWidgets", "QtQuickControls2", "QtSql", "QtDesigner", "QtUiTools", "QtHelp")
-UNUSED = ("tkinter", "gi", "IPython", "matplotlib", "numpy", "pytest", "_pytest", "mypy", "setuptools", "pip")
+UNUSED = (
+    "tkinter",
+    "gi",
+    "IPython",
+    "matplotlib",
+    "numpy",
+    "pytest",
+    "_pytest",
+    "mypy",
+    "hypothesis",
+    "setuptools",
+    "pip",
+)
 UNUSED_FILES = (
-    "virtualkeyboard", "libgtk-", "libgdk-", "libqgtk3", "Qt6Quick", "Qt6Qml", "Qt6Wayland", "qmltooling",
-    "egldeviceintegrations", "wayland-", "libqeglfs", "libqlinuxfb", "libqvkkhrdisplay", "libqvnc", "libqminimal",
-    "Qt6EglFS", "Qt6Sql",
+    "virtualkeyboard", "libgtk-", "libgdk", "libqgtk3", "libatk-", "libcairo", "libpango", "libpixman", "libthai",
+    "Qt6Quick", "Qt6Qml", "Qt6Wayland", "qmltooling", "egldeviceintegrations", "wayland-", "libqeglfs", "libqlinuxfb",
+    "libqvkkhrdisplay", "libqvnc", "libqminimal", "Qt6EglFS", "Qt6Sql",
 )  # fmt: skip
 """Parts of names of files that Qt's plugins would bring along."""
 TRANSLATIONS = ("qtbase_zh_CN", "qtbase_en")
