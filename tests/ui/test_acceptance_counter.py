@@ -510,6 +510,16 @@ def test_nothing_to_accept_says_why(qtbot: Any, host: FakeHost) -> None:
     page.close()
 
 
+def test_items_that_arrive_later_are_offered_and_the_choice_stays(view: AcceptView, host: FakeHost) -> None:
+    view.start.items.setCurrentRow(1)
+    chosen = view.start.items.currentItem().text()
+    host.store.put("service_item", {**ITEM, "id": "item-new", "name": "新事项", "department": "公安局"})
+    host.store.on_change(("service_item", "item-new"))
+    host.drain()
+    assert view.start.items.count() == 4
+    assert view.start.items.currentItem().text() == chosen
+
+
 def test_a_closed_page_cancels_its_work(qtbot: Any, host: FakeHost) -> None:
     page = AcceptView(host)
     qtbot.addWidget(page)

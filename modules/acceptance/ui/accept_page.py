@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from client.kernel.contract import Host
+from client.kernel.events import Events, RecordsChanged
 from client.kernel.ports import Draft
 from client.widgets.basics import (
     Banner,
@@ -38,7 +39,7 @@ from client.widgets.basics import (
 from client.widgets.forms import Field, FormView
 from client.widgets.theme import set_role, theme
 from devices.ports import IdCardReader, IdentityRecord
-from modules.acceptance.domain import APPLICANT_FORM, person_values
+from modules.acceptance.domain import APPLICANT_FORM, ITEM_KIND, person_values
 from modules.acceptance.services.cards import card_values
 from modules.acceptance.services.cases import AcceptanceService, Intake, Owed, Printed, ReceiptOrder, due_words
 from modules.acceptance.services.receipt import prepare
@@ -104,6 +105,11 @@ class StartPane(QWidget):
         self.drop.clicked.connect(self._drop)
         self.show_drafts([], {})
 
+    @property
+    def has_items(self) -> bool:
+        """Whether there is anything to choose from."""
+        return bool(self._items)
+
     def show_items(self, items: list[Doc]) -> None:
         """The items on offer."""
         self._items = items
@@ -133,6 +139,9 @@ class StartPane(QWidget):
     @Slot()
     def _show_items(self) -> None:
         words = self.search.text().split()
+        held = self.items.currentItem()
+        chosen = held.data(Qt.ItemDataRole.UserRole) if held else ""
+        row = 0
         self.items.clear()
         for item in self._items:
             terms = tr("{department} · {kind} · {n} 个工作日", n=item["promised_days"],
@@ -143,7 +152,8 @@ class StartPane(QWidget):
                 entry.setData(Qt.ItemDataRole.AccessibleTextRole, item["name"])
                 entry.setToolTip(item["summary"])
                 self.items.addItem(entry)
-        self.items.setCurrentRow(0)
+                row = self.items.count() - 1 if item["id"] == chosen else row
+        self.items.setCurrentRow(row)
         self.begin.setEnabled(self.items.count() > 0)
 
     @Slot()
@@ -420,6 +430,8 @@ class AcceptView(QWidget):
         self._work.run("read", lambda token: self._service.calendar(), done=self._take_calendar, failed=self._trouble)
         # the first receipt and the first check would otherwise wait for imports
         self._work.run("cpu", lambda token: _warm_up(), failed=self._trouble)
+        self._end_events = host.service(Events).subscribe(RecordsChanged, self._records_changed)
+        self.destroyed.connect(self._end_events)
         self._show_start()
 
     def show_arguments(self, **arguments: Any) -> None:
@@ -432,6 +444,7 @@ class AcceptView(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         self._stop_reading()
         self._save_now()
+        self._end_events()
         self._work.close()
         super().closeEvent(event)
 
@@ -460,13 +473,21 @@ class AcceptView(QWidget):
         self._stack.setCurrentWidget(self.start)
         self.setFocusProxy(self.start.search)
         self.start.search.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._work.run("read", lambda token: self._service.items(), done=self._take_items, failed=self._trouble)
+        self._load_items()
         # on lane data, behind whatever is still being saved there
         self._work.run("data", lambda token: self._service.drafts(), done=self._take_drafts, failed=self._trouble)
         self._ask_owed()
 
-    @Slot(object)
+    def _load_items(self) -> None:
+        self._work.run("read", lambda token: self._service.items(), done=self._take_items, failed=self._trouble)
+
+    def _records_changed(self, event: RecordsChanged) -> None:
+        if event.touches(ITEM_KIND) and self._stack.currentWidget() is self.start and not self._work.closed:
+            self._load_items()
+
     def _take_items(self, items: list[Doc]) -> None:
+        if items and not self.start.has_items:
+            self.banner.clear()
         self.start.show_items(items)
         if not items:
             self.banner.say(tr("还没有事项。与服务器同步一次后即可受理。"), "due")

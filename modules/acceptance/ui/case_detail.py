@@ -125,6 +125,7 @@ class CaseDetail(QWidget):
         paper.setWidget(self.preview)
         paper.setAccessibleName(tr("受理通知书预览"))
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName(tr("办件详情"))
         self.tabs.tabBar().setAccessibleName(tr("办件详情"))
         for widget, words in (
             (self.content, tr("内容")),
