@@ -201,7 +201,7 @@ class Accounts:
         right = self._passwords.check(found[1] if found else None, password)
         if not right or found is None:
             self._writer.do(lambda session: self._count_failure(session, key, device_id, found[0] if found else ""))
-            raise GovDeskError("AUTH-002", tr("登录名或密码不正确。"), fix=tr("请核对后重新输入。"))
+            raise GovDeskError("AUTH-002", tr("用户名或密码不正确。"), fix=tr("请检查后重新输入。"))
         if found[2]:
             raise _disabled()
         self._writer.do(lambda session: self._forget_failures(session, key))
@@ -211,7 +211,7 @@ class Accounts:
         if failure and failure.locked_until and failure.locked_until > iso(self._clock.now()):
             minutes = self._settings.lock_seconds // 60
             raise GovDeskError(
-                "AUTH-003", tr("密码连续输错,账号已锁定。"), fix=tr("请在 {minutes} 分钟后再试。", minutes=minutes)
+                "AUTH-003", tr("密码连续输错,已暂停登录。"), fix=tr("请在 {minutes} 分钟后再试。", minutes=minutes)
             )
 
     def _count_failure(self, session: Session, key: str, device_id: str, person_id: str) -> None:

@@ -96,7 +96,7 @@ def _public(services: Services) -> APIRouter:
         """Database, writer and disk are fit for work; 503 names what is not."""
         faults = services.ready()
         if faults:
-            return problems.problem("SRV-503", tr("服务器暂时不能办理业务。"), tr("请联系系统管理员。"), faults)
+            return problems.problem("SRV-504", tr("服务器暂时不能办理业务。"), tr("请联系系统管理员。"), faults)
         return JSONResponse({"status": "ready"})
 
     @router.get(PATHS["hello"], response_model=Hello)

@@ -120,10 +120,10 @@ class Guard:
         device = self._device(request, revoked_too=False)
         token = request.headers.get(STATEMENT_HEADER, "")
         if not token:
-            raise GovDeskError("AUTH-001", tr("请先登录。"))
+            raise GovDeskError("AUTH-001", tr("尚未登录。"), fix=tr("请先登录。"))
         said = statement.verify(token, self._identity.public_key)
         if said.device != device:
-            raise GovDeskError("AUTH-008", tr("登录凭据属于另一台设备。"), fix=tr("请重新登录。"))
+            raise GovDeskError("AUTH-008", tr("登录凭据属于另一台设备。请重新登录。"))
         if said.expires_at <= iso(self._clock.now()):
             raise GovDeskError("AUTH-006", tr("登录已过期。"), fix=tr("请重新登录。"))
         with self._database.read() as session:
@@ -132,7 +132,7 @@ class Guard:
                 query.join(Person, Person.id == SignInSession.person_id).where(SignInSession.id == said.id)
             ).one_or_none()
         if row is None or row.revoked_at or row.disabled_at or (row.ended_at and not signed_out_too):
-            raise GovDeskError("AUTH-005", tr("这次登录已失效。"), fix=tr("请重新登录。"))
+            raise GovDeskError("AUTH-016", tr("这次登录已失效。"), fix=tr("请重新登录。"))
         request.state.person = said.person
         request.state.said = said
         return Caller(said.actor(), device)

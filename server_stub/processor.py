@@ -134,13 +134,13 @@ class Processor:
 
     def _out_of_force(self, device_id: str, said: Statement, at: datetime) -> Refusal | None:
         if said.device != device_id:
-            return Refusal("AUTH-008", tr("登录凭据属于另一台设备。"))
+            return Refusal("AUTH-008", tr("登录凭据属于另一台设备。请重新登录。"))
         if at > self._clock.now() + SKEW:
             return Refusal("AUTH-009", tr("办理时间晚于服务器时间。请校准本机时钟后重新办理。"))
         issued = parse_iso(said.issued_at)
         # a device's clock may be a little behind the server's when somebody has just signed in
         if not said.holds_at(max(at, issued) if issued - at <= SKEW else at):
-            return Refusal("AUTH-006", tr("办理时登录已过期。请重新登录后再办理。"))
+            return Refusal("AUTH-018", tr("办理时登录已过期。请重新登录后再办理。"))
         return None
 
     # -- inside the transaction
@@ -230,7 +230,7 @@ class Processor:
                 raise
             ids = {"cmd_id": item.command.cmd_id, "type": item.command.type, "device": push.device_id}
             event = incident("command failed", error, **ids)
-            return Refusal("SRV-500", tr("服务器处理这项业务时出错,事件编号 {event}。请联系系统管理员。", event=event))
+            return Refusal("SRV-501", tr("服务器处理这项业务时出错,事件编号 {event}。请联系系统管理员。", event=event))
 
     def _carry_out(
         self, session: Session, push: _Push, item: _Judged, said: Statement
@@ -256,7 +256,7 @@ class Processor:
         doc, events = outcome
         scopes = rules.scopes(doc)
         if not (old.scopes if old else scopes) & set(said.scopes):
-            return Refusal("AUTH-013", tr("这项业务不在您的大厅或部门范围内。"))
+            return Refusal("AUTH-030", tr("这项业务不在您的大厅或部门范围内。"))
         summary = rules.summary(doc)
         rev = old.rev + 1 if old else 1
         entry = feed.Entry(
@@ -326,11 +326,11 @@ def _revoked(session: Session, push: _Push, said: Statement, at: datetime) -> Re
         query = select(SignInSession.revoked_at, Person.disabled_at).join(Person, Person.id == SignInSession.person_id)
         row = session.execute(query.where(SignInSession.id == said.id)).one_or_none()
         if row is None:
-            return Refusal("AUTH-005", tr("服务器没有这次登录的记录。请重新登录后再办理。"))
+            return Refusal("AUTH-017", tr("服务器没有这次登录的记录。请重新登录后再办理。"))
         push.revocations[said.id] = min(filter(None, (*row, push.revoked_at)), default=None)
     revoked_at = push.revocations[said.id]
     if revoked_at and revoked_at <= iso(at):
-        return Refusal("AUTH-015", tr("办理时,此人的权限或这台设备已被停用。"))
+        return Refusal("AUTH-031", tr("办理时,此人的权限或这台设备已被停用。"))
     return None
 
 
