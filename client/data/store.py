@@ -401,13 +401,14 @@ class Store:
             keys = [(row.kind, row.aggregate_id) for row in rows.values()]
             found = db.scalars(select(RecordRow).where(tuple_(RecordRow.kind, RecordRow.id).in_(keys)))
             records = {(record.kind, record.id): record for record in found}
+            left = {key for key, record in records.items() if _has_left(db, record)}
             changed = set()
             for answer in answers:
                 row = rows.get(answer.cmd_id)
                 if row is None or (row.state != WAITING and answer.status != APPLIED):
                     continue  # a late copy of an answer says nothing new
                 key = (row.kind, row.aggregate_id)
-                record = records.get(key)
+                record = None if key in left else records.get(key)
                 if record and row.state == WAITING and answer.status == APPLIED and answer.rev > record.rev:
                     # the view has it already, and keeps it until the change comes back
                     record.pending -= 1
@@ -586,6 +587,10 @@ class Store:
         if gone:
             member = tuple_(ScopeRow.kind, ScopeRow.id).in_(gone)
             db.execute(delete(ScopeRow).where(ScopeRow.scope == scope, member))
+            for kind, id in gone:
+                # remembers that the server knew a thing whose document never came here
+                unknown = RecordRow.kind == kind, RecordRow.id == id, RecordRow.doc.is_(None)
+                db.execute(update(RecordRow).where(*unknown).values(rev=latest[kind, id].rev))
         # seen in the feed is as good as acknowledged, should the reply have been lost
         causes = {change.cause: change for change in changes if change.cause}
         waiting = OutboxRow.state == WAITING
@@ -630,11 +635,13 @@ class Store:
         entries = db.execute(query.order_by(OutboxRow.n)).all()
         row.pending = sum(entry.state == WAITING for entry, _ in entries)
         row.refused = sum(entry.state == REFUSED for entry, _ in entries)
+        left = _has_left(db, row)
         shown = [
             (entry, statement)
             for entry, statement in entries
             if entry.state == WAITING
-            or (entry.state == APPLIED and entry.rev > row.rev)
+            # what left the person's feeds will never be brought by them
+            or (entry.state == APPLIED and entry.rev > row.rev and not left)
             # what the server has never known stays in sight until a person has dealt with it
             or (entry.state == REFUSED and row.doc is None)
         ]
@@ -644,7 +651,7 @@ class Store:
             if state is not None:
                 _show(db, row, rules, state)
             return
-        if row.doc is None or not _has_scope(db, row):
+        if row.doc is None or left:
             db.execute(delete(PrintRow).where(PrintRow.kind == row.kind, PrintRow.record_id == row.id))
             db.execute(delete(ScopeRow).where(ScopeRow.kind == row.kind, ScopeRow.id == row.id))
             db.delete(row)
@@ -786,9 +793,10 @@ def _own_scopes(row: RecordRow) -> tuple[ColumnElement[bool], ...]:
     return ScopeRow.kind == row.kind, ScopeRow.id == row.id, ScopeRow.generation == 0
 
 
-def _has_scope(db: Session, row: RecordRow) -> bool:
+def _has_left(db: Session, row: RecordRow) -> bool:
+    """Whether the server has brought this record here and since taken it out of every feed that is read."""
     told = select(ScopeRow.id).where(ScopeRow.kind == row.kind, ScopeRow.id == row.id, ScopeRow.generation > 0)
-    return db.scalar(told.limit(1)) is not None
+    return (row.doc is not None or row.rev > 0) and db.scalar(told.limit(1)) is None
 
 
 def _state(row: RecordRow | None) -> Doc | None:

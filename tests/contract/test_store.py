@@ -426,6 +426,22 @@ def test_what_left_every_feed_is_gone(desk: Desk) -> None:
     assert desk.dump()["record"] == []
 
 
+def test_work_done_on_what_has_left_does_not_keep_it_in_sight(desk: Desk) -> None:
+    desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
+    desk.add("n1", "我的")
+    desk.feed({"id": "n1", "rev": 2, "op": "tombstone"})
+    desk.store.settle([ack(desk, 0, rev=3)])
+    assert desk.store.get("note", "n1") is None
+    new = desk.note()
+    desk.store.settle([ack(desk, 0, rev=1)])
+    desk.add(new.id)
+    desk.feed({"id": new.id, "rev": 2, "op": "tombstone"})
+    assert desk.store.get("note", new.id) is not None
+    desk.store.settle([ack(desk, 0, rev=3)])
+    assert desk.store.get("note", new.id) is None
+    assert desk.dump()["record"] == []
+
+
 def test_unsent_work_outlives_a_tombstone(desk: Desk) -> None:
     desk.feed({"id": "n1", "rev": 1, "doc": opened("n1")})
     desk.add("n1", "我的")
