@@ -22,7 +22,6 @@ STATUS = {
     "AUTH-002": 401,
     "AUTH-003": 423,
     "AUTH-004": 403,
-    "AUTH-005": 401,
     "AUTH-006": 401,
     "AUTH-007": 401,
     "AUTH-008": 401,
@@ -31,6 +30,7 @@ STATUS = {
     "AUTH-012": 403,
     "AUTH-013": 403,
     "AUTH-014": 429,
+    "AUTH-016": 401,
     "AUTH-021": 409,
     "AUTH-022": 409,
     "AUTH-023": 404,
@@ -46,6 +46,8 @@ STATUS = {
     "SRV-413": 413,
     "SRV-500": 500,
     "SRV-503": 503,
+    "SRV-504": 503,
+    "SRV-505": 503,
 }
 """The HTTP status of a code; every other code is a 400."""
 
@@ -60,7 +62,7 @@ def unforeseen(request_id: str, error: Exception) -> Response:
     event = incident("request failed", error, request=request_id)
     if isinstance(error, SQLAlchemyError):
         return problem(
-            "SRV-503",
+            "SRV-505",
             tr("服务器暂时无法存取数据,事件编号 {event}。", event=event),
             tr("请稍后再试,已填写的内容不会丢失。"),
         )

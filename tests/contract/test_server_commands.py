@@ -149,7 +149,7 @@ def test_a_fault_in_a_rule_stops_nothing_else(office: Central, caplog: pytest.Lo
     wrong, right = counter.command("memo.wrong"), counter.command()
     refused, applied = counter.push(wrong, right).acks
     assert refused.error is not None
-    assert refused.error["code"] == "SRV-500"
+    assert refused.error["code"] == "SRV-501"
     assert applied.status == "applied"
     (record,) = [record for record in caplog.records if record.message == "command failed"]
     assert record.incident in refused.error["message"]  # type: ignore[attr-defined]
@@ -214,10 +214,10 @@ def test_a_command_is_judged_for_its_own_time(office: Central) -> None:
     assert refused(office, counter, at=iso(now + timedelta(minutes=4))) == ""
     # a clock that is a little behind must not spoil the first command after the sign-in
     assert refused(office, counter, at=iso(issued - timedelta(minutes=4))) == ""
-    assert refused(office, counter, at=iso(issued - timedelta(minutes=6))) == "AUTH-006"
+    assert refused(office, counter, at=iso(issued - timedelta(minutes=6))) == "AUTH-018"
     given = iso(now + timedelta(hours=71))
     office.clock.advance(100 * 3600)
-    assert refused(office, counter, at=iso(now + timedelta(hours=73))) == "AUTH-006"
+    assert refused(office, counter, at=iso(now + timedelta(hours=73))) == "AUTH-018"
     late = counter.command(at=given)
     assert counter.ack(late).status == "applied"
     with office.services.database.read() as session:
@@ -252,7 +252,7 @@ def test_what_was_done_before_a_revocation_holds(office: Central, revoke: Any) -
     acks = counter.push(before, after).acks
     assert [ack.status for ack in acks] == ["applied", "refused"]
     assert acks[1].error is not None
-    assert acks[1].error["code"] == "AUTH-015"
+    assert acks[1].error["code"] == "AUTH-031"
 
 
 def test_signing_out_takes_nothing_back(office: Central) -> None:
@@ -268,7 +268,7 @@ def test_nobody_changes_what_is_not_in_their_feeds(office: Central) -> None:
     command = counter.command()
     counter.push(command)
     elsewhere = Central(office.services, office.clock).counter()
-    assert refused(office, elsewhere, aggregate=command.aggregate_id) == "AUTH-013"
+    assert refused(office, elsewhere, aggregate=command.aggregate_id) == "AUTH-030"
 
 
 # -- numbers

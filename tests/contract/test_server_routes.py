@@ -243,7 +243,7 @@ def test_after_signing_out_feeds_are_read_and_administration_is_closed(office: C
     counter = office.counter("sysadmin")
     assert client.get("/v1/m/people/people", headers=headers(counter)).status_code == 200
     assert client.post(PATHS["sign_out"], headers=headers(counter)).status_code == 204
-    assert problem(client.get("/v1/m/people/people", headers=headers(counter)), 401).code == "AUTH-005"
+    assert problem(client.get("/v1/m/people/people", headers=headers(counter)), 401).code == "AUTH-016"
     assert client.get(PATHS["changes"], params={"scope": "ref"}, headers=headers(counter)).status_code == 200
 
 
@@ -303,7 +303,7 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
     scope = {"scope": f"hall:{office.hall}"}
     assert client.get(PATHS["changes"], params=scope, headers=with_second).status_code == 200
     assert client.post(f"{person}/revoke", json={"role": "manager"}, headers=security).status_code == 204
-    assert problem(client.get(PATHS["changes"], params=scope, headers=with_second), 401).code == "AUTH-005"
+    assert problem(client.get(PATHS["changes"], params=scope, headers=with_second), 401).code == "AUTH-016"
     assert client.post(f"{person}/enabled", json={"enabled": False}, headers=system).status_code == 204
     assert problem(client.post(PATHS["sign_in"], json=credentials, headers=device), 403).code == "AUTH-004"
     assert client.post(f"{person}/enabled", json={"enabled": True}, headers=system).status_code == 204
