@@ -415,8 +415,11 @@ def test_a_card_for_a_page_that_was_left_is_dropped(view: AcceptView, host: Fake
 def test_two_clicks_accept_one_case(view: AcceptView, host: FakeHost) -> None:
     pane = begin(view)
     fill(pane)
+    host.drain()
+    pane.accept.click()
     pane.accept.click()
     view._accept()
+    assert len(host.jobs) == 1
     host.drain()
     assert len(host.store.find("case")) == 1
 

@@ -111,6 +111,15 @@ def test_a_built_number_reads_back(region: str, birth: date, serial: int) -> Non
     assert (read.birth, read.sex) == (birth, "男" if serial % 2 else "女")
 
 
+@given(regions, births, st.integers(0, 999))
+def test_the_check_digit_is_iso_7064_mod_11_2(region: str, birth: date, serial: int) -> None:
+    # the definition itself, not our table: the sum of a_i · 2^(18−i) leaves 1 modulo 11
+    first = f"{region}{birth:%Y%m%d}{serial:03d}"
+    number = first + resident_check_digit(first)
+    values = [10 if mark == "X" else int(mark) for mark in number]
+    assert sum(value * 2 ** (17 - place) for place, value in enumerate(values)) % 11 == 1
+
+
 @given(regions, births, st.integers(0, 999), st.integers(0, 17), st.integers(1, 9))
 def test_any_one_wrong_digit_is_noticed(region: str, birth: date, serial: int, place: int, step: int) -> None:
     first = f"{region}{birth:%Y%m%d}{serial:03d}"
