@@ -795,8 +795,10 @@ def _own_scopes(row: RecordRow) -> tuple[ColumnElement[bool], ...]:
 
 def _has_left(db: Session, row: RecordRow) -> bool:
     """Whether the server has brought this record here and since taken it out of every feed that is read."""
+    if row.doc is None and row.rev == 0:
+        return False  # begun here, and not come back yet
     told = select(ScopeRow.id).where(ScopeRow.kind == row.kind, ScopeRow.id == row.id, ScopeRow.generation > 0)
-    return (row.doc is not None or row.rev > 0) and db.scalar(told.limit(1)) is None
+    return db.scalar(told.limit(1)) is None
 
 
 def _state(row: RecordRow | None) -> Doc | None:
