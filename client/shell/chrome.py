@@ -150,7 +150,8 @@ class NavBar(QWidget):
         self._list.setContentsMargins(unit(2), unit(2), unit(2), unit(2))
         self._list.setSpacing(unit(1))
         self._column.setContentsMargins(0, 0, 1, unit(2))
-        self._fold.setContentsMargins(unit(2), 0, 0, 0)
+        side = Qt.AlignmentFlag.AlignHCenter if self._folded else Qt.AlignmentFlag.AlignRight
+        self._column.setAlignment(self._fold, side)
         wide = max(button.sizeHint().width() for button in self.buttons.values())
         self.setFixedWidth((wide if self._folded else max(wide, theme().text_width(10))) + unit(4) + 1)
 
@@ -336,6 +337,7 @@ class StatusBar(QWidget):
         icon, color, said = sync_words(sync)
         self.sync.say(icon, color, said)
         self.sync.setToolTip(sync.reason or said)
+        self._fit()
 
     def show_device(self, status: DeviceStatus) -> None:
         """Say how it stands with a device."""
@@ -344,7 +346,7 @@ class StatusBar(QWidget):
             button = self._devices[status.device] = StatusButton()
             button.clicked.connect(self.devices_asked)
             self._device_row.addWidget(button)
-            self._device_label.setVisible(True)
+            button.show()  # at once, so that it is counted when the room is shared out
         button.say(*DEVICE_LOOK[status.state], device_words(status))
         button.well = status.state is DeviceState.READY
         self._fit()
@@ -370,12 +372,17 @@ class StatusBar(QWidget):
         return QSize(0, super().minimumSizeHint().height())
 
     def _fit(self) -> None:
-        """Where there is no room for all words, devices that are well are shown by their icon alone."""
-        for button in self._devices.values():
-            button.shorten(False)
-        if self._row.sizeHint().width() > self.width():
+        """Where there is no room for all words: first devices that are well, then all, are their icons alone."""
+        for level in range(4):
             for button in self._devices.values():
-                button.shorten(button.well)
+                button.shorten(level > 2 or (level > 0 and button.well))
+            self._device_label.setVisible(bool(self._devices) and level < 1)
+            self._who.setVisible(level < 2)
+            # a nested layout does not hear of its widgets' new sizes until the next event
+            self._device_row.invalidate()
+            self._row.invalidate()
+            if self._row.sizeHint().width() <= self.width():
+                return
 
 
 class Drawer(QFrame):

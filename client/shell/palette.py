@@ -75,6 +75,7 @@ class Palette(QDialog):
         self._choices: list[Choice] = []
         self._records: list[Choice] = []
         self._token: Token | None = None
+        self._looking = False
         self._entered = False
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("搜索"))
@@ -134,9 +135,9 @@ class Palette(QDialog):
     def _search(self, text: str) -> None:
         self._entered = False
         self._records = []
+        self._looking = False
         if self._token is not None:
             self._token.cancel()
-            self._token = None
         self._show()
         self._pause.stop()
         if text.strip() and self._pages:
@@ -145,6 +146,7 @@ class Palette(QDialog):
     @Slot()
     def _look(self) -> None:
         self._pause.stop()
+        self._looking = True
         self._token = self._host.run(
             "read",
             partial(_find, self._host, tuple(self._pages), self.edit.text().strip()),
@@ -153,7 +155,7 @@ class Palette(QDialog):
         )
 
     def _found(self, records: Sequence[Record]) -> None:
-        self._token = None
+        self._looking = False
         self._records = [
             Choice(
                 record.title,
@@ -179,7 +181,7 @@ class Palette(QDialog):
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{choice.title} {choice.aside}".strip())
             self.list.addItem(item)
         self._point(0 if self._choices else -1)
-        nothing = bool(text.strip()) and not self._choices and self._token is None and not self._pause.isActive()
+        nothing = bool(text.strip()) and not (self._choices or self._looking or self._pause.isActive())
         self._hint.setText(tr("没有找到“{text}”。", text=text) if nothing else tr("↑↓ 选择 · Enter 打开 · Esc 关闭"))
 
     def _point(self, row: int) -> None:
@@ -192,7 +194,7 @@ class Palette(QDialog):
         if self._pause.isActive():
             self._entered = True
             self._look()
-        elif self._token is not None:
+        elif self._looking:
             self._entered = True
         else:
             self._run_current()

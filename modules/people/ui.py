@@ -726,6 +726,7 @@ class AuditView(Asking):
         column.setContentsMargins(*(theme().space(4),) * 4)
         column.setSpacing(theme().space(3))
         column.addLayout(self._head)
+        self._lay()  # now, because Tab visits widgets in the order in which they found a parent
         column.addWidget(self.notice)
         column.addWidget(self.table, 1)
         column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
@@ -733,7 +734,6 @@ class AuditView(Asking):
         self.setFocusProxy(self.action)
         self.more.hide()
         theme().changed.connect(self._lay)
-        self._lay()
         if self.may(AUDIT):
             self.reload()
         else:

@@ -1,0 +1,284 @@
+"""人员与角色, 设备, 审计日志: who may do what, what the server refuses, and what is shown only once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shell_fakes
+from people_fakes import FakeServer
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from shell_fakes import NOW, FakeHost
+
+from client.kernel.events import Events
+from client.kernel.ports import Record
+from client.shell.preferences import ZOOMS
+from client.widgets.basics import ConfirmDialog
+from client.widgets.theme import Theme
+from modules.common.errors import GovDeskError
+from modules.common.permissions import Actor
+from modules.people.ui import AskDialog, AuditView, OneTimeDialog, PeopleView
+from tests.support.a11y import Walk
+
+ALL = ("people.view", "people.manage", "people.grant", "people.audit")
+PLACES = (("hall-1", "hall", "示范市政务服务中心"), ("dept-market", "department", "市场监督管理局"))
+
+
+class Places:
+    """The organisations that this computer knows."""
+
+    def find(self, kind: str, **_: Any) -> list[Record]:
+        assert kind == "organisation"
+        return [Record(kind, id, 1, {"kind": sort, "name": name}, name, "", "", None, NOW) for id, sort, name in PLACES]
+
+
+class Who:
+    """The signed-in person."""
+
+    def __init__(self, *permissions: str) -> None:
+        self.actor = Actor("p9", "x", "吴系统", permissions=frozenset(permissions))
+
+
+class Stage:
+    """A page over a fake server."""
+
+    def __init__(self, qtbot: Any, folder: Path) -> None:
+        self.server = FakeServer()
+        self.bot = qtbot
+        self.folder = folder
+        self.pages: list[QWidget] = []
+
+    def open(self, kind: type[Any], *permissions: str, trouble: GovDeskError | None = None) -> Any:
+        self.server.trouble = trouble
+        self.host = FakeHost(
+            Server=self.server,
+            Session=Who(*(permissions or ALL)),
+            Settings=shell_fakes.settings(self.folder),
+            Records=Places(),
+            Events=Events(),
+        )
+        page = kind(self.host)
+        self.pages.append(page)
+        self.bot.addWidget(page)
+        page.resize(1024, 640)
+        page.show()
+        page.activateWindow()
+        QApplication.processEvents()
+        return page
+
+
+@pytest.fixture
+def stage(qtbot: Any, tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(qtbot, tmp_path)
+    yield made
+    for page in made.pages:
+        page.close()
+    for widget in QApplication.topLevelWidgets():
+        if isinstance(widget, QDialog):
+            widget.done(0)
+
+
+def dialog(kind: type[QDialog]) -> Any:
+    return next(each for each in QApplication.topLevelWidgets() if isinstance(each, kind) and each.isVisible())
+
+
+def test_people_are_listed_with_where_they_work_and_searched_at_the_server(stage: Stage, qtbot: Any) -> None:
+    pane = stage.open(PeopleView).people
+    assert [person.login for person in pane.table.rows] == ["anquan", "lisi", "wangwu", "xinren", "zhangsan"]
+    wangwu = pane.table.rows[2]
+    assert pane._places.name(wangwu) == "市场监督管理局"
+    qtbot.keyClicks(pane.search, "zhang")
+    assert [person.login for person in pane.table.rows] == ["zhangsan"]
+    assert set(stage.host.lanes) == {"net", "read"}
+
+
+def test_an_older_answer_does_not_overwrite_a_newer_one(stage: Stage) -> None:
+    pane = stage.open(PeopleView).people
+    stage.host.hold = True
+    pane.search.setText("zhang")
+    pane.search.setText("wang")
+    stage.host.held.reverse()
+    stage.host.release()
+    assert [person.login for person in pane.table.rows] == ["wangwu"]
+
+
+@pytest.mark.parametrize(
+    ("permissions", "manages", "grants"),
+    [
+        (("people.view",), False, False),
+        (("people.view", "people.manage"), True, False),
+        (("people.view", "people.grant"), False, True),
+    ],
+)
+def test_the_buttons_follow_the_permissions(
+    stage: Stage, permissions: tuple[str, ...], manages: bool, grants: bool
+) -> None:
+    view = stage.open(PeopleView, *permissions)
+    view.people.table.choose("p-zhangsan")
+    detail = view.people.detail
+    assert view.people.new_person.isVisible() is manages
+    assert detail.reset.isVisible() is manages
+    assert detail.enable.isVisible() is manages
+    assert detail.buttons["clerk"].isVisible() is grants
+    assert (view.devices is not None) is manages
+
+
+def test_a_forbidden_mixture_of_administrators_is_refused_in_the_servers_words(stage: Stage) -> None:
+    pane = stage.open(PeopleView).people
+    pane.table.choose("p-anquan")
+    pane.detail.buttons["auditadmin"].click()
+    assert "三员互斥" in pane.notice.text()
+    assert "AUTH-021" in pane.notice.accessibleName()
+    assert pane.table.current.roles == ["secadmin"]
+
+
+def test_a_role_is_given_and_taken_back(stage: Stage) -> None:
+    pane = stage.open(PeopleView).people
+    pane.table.choose("p-zhangsan")
+    assert pane.detail.buttons["manager"].accessibleName() == "授予大厅管理员"
+    pane.detail.buttons["manager"].click()
+    assert pane.table.current.roles == ["clerk", "manager"]
+    assert pane.detail.buttons["manager"].accessibleName() == "收回大厅管理员"
+    pane.detail.buttons["manager"].click()
+    assert pane.table.current.roles == ["clerk"]
+
+
+def test_disabling_is_asked_first_and_enabling_is_not(stage: Stage) -> None:
+    pane = stage.open(PeopleView).people
+    pane.table.choose("p-zhangsan")
+    pane.detail.enable.click()
+    ask = dialog(ConfirmDialog)
+    assert pane.table.current.enabled
+    ask.go.click()
+    assert not pane.table.current.enabled
+    pane.detail.enable.click()
+    assert pane.table.current.enabled
+
+
+def test_a_reset_password_is_shown_once(stage: Stage, qtbot: Any) -> None:
+    pane = stage.open(PeopleView).people
+    pane.table.choose("p-zhangsan")
+    pane.detail.reset.click()
+    assert not [path for path, _ in stage.server.asked if path.endswith("reset-password")]
+    dialog(ConfirmDialog).go.click()
+    once = dialog(OneTimeDialog)
+    assert once.secret.text() == "Zt4-wNb8-hJk3"
+    assert once.secret.isReadOnly()
+    once.close_button.click()
+    qtbot.waitUntil(lambda: not [each for each in QApplication.topLevelWidgets() if isinstance(each, OneTimeDialog)])
+
+
+def test_a_new_person_is_checked_here_and_there_and_what_was_entered_stays(stage: Stage) -> None:
+    pane = stage.open(PeopleView).people
+    pane.new_person.click()
+    ask = dialog(AskDialog)
+    ask._fields["login"].setText("张三")
+    ask.go.click()
+    assert not [path for path, body in stage.server.asked if "login" in body]
+    assert "登录名" in ask._faults["login"].text()
+    assert ask.focusWidget() is ask._fields["login"]
+    ask._fields["login"].setText("zhangsan")
+    ask._fields["name"].setText("张三丰")
+    ask.go.click()
+    assert "AUTH-022" in ask.notice.accessibleName()
+    assert ask.values()["name"] == "张三丰"
+    ask._fields["login"].setText("zhangsanfeng")
+    ask._fields["hall_id"].setCurrentIndex(1)
+    ask.go.click()
+    sent = [body for path, body in stage.server.asked if body.get("login") == "zhangsanfeng"]
+    assert sent == [{"login": "zhangsanfeng", "name": "张三丰", "hall_id": "hall-1", "department_id": ""}]
+    assert dialog(OneTimeDialog).secret.text() == "Kx7-mPq2-vRt9"
+    assert "zhangsanfeng" in [person.login for person in pane.table.rows]
+
+
+def test_a_device_is_revoked_after_a_question_and_a_code_is_shown_once(stage: Stage) -> None:
+    view = stage.open(PeopleView)
+    view.setCurrentIndex(1)
+    pane = view.devices
+    assert not pane.revoke.isEnabled()
+    pane.table.choose("d1")
+    assert not pane.revoke.isEnabled()
+    pane.table.choose("d2")
+    pane.revoke.click()
+    dialog(ConfirmDialog).go.click()
+    assert all(device.revoked_at for device in pane.table.rows)
+    pane.code.click()
+    ask = dialog(AskDialog)
+    ask.go.click()
+    assert "名称" in ask._faults["name"].text()
+    ask._fields["name"].setText("6号窗")
+    ask.go.click()
+    assert stage.server.asked[-1] == ("/v1/m/people/codes", {"hall_id": "hall-1", "name": "6号窗"})
+    assert dialog(OneTimeDialog).secret.text().startswith("ABCD-EFGH.")
+
+
+@pytest.mark.parametrize("kind", [PeopleView, AuditView])
+def test_without_the_server_it_says_so_and_can_be_tried_again(stage: Stage, kind: type[Any]) -> None:
+    page = stage.open(kind, trouble=GovDeskError("NET-001", "连不上服务器。", fix="请检查网络。"))
+    table = page.people.table if kind is PeopleView else page.table
+    assert "NET-001" in table.pane.text()
+    stage.server.trouble = None
+    table.acted.emit()
+    assert table.rows
+
+
+def test_the_audit_log_is_asked_by_day_in_china_and_goes_back_in_time(stage: Stage, qtbot: Any) -> None:
+    page = stage.open(AuditView)
+    page.action.setText("case.")
+    page.since.setText("2026-11-20")
+    page.until.setText("20261120")
+    qtbot.keyClick(page.until, Qt.Key.Key_Return)
+    asked = stage.server.asked[-1][1]
+    assert (asked["since"], asked["until"]) == ("2026-11-19T16:00:00.000Z", "2026-11-20T16:00:00.000Z")
+    assert (asked["action"], asked["before"]) == ("case.", "0")
+    page.more.click()
+    assert stage.server.asked[-1][1]["before"] == "31"
+    assert len(page.table.rows) == 20
+    assert not page.more.isVisible()
+
+
+def test_a_day_that_is_none_is_said(stage: Stage) -> None:
+    page = stage.open(AuditView)
+    before = len(stage.server.asked)
+    page.since.setText("2026-13-45")
+    page.reload()
+    assert len(stage.server.asked) == before
+    assert "2026-11-20" in page.table.pane.text()
+
+
+def test_the_chain_is_verified_and_a_break_is_named(stage: Stage) -> None:
+    page = stage.open(AuditView)
+    page.verify.click()
+    assert "40" in page.notice.text()
+    assert page.verify.isEnabled()
+    stage.server.broken_at = 17
+    page.verify.click()
+    assert "17" in page.notice.text()
+    assert page.notice.property("state") == "red"
+
+
+def test_without_the_right_the_audit_log_asks_nothing(stage: Stage) -> None:
+    page = stage.open(AuditView, "people.view")
+    assert stage.server.asked == []
+    assert "权限" in page.table.pane.text()
+
+
+@pytest.mark.parametrize("kind", [PeopleView, AuditView])
+@pytest.mark.parametrize("zoom", [ZOOMS[0], 100, 150, 200])
+def test_every_size_shows_all_words_and_names_every_stop(
+    stage: Stage, theme: Theme, kind: type[Any], zoom: int
+) -> None:
+    theme.apply("light", zoom / 100)
+    page = stage.open(kind)
+    if kind is PeopleView:
+        page.people.table.choose("p-anquan")
+    else:
+        page.table.choose("40")
+    QApplication.processEvents()
+    walk = Walk(page)
+    assert walk.nameless() == []
+    assert walk.clipped() == []
+    assert walk.out_of_order() == []
