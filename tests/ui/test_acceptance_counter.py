@@ -173,6 +173,18 @@ def test_faults_are_said_at_the_fields_with_the_focus_at_the_first(view: AcceptV
     assert pane.applicant.field("phone").fault == ""
 
 
+def test_a_material_that_is_lacking_is_brought_into_view(view: AcceptView, host: FakeHost) -> None:
+    pane = begin(view)
+    fill(pane)
+    pane.materials.set_values([{"id": "m3", "received": False}])
+    row = pane.materials.row("m3")
+    assert row.check.visibleRegion().isEmpty()
+    pane.accept.click()
+    host.drain()
+    assert focus() is row.check
+    assert not row.check.visibleRegion().isEmpty()
+
+
 def test_a_field_is_judged_when_it_is_left(qtbot: Any, view: AcceptView, host: FakeHost) -> None:
     pane = begin(view)
     number = editor(pane, "id_number")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from client.widgets.basics import ComboBox, Label, LineEdit
 from client.widgets.theme import restyle, set_role, theme
@@ -149,3 +149,8 @@ class MaterialsView(QWidget):
         first = next((row for id, row in self._rows.items() if faults.get(id)), None)
         if first:
             (first.pages if first.check.isChecked() else first.check).setFocus(Qt.FocusReason.OtherFocusReason)
+            above = self.parentWidget()
+            while above is not None and not isinstance(above, QScrollArea):
+                above = above.parentWidget()
+            if isinstance(above, QScrollArea):
+                above.ensureWidgetVisible(first)
