@@ -211,14 +211,17 @@ class DriverServer(QObject):
 
 
 def _activate(window: QWidget | None = None) -> None:
-    """What a window manager does when another window has closed, and the offscreen platform does not.
+    """Give the keyboard to the window that a window manager would, which the offscreen platform does not, or later.
 
-    Raises ``NotFoundError`` until the window is the active one.
+    Raises ``NotFoundError`` until a window that takes input is the active one.
     """
-    if QGuiApplication.focusWindow() is None:
-        for each in [window] if window else finder.windows()[-1:]:
-            each.activateWindow()
-        raise NotFoundError("no window is active")
+    shown = finder.windows()
+    popup = any(each.windowType() == Qt.WindowType.Popup for each in shown)  # gets its keys without being active
+    if popup or QGuiApplication.focusWindow() in [each.windowHandle() for each in shown]:
+        return
+    for each in [window] if window else shown[-1:]:
+        each.activateWindow()
+    raise NotFoundError("no window is active")
 
 
 class _Done:

@@ -116,7 +116,7 @@ class HomePage(QWidget):
         self._clock = clock
         self._tokens: dict[str, Token] = {}
         self._pages = dict(pages)
-        self._greeting = Label(tr("{name},{part}好", name=actor.name, part=_part_of_day(clock)), "title")
+        self._greeting = Label(tr("{name},{greeting}", name=actor.name, greeting=_greeting(clock)), "title")
         self._cards = [TodoCard(todo) for todo in todos]
         for card in self._cards:
             card.clicked.connect(partial(self._open_todo, card.todo))
@@ -226,9 +226,11 @@ def _recent(host: Host, kinds: Sequence[str], _token: Token) -> list[Record]:
     return sorted(found, key=_updated, reverse=True)[:RECENT]
 
 
-def _part_of_day(clock: Clock) -> str:
+def _greeting(clock: Clock) -> str:
     hour = clock.now().astimezone(CHINA).hour
-    return tr("上午") if hour < 12 else tr("下午") if hour < 18 else tr("晚上")
+    if 5 <= hour < 12:
+        return tr("上午好")
+    return tr("下午好") if 12 <= hour < 18 else tr("晚上好")
 
 
 def _key(record: Record) -> str:

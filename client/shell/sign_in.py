@@ -597,6 +597,9 @@ class DemoPane(Card):
         super().__init__(tr("演示人员"))
         self.body.addWidget(Label(tr("这是演示服务器:点一下即以此人登录。"), "quiet", wrap=True))
         self._buttons: list[Button] = []
+        self._list = QVBoxLayout()
+        self._list.setSpacing(0)
+        self.body.addLayout(self._list)
         self.setVisible(False)
 
     @property
@@ -611,13 +614,13 @@ class DemoPane(Card):
             words = tr("{name} · {role}", name=person.get("name", ""), role=person.get("title", ""))
             button = PersonButton(words, icon="user")
             button.clicked.connect(partial(self._choose, person.get("login", ""), person.get("password", "")))
-            self.body.addWidget(button)
+            self._list.addWidget(button)
             self._buttons.append(button)
 
     def clear(self) -> None:
         """Offer nobody."""
         for button in self._buttons:
-            self.body.removeWidget(button)
+            self._list.removeWidget(button)
             button.deleteLater()
         self._buttons.clear()
         self.setVisible(False)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 
 from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
     QComboBox,
+    QDialog,
     QFormLayout,
     QInputDialog,
     QLabel,
@@ -59,6 +61,8 @@ class Window(QWidget):
             self.table.setItem(row, 1, QTableWidgetItem("居住登记"))
         self.table.setFixedHeight(150)
         self.table.cellClicked.connect(self._chosen)
+        find = QShortcut(QKeySequence("Ctrl+K"), self)
+        find.activated.connect(self._find)
         self.below = QPushButton("底部")
         self.below.clicked.connect(self._greet)
         self.twins = [QPushButton("同名"), QPushButton("同名")]
@@ -91,6 +95,15 @@ class Window(QWidget):
     def _greet(self) -> None:
         sender = self.sender()
         self.said.setText(f"你好,{self.name.text()}" + ("!" if sender is self.below else ""))
+
+    @Slot()
+    def _find(self) -> None:
+        dialog = QDialog(self)
+        edit = QLineEdit()
+        edit.setAccessibleName("搜索")
+        edit.textChanged.connect(self.said.setText)
+        QVBoxLayout(dialog).addWidget(edit)
+        dialog.open()
 
     @Slot(int, int)
     def _chosen(self, row: int, _column: int) -> None:
