@@ -308,7 +308,7 @@ class MainWindow(QWidget):
 
     def open_sync(self) -> None:
         """What waits and what was refused."""
-        self._open_panel(tr("服务器与待传"), SyncPanel(self._host, self._desk, self._clock, self._sync))
+        self._open_panel(tr("服务器与待传"), SyncPanel(self._host, self._desk, self._clock, self._sync, self._places))
 
     def open_devices(self) -> None:
         """How the devices are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
@@ -56,9 +56,11 @@ class Panel(QWidget):
 class SyncPanel(Panel):
     """What waits, what was refused and why, and the way to try at once."""
 
-    def __init__(self, host: Host, desk: Desk, clock: Clock, sync: SyncChanged) -> None:
+    def __init__(self, host: Host, desk: Desk, clock: Clock, sync: SyncChanged, pages: Mapping[str, str]) -> None:
+        """``pages``: which page shows the records of a kind."""
         super().__init__()
         self._host = host
+        self._pages = pages
         self._desk = desk
         self._clock = clock
         self.headline(*sync_words(sync))
@@ -106,9 +108,20 @@ class SyncPanel(Panel):
         card.body.addWidget(Label(facts, "small", wrap=True, selectable=True))
         if each.refused:
             card.body.addWidget(Label(f"{each.reason}({each.code})", "fault", wrap=True, selectable=True))
+        row = QHBoxLayout()
+        kind, id = each.record
+        if page := self._pages.get(kind):
+            see = LinkButton(tr("打开此件"))
+            see.clicked.connect(partial(self._host.open_page, page, **{kind: id}))
+            row.addWidget(see)
+        if each.refused:
             dismiss = DangerButton(tr("已另行处理,移出"))
             dismiss.clicked.connect(partial(self._ask, card, each))
-            card.body.addWidget(dismiss, 0, Qt.AlignmentFlag.AlignLeft)
+            row.addStretch(1)
+            row.addWidget(dismiss)
+        else:
+            row.addStretch(1)
+        card.body.addLayout(row)
         return card
 
     def _ask(self, card: Card, each: Unsent) -> None:

@@ -120,10 +120,6 @@ class Desk(Protocol):
         """The names of the printers of this computer. Lane ``cpu``."""
         ...
 
-    def diagnostics(self) -> bytes:
-        """A redacted bundle (ZIP) for whoever looks after the program. Lane ``cpu``."""
-        ...
-
 
 class View(Protocol):
     """What a page's view may offer beyond being a ``QWidget``; each is optional."""

@@ -274,6 +274,13 @@ def test_unsent_work_is_listed_retried_and_what_was_refused_is_dealt_with(opened
     qtbot.keyClick(window.drawer, Qt.Key.Key_Escape)
     assert not window.drawer.isVisible()
     assert window.current == HOME
+    window.open_sync()
+    panel = window.drawer.pane()
+    assert isinstance(panel, SyncPanel)
+    next(button for button in panel.findChildren(Button) if "打开此件" in button.text()).click()
+    view = window.view("sample.cases")
+    assert isinstance(view, SampleView)
+    assert view.arguments == {"case": "id-3411A-20261119-000116"}
 
 
 def test_a_notice_is_shown_and_can_be_read_later(opened: Open) -> None:
