@@ -9,7 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 from devices.host import HostedDriver, HostedIdCardReader
-from devices.ports import DeviceError, DeviceState, DeviceStatus, IdCardReader, IdentityRecord, StatusListener
+from devices.ports import (
+    DeviceError,
+    DeviceState,
+    DeviceStatus,
+    IdCardReader,
+    IdentityRecord,
+    StatusListener,
+    no_reader,
+)
 from modules.common.clock import Clock, SystemClock
 from modules.common.text import tr
 
@@ -18,7 +26,14 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 8.0
 _LOST = (DeviceState.ABSENT, DeviceState.ATTENTION, DeviceState.FAULT)
 # After these, a reader is as well as before: it was the card, or the person.
-_CARD_CODES = ("DEV-101", "DEV-104", "DEV-105")
+_CARD_CODES = ("DEV-101", "DEV-104", "DEV-105", "DEV-109")
+_STATES = {
+    "DEV-103": DeviceState.ABSENT,
+    "DEV-107": DeviceState.ABSENT,
+    "DEV-109": DeviceState.ATTENTION,
+    "DEV-110": DeviceState.ATTENTION,
+    "DEV-111": DeviceState.ATTENTION,
+}
 
 
 class DeviceManager:
@@ -85,11 +100,9 @@ class DeviceManager:
         return end
 
     def id_card(self) -> IdCardReader:
-        """This place's reader of identity cards. Raises ``DeviceError`` DEV-103 where none is bound."""
+        """This place's reader of identity cards. Raises ``DeviceError`` DEV-108 where none is bound."""
         if self._id_card is None:
-            raise DeviceError(
-                "DEV-103", tr("这台电脑没有设置身份证读卡器。"), fix=tr("请在设置中选择读卡器的端口,或手工录入。")
-            )
+            raise no_reader()
         return self._id_card
 
     def _publish(self, old: DeviceStatus, new: DeviceStatus) -> DeviceStatus:
@@ -206,8 +219,7 @@ class _ManagedReader:
         self._set(DeviceState.READY, text=tr("读卡器就绪"))
 
     def _failed(self, error: DeviceError) -> None:
-        states = {"DEV-103": DeviceState.ABSENT, "DEV-104": DeviceState.ATTENTION, "DEV-110": DeviceState.ATTENTION}
-        state = states.get(error.code, DeviceState.FAULT)
+        state = _STATES.get(error.code, DeviceState.FAULT)
         self._set(state, code=error.code, text=error.message, advice=error.fix)
 
     def _set(self, state: DeviceState, *, text: str, code: str = "", advice: str = "") -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from modules.common.errors import GovDeskError
+from modules.common.text import tr
 
 
 class DeviceState(StrEnum):
@@ -46,6 +47,13 @@ class DeviceError(GovDeskError):
     """A device's failure, with a code DEV-… and a Chinese sentence."""
 
 
+def no_reader() -> DeviceError:
+    """What is said where no reader of identity cards is set up."""
+    return DeviceError(
+        "DEV-108", tr("这台电脑没有设置身份证读卡器。"), fix=tr("请手工录入;需要读卡器时请联系系统管理员。")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityRecord:
     """What an identity card says. ``kind``: resident, hmt, foreigner2017 or foreigner2023.
@@ -80,8 +88,9 @@ class IdCardReader(Protocol):
     def read(self, timeout: float = 15.0) -> IdentityRecord:
         """Wait for a card and read it. Raises ``DeviceError``: DEV-101 no card in time, DEV-102 card taken
         away or reader unplugged in mid-read, DEV-103 no reader, DEV-104 card unreadable, DEV-106 the reader
-        reports a fault of its own, DEV-110 reader busy; from a hosted driver also DEV-001 its process ended,
-        DEV-002 it did not answer, DEV-003 it is stopped for crashing again and again.
+        reports a fault of its own, DEV-107 no right to its port, DEV-108 none is set up, DEV-109 line noise,
+        DEV-110 reader busy, DEV-111 its port is another program's; from a hosted driver also DEV-001 its process
+        ended, DEV-002 it did not answer, DEV-003 it is stopped for crashing again and again.
         """
         ...
 

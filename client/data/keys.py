@@ -77,11 +77,11 @@ class KeyRing:
         return key
 
     def open_with_escrow(self, escrow: bytes) -> bytes:
-        """The store key. Raises ``GovDeskError`` DATA-004 when the server's key does not fit."""
+        """The store key. Raises ``GovDeskError`` DATA-009 when the server's key does not fit."""
         key = _unseal(escrow, self._read()["escrow"], "escrow")
         if key is None:
             raise GovDeskError(
-                "DATA-004",
+                "DATA-009",
                 tr("服务器给出的密钥打不开本机数据。"),
                 fix=tr("未发送的业务仍在本机,请勿删除,并联系系统管理员。"),
             )

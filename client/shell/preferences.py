@@ -12,8 +12,12 @@ ZOOMS = (80, 90, 100, 110, 125, 150, 175, 200)
 MINUTES = (1, 2, 3, 5, 10)
 
 
-def _said(words: str, **values: object) -> Callable[[], str]:
-    return lambda: tr(words, **values)
+def _percent(zoom: int) -> Callable[[], str]:
+    return lambda: f"{zoom}%"
+
+
+def _minutes(minutes: int) -> Callable[[], str]:
+    return lambda: tr("{minutes} 分钟", minutes=minutes)
 
 
 PALETTE = SettingSpec(
@@ -28,7 +32,7 @@ PALETTE = SettingSpec(
         "contrast": lambda: tr("高对比度"),
     },
 )
-ZOOM = SettingSpec("shell.zoom", int, 100, lambda: tr("大小"), {zoom: _said("{zoom}%", zoom=zoom) for zoom in ZOOMS})
+ZOOM = SettingSpec("shell.zoom", int, 100, lambda: tr("大小"), {zoom: _percent(zoom) for zoom in ZOOMS})
 LANGUAGE = SettingSpec(
     "shell.language", str, "zh_CN", lambda: tr("语言"), {"zh_CN": lambda: "中文", "en": lambda: "English"}
 )
@@ -37,7 +41,7 @@ IDLE_MINUTES = SettingSpec(
     int,
     5,
     lambda: tr("无人操作多久后锁定"),
-    {minutes: _said("{minutes} 分钟", minutes=minutes) for minutes in MINUTES},
+    {minutes: _minutes(minutes) for minutes in MINUTES},
 )
 PRINTER = SettingSpec("shell.printer", str, "", lambda: tr("打印机"))
 SPECS: tuple[SettingSpec[Any], ...] = (PALETTE, ZOOM, LANGUAGE, IDLE_MINUTES, PRINTER)

@@ -55,19 +55,19 @@ _FILLER = " \0"
 def decode(text: bytes, photo: bytes = b"") -> IdentityRecord:
     """The record that a card's 256 bytes hold. Raises ``DeviceError`` DEV-104 for what no card may say."""
     if len(text) != TEXT_SIZE:
-        raise _unreadable(tr("文字信息长度不对"))
+        raise unreadable(tr("文字信息长度不对"))
     flag = text[_TYPE_AT : _TYPE_AT + 2].decode("utf-16-le", "replace").replace("\0", " ")
     if flag not in _LAYOUTS:
-        raise _unreadable(tr("不认识的证件类型"))
+        raise unreadable(tr("不认识的证件类型"))
     raw = _cut(text, _LAYOUTS[flag])
     field = {name: value.rstrip(_FILLER) for name, value in raw.items()}
     # A long English name runs on in a second field, so the first one's spaces count.
     english = (raw.get("english", "") + raw.get("english2", "")).rstrip(_FILLER)
     name = field["name"] or english
     if not name or not field["id"]:
-        raise _unreadable(tr("姓名或号码为空"))
+        raise unreadable(tr("姓名或号码为空"))
     if field["sex"] not in SEXES:
-        raise _unreadable(tr("性别代码不对"))
+        raise unreadable(tr("性别代码不对"))
     return IdentityRecord(
         kind=_KINDS[flag],
         name=name,
@@ -122,7 +122,7 @@ def _cut(text: bytes, layout: dict[str, int]) -> dict[str, str]:
             fields[name] = text[at : at + size].decode("utf-16-le")
         except UnicodeDecodeError:
             # `from None`: the cause would carry the card's text into a log.
-            raise _unreadable(tr("文字编码不对")) from None
+            raise unreadable(tr("文字编码不对")) from None
         at += size
     return fields
 
@@ -141,18 +141,18 @@ def _nation(code: str) -> str:
 
 def _date(digits: str) -> date:
     if not (len(digits) == 8 and digits.isascii() and digits.isdigit()):
-        raise _unreadable(tr("日期不是八位数字"))
+        raise unreadable(tr("日期不是八位数字"))
     try:
         return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
-        raise _unreadable(tr("日期不存在")) from None
+        raise unreadable(tr("日期不存在")) from None
 
 
 def _digits(day: date) -> str:
     return day.isoformat().replace("-", "")
 
 
-def _unreadable(why: str) -> DeviceError:
+def unreadable(why: str) -> DeviceError:
     return DeviceError(
         "DEV-104",
         tr("证件读不出来:{why}。", why=why),

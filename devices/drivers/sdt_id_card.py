@@ -88,8 +88,8 @@ class SdtIdCardReader:
             token.set()
 
     def probe(self) -> None:
-        """Ask the reader whether it is well. Raises ``DeviceError``: DEV-103 not there or silent, DEV-104 line
-        noise, DEV-106 it reports a fault, DEV-110 in use.
+        """Ask the reader whether it is well. Raises ``DeviceError``: DEV-103 not there or silent, DEV-106 it
+        reports a fault, DEV-107 no right to the port, DEV-109 line noise, DEV-110 in use, DEV-111 held by another.
         """
         with self._claimed():
             try:
@@ -135,11 +135,11 @@ class SdtIdCardReader:
         if answer.status in _CARD_GONE:
             raise _taken_away()
         if answer.status != OK:
-            raise _unreadable(sdt_frames.meaning(answer.status))
+            raise id_text.unreadable(sdt_frames.meaning(answer.status))
         try:
             text, photo = sdt_frames.split_card_data(answer.data)
         except ValueError as error:
-            raise _unreadable(tr("数据长度错误")) from error
+            raise id_text.unreadable(tr("数据长度错误")) from error
         return id_text.decode(text, photo)
 
     def _ask(self, body: bytes, token: threading.Event) -> Frame:
@@ -210,13 +210,13 @@ class SdtIdCardReader:
         number = getattr(error, "errno", None)
         if number in (errno.EAGAIN, errno.EBUSY) or (sys.platform == "win32" and "PermissionError" in str(error)):
             return DeviceError(
-                "DEV-110",
+                "DEV-111",
                 tr("读卡器端口 {port} 正被其他程序占用。", port=self._name),
                 fix=tr("请关闭其他读卡程序后再试。"),
             )
         if number == errno.EACCES:
             return DeviceError(
-                "DEV-103",
+                "DEV-107",
                 tr("没有使用读卡器端口 {port} 的权限。", port=self._name),
                 fix=tr("请管理员把当前系统用户加入 dialout 组,然后重新登录系统。"),
             )
@@ -267,17 +267,9 @@ def _interrupted() -> DeviceError:
 
 def _noise() -> DeviceError:
     return DeviceError(
-        "DEV-104",
+        "DEV-109",
         tr("读卡器传来的数据校验不对,没有采用。"),
         fix=tr("请把证件拿起重放;反复出现时请更换连接线。"),
-    )
-
-
-def _unreadable(why: str) -> DeviceError:
-    return DeviceError(
-        "DEV-104",
-        tr("证件读不出来:{why}。", why=why),
-        fix=tr("请拿起证件重放一次;仍然不行时请核对证件并手工录入。"),
     )
 
 

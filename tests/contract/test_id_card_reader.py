@@ -166,8 +166,8 @@ def test_a_second_read_meanwhile_is_refused(reader: Reader, simulator: SdtReader
         (Fault("silence", on="read"), "DEV-102"),
         (Fault("partial", on="find"), "DEV-102"),
         (Fault("partial", on="read"), "DEV-102"),
-        (Fault("bad_checksum", on="find"), "DEV-104"),
-        (Fault("bad_checksum", on="read"), "DEV-104"),
+        (Fault("bad_checksum", on="find"), "DEV-109"),
+        (Fault("bad_checksum", on="read"), "DEV-109"),
         (Fault("delay", on="read", seconds=0.5), "DEV-102"),
         (Fault("self_test_failed", on="find"), "DEV-106"),
     ],
@@ -256,7 +256,7 @@ def test_probe_tells_well_silent_faulty_and_absent(reader: Reader, simulator: Sd
     simulator.unplug()
     with pytest.raises(DeviceError) as caught:
         reader.probe()
-    assert [*codes, caught.value.code] == ["DEV-103", "DEV-104", "DEV-106", "DEV-103"]
+    assert [*codes, caught.value.code] == ["DEV-103", "DEV-109", "DEV-106", "DEV-103"]
 
 
 @every_way
@@ -270,7 +270,7 @@ def test_a_port_that_another_program_holds_is_busy() -> None:
     with SdtReaderSimulator("pty") as simulator:
         first, second = (SdtIdCardReader(simulator.port, **TIMES) for _ in range(2))
         first.probe()
-        with pytest.raises(DeviceError, match="DEV-110"):
+        with pytest.raises(DeviceError, match="DEV-111"):
             second.probe()
         first.close()
         second.probe()

@@ -38,7 +38,7 @@ from client.widgets.basics import (
 )
 from client.widgets.forms import Field, FormView
 from client.widgets.theme import set_role, theme
-from devices.ports import IdCardReader, IdentityRecord
+from devices.ports import IdCardReader, IdentityRecord, no_reader
 from modules.acceptance.domain import APPLICANT_FORM, ITEM_KIND, person_values
 from modules.acceptance.services.cards import card_values
 from modules.acceptance.services.cases import AcceptanceService, Intake, Owed, Printed, ReceiptOrder, due_words
@@ -524,7 +524,7 @@ class AcceptView(QWidget):
             return
         intake, item = found
         if item is None:
-            self.banner.say(tr("事项“{name}”已停止办理,草稿仍保留。", name=intake.item_name), "due", code="ACC-005")
+            self.banner.say(tr("事项“{name}”已停止办理,草稿仍保留。", name=intake.item_name), "due", code="ACC-016")
             return
         pane = self._open(item, intake)
         if item["version"] != intake.item_version:
@@ -614,7 +614,7 @@ class AcceptView(QWidget):
         try:
             reader = self._host.service(IdCardReader)  # type: ignore[type-abstract]
         except LookupError:
-            self.intake.banner.say(tr("没有配置身份证读卡器,请手工录入。"), "due", code="DEV-103")
+            say_error(self.intake.banner, no_reader())
             return
         self._reading = reader
         self.intake.show_reading(True)

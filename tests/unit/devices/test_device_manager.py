@@ -162,7 +162,7 @@ def test_without_a_binding_there_is_no_device() -> None:
     manager = DeviceManager({})
     manager.start()
     assert manager.statuses() == []
-    with pytest.raises(DeviceError, match="DEV-103") as caught:
+    with pytest.raises(DeviceError, match="DEV-108") as caught:
         manager.id_card()
     assert "手工录入" in caught.value.fix
     manager.close()

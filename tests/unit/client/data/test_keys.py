@@ -67,7 +67,7 @@ def test_a_wrong_escrow_key_is_told_apart(profile: Profile) -> None:
     keys.create(ESCROW)
     with pytest.raises(GovDeskError) as caught:
         keys.open_with_escrow(b"x" * 32)
-    assert caught.value.code == "DATA-004"
+    assert caught.value.code == "DATA-009"
 
 
 def test_a_wrap_cannot_be_passed_off_as_another_persons(profile: Profile) -> None:
