@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("client", "modules", "devices", "sync", "server_stub")
 ENGLISH = ROOT / "resources/i18n/en.json"
 ERROR_CODES = ROOT / "docs/error-codes.md"
+ROLES = "modules/common/permissions.py"
 CODE = re.compile(r"[A-Z]{2,5}-\d{3}")
 HEAD = """# Error codes
 
@@ -79,11 +80,13 @@ def _text(node: ast.AST | None) -> str | None:
 
 
 def sentences() -> dict[str, set[str]]:
-    """Every sentence for people, from ``tr("…")`` and from the manifests, with the files that say it."""
+    """Every sentence for people, from ``tr("…")``, the manifests and the built-in roles, with the files that say it."""
     said: dict[str, set[str]] = {}
     for place, call in calls():
         if _is_tr(call) and call.args and (text := _text(call.args[0])) is not None:
             said.setdefault(text, set()).add(place)
+        if place == ROLES and isinstance(call.func, ast.Name) and call.func.id == "Role":
+            said.setdefault(ast.literal_eval(call.args[1]), set()).add(place)
     for path in sorted((ROOT / "modules").glob("*/module.toml")):
         place = path.relative_to(ROOT).as_posix()
         for text in _manifest_texts(tomllib.loads(path.read_text("utf-8"))):

@@ -73,12 +73,12 @@ def of_manifests(
     made = []
     for manifest in manifests:
         for page in manifest.pages:
-            title = tr("打开{title}", title=page.title)
+            title = tr("打开{title}", title=tr(page.title))
             made.append(Command(page.id, title, _call_page(open_page, page), page.icon, page.permission, page.shortcut))
         for spec in manifest.commands:
             made.append(
                 Command(
-                    spec.id, spec.title, _call_command(run_command, manifest, spec), spec.icon, spec.permission,
+                    spec.id, tr(spec.title), _call_command(run_command, manifest, spec), spec.icon, spec.permission,
                     spec.shortcut,
                 )
             )  # fmt: skip

@@ -26,11 +26,11 @@ class NavButton(Button):
     role = "nav"
 
     def __init__(self, page: Page, shortcut: str) -> None:
-        self._title = page.title
+        self._title = tr(page.title)
         self._count = 0
         self._folded = False
         self.page = page.id
-        super().__init__(page.title, icon=page.icon)
+        super().__init__(self._title, icon=page.icon)
         self.setCheckable(True)
         self._hint = shortcut
         self._say()

@@ -46,7 +46,7 @@ class TodoCard(QAbstractButton):
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         set_role(self, "todo")
         self._number = Label("–", "display")
-        self._title = Label(todo.title)
+        self._title = Label(tr(todo.title))
         self._mark = IconLabel("inbox", "quiet")
         for label in (self._number, self._title, self._mark):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -65,7 +65,7 @@ class TodoCard(QAbstractButton):
         self._number.setText("–" if count is None else str(count))
         set_role(self._number, "display", state="info" if count else "quiet")
         self._mark.show_icon("inbox" if count else "check-check", "accent" if count else "quiet")
-        self.setAccessibleName(self.todo.title)
+        self.setAccessibleName(tr(self.todo.title))
         self.setAccessibleDescription("" if count is None else tr("{count} 件", count=count))
 
     @Slot()

@@ -221,8 +221,9 @@ class MainWindow(QWidget):
             return
         declared = self._declared[page]
         view = self._view(page, partial(self._make, declared))
-        module = "" if page.startswith("shell.") else self._registry.page(page)[0].name
-        self._show_view(page, declared.title, module if module != declared.title else "", view)
+        module = "" if page.startswith("shell.") else tr(self._registry.page(page)[0].name)
+        title = tr(declared.title)
+        self._show_view(page, title, module if module != title else "", view)
         if arguments and (show := getattr(view, "show_arguments", None)):
             show(**arguments)
 
@@ -256,7 +257,7 @@ class MainWindow(QWidget):
         built: QWidget | Failure = self._registry.build(manifest, declared.view)
         if isinstance(built, Failure):
             return FailurePane(
-                declared.title, built.reason, partial(self._copy, built.diagnostics), partial(self.open_page, HOME)
+                tr(declared.title), built.reason, partial(self._copy, built.diagnostics), partial(self.open_page, HOME)
             )
         return built
 

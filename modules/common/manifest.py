@@ -183,7 +183,9 @@ class _Reader:
             pages=self._rows(Page, self.data.get("pages", ()), permissions),
             commands=self._rows(CommandSpec, self.data.get("commands", ()), permissions),
             todos=self._rows(Todo, self.data.get("todos", ()), permissions),
-            aggregates=tuple(AggregateSpec(row["kind"], self._ref(row["rules"])) for row in self.data.get("aggregates", ())),
+            aggregates=tuple(
+                AggregateSpec(row["kind"], self._ref(row["rules"])) for row in self.data.get("aggregates", ())
+            ),
             jobs=self._rows(Job, self.data.get("jobs", ()), permissions),
             server=ServerPart(
                 routes=self._ref(server["routes"]) if "routes" in server else None,
@@ -239,7 +241,7 @@ def load_all(folder: Path = MODULES) -> tuple[list[Manifest], list[ManifestError
                     "MOD-002",
                     tr(
                         "模块“{name}”是为接口版本 {theirs} 做的,本程序是 {ours},未载入。请安装匹配的版本。",
-                        name=manifest.name,
+                        name=tr(manifest.name),
                         theirs=manifest.api,
                         ours=API,
                     ),

@@ -62,13 +62,18 @@ from sync.protocol import from_wire, to_wire
 
 T = TypeVar("T")
 BASE = "/v1/m/people"
-ROLE_NAMES = {role.id: role.name for role in BUILTIN_ROLES}
+ROLES = {role.id: role for role in BUILTIN_ROLES}
 OFFLINE = ("NET-001", "NET-003")
+
+
+def role_name(role: str) -> str:
+    """A role as people call it; one this program does not know keeps its id."""
+    return tr(ROLES[role].name) if role in ROLES else role
 
 
 def role_names(roles: Sequence[str]) -> str:
     """Roles as people call them."""
-    return "、".join(ROLE_NAMES.get(role, role) for role in roles)
+    return tr("、").join(role_name(role) for role in roles)
 
 
 def said_time(text: str) -> str:
@@ -439,12 +444,12 @@ class PeoplePane(Asking):
 
     @Slot(object, str)
     def _grant(self, person: PersonView, role: str) -> None:
-        said = tr("已授予 {name}:{role}。", name=person.name, role=ROLE_NAMES[role])
+        said = tr("已授予 {name}:{role}。", name=person.name, role=role_name(role))
         self._change(person, "grant", {"role": role}, said)
 
     @Slot(object, str)
     def _revoke(self, person: PersonView, role: str) -> None:
-        said = tr("已收回 {name}:{role}。", name=person.name, role=ROLE_NAMES[role])
+        said = tr("已收回 {name}:{role}。", name=person.name, role=role_name(role))
         self._change(person, "revoke", {"role": role}, said)
 
     def _change(self, person: PersonView, verb: str, body: dict[str, Any], said: str) -> None:
@@ -496,7 +501,7 @@ class PersonDetail(QScrollArea):
         self._held: dict[str, IconLabel] = {}
         self.buttons: dict[str, Button] = {}
         for number, role in enumerate(BUILTIN_ROLES):
-            words = f"{role.name}{tr('(三员)')}" if role.admin_kind else role.name
+            words = role_name(role.id) + (tr("(三员)") if role.admin_kind else "")
             held = IconLabel("dot", "quiet", 16)
             button = Button(tr("授予"))
             button.clicked.connect(partial(self._turn, role.id))
@@ -533,7 +538,7 @@ class PersonDetail(QScrollArea):
             self._held[role.id].show_icon("check" if held else "dot", "good" if held else "line", 16)
             button = self.buttons[role.id]
             button.set_label(tr("收回") if held else tr("授予"))
-            said = tr("收回{role}", role=role.name) if held else tr("授予{role}", role=role.name)
+            said = tr("收回{role}", role=role_name(role.id)) if held else tr("授予{role}", role=role_name(role.id))
             button.setAccessibleName(said)
         self.enable.set_label(tr("停用此人") if person.enabled else tr("启用此人"))
 
