@@ -6,6 +6,7 @@ Only ``take_pipe`` opens it, and only a program launched with ``--driver`` calls
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QPoint, QRect, Qt, QTimer
+from PySide6.QtCore import QKeyCombination, QObject, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeySequence, QPainter, QPalette, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -88,10 +89,14 @@ class DriverServer(QObject):
         if isinstance(act, _Done):
             self._answer(request, act.value)
             return
-        # The answer is due before the act: when the act opens a dialog that waits for the person, the
-        # dialog's own event loop sends it.
+        # The answer is due before the last step: when that opens a dialog that waits for the person, the dialog's
+        # own event loop sends it. Not sooner: each key lets events through, and the next request must not come
+        # between two of them.
+        *first, last = act
+        for step in first:
+            step()
         QTimer.singleShot(0, self, partial(self._answer, request, None))
-        act()
+        last()
 
     def _answer(self, request: Request, value: Any) -> None:
         self._send(Reply(request.id, value=value, counts=Counts(self._clicks, self._keys, self._composed)))
@@ -101,19 +106,19 @@ class DriverServer(QObject):
         while rest:
             rest = rest[os.write(self._outgoing, rest) :]
 
-    def _prepare(self, request: Request) -> Callable[[], None] | _Done:
+    def _prepare(self, request: Request) -> list[Callable[[], None]] | _Done:
         """What is to be done now, or what was asked for. Raises ``NotFoundError`` while it cannot be."""
         match request.verb:
             case "click" | "double_click":
                 window, point = finder.point_of(finder.find(request.target))
                 _activate(window)
-                return partial(self._click, window, point, request.verb == "double_click")
+                return [partial(self._click, window, point, request.verb == "double_click")]
             case "type":
-                return self._prepare_typing(request)
+                return self._prepare_typing(request) or _Done(None)
             case "key":
                 self._focus(request)
                 _activate()
-                return partial(self._press, QKeySequence(request.text))
+                return self._strokes(QKeySequence(request.text)) or _Done(None)
             case "wait":
                 self._waited(request)
                 return _Done(None)
@@ -137,11 +142,11 @@ class DriverServer(QObject):
             self._clicks += 1
             QTest.mouseClick(handle, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, point)
 
-    def _prepare_typing(self, request: Request) -> Callable[[], None]:
+    def _prepare_typing(self, request: Request) -> list[Callable[[], None]]:
         self._focus(request)
         _activate()
         finder.focused()
-        return partial(self._type, request.text)
+        return self._pieces(request.text)
 
     def _focus(self, request: Request) -> None:
         """Give the named target the keyboard: with the mouse, as a person without Tab would."""
@@ -155,16 +160,10 @@ class DriverServer(QObject):
             if not found.widget.hasFocus() and not found.texts:
                 raise NotFoundError(f"{found} does not take the keyboard")
 
-    def _type(self, text: str) -> None:
-        composed = ""
-        for character in text:
-            if character.isascii():
-                self._compose(composed)
-                composed = ""
-                self._key(character)
-            else:
-                composed += character
-        self._compose(composed)
+    def _pieces(self, text: str) -> list[Callable[[], None]]:
+        """Key by key; what no key carries in runs, as an input method commits it."""
+        pieces = re.findall(r"[\x00-\x7f]|[^\x00-\x7f]+", text)
+        return [partial(self._key if piece.isascii() else self._compose, piece) for piece in pieces]
 
     def _key(self, character: str) -> None:
         self._keys += 1
@@ -178,19 +177,18 @@ class DriverServer(QObject):
     def _compose(self, text: str) -> None:
         """Commit what no key carries the way an input method does: first as a candidate, then for good."""
         focus = QGuiApplication.focusObject()
-        if not text or focus is None:
-            return
         self._composed += len(text)
         QGuiApplication.sendEvent(focus, QInputMethodEvent(text, []))
         commit = QInputMethodEvent()
         commit.setCommitString(text)
         QGuiApplication.sendEvent(focus, commit)
 
-    def _press(self, sequence: QKeySequence) -> None:
-        for number in range(sequence.count()):
-            self._keys += 1
-            combination = sequence[number]  # type: ignore[index]
-            QTest.keyClick(QGuiApplication.focusWindow(), combination.key(), combination.keyboardModifiers())
+    def _strokes(self, sequence: QKeySequence) -> list[Callable[[], None]]:
+        return [partial(self._stroke, sequence[number]) for number in range(sequence.count())]  # type: ignore[index]
+
+    def _stroke(self, combination: QKeyCombination) -> None:
+        self._keys += 1
+        QTest.keyClick(QGuiApplication.focusWindow(), combination.key(), combination.keyboardModifiers())
 
     def _waited(self, request: Request) -> None:
         """Raises ``NotFoundError`` while what is waited for is not so."""

@@ -167,6 +167,20 @@ def test_a_scanned_number_opens_its_record_though_enter_comes_at_once(opened: Op
     assert view.arguments == {"case": "id-3411A-20261119-000117"}
 
 
+def test_an_enter_while_the_store_is_asked_waits_for_its_answer(opened: Open, qtbot: Any) -> None:
+    window = opened()
+    window.open_palette()
+    palette = dialog(Palette)
+    palette.edit.setText("3411A-20261119-000117")
+    window.host.hold = True  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: bool(window.host.held))  # type: ignore[attr-defined]
+    qtbot.keyClick(palette.edit, Qt.Key.Key_Return)
+    assert palette.isVisible()
+    window.host.release()  # type: ignore[attr-defined]
+    assert not palette.isVisible()
+    assert window.current == "sample.cases"
+
+
 def test_a_candidates_enter_runs_nothing(opened: Open, qtbot: Any) -> None:
     window = opened()
     window.open_palette()
@@ -460,6 +474,17 @@ def test_every_size_shows_all_words_and_names_every_stop(opened: Open, theme: Th
     assert walk.nameless() == []
     assert walk.clipped() == []
     assert walk.out_of_order() == []
+
+
+def test_where_there_is_little_room_what_is_well_is_shortened_first(opened: Open, theme: Theme) -> None:
+    theme.apply("light", 2.0)
+    window = opened(width=1024, height=768)
+    events(window).publish(DeviceChanged(status(DeviceState.READY, "身份证读卡器")))
+    events(window).publish(DeviceChanged(status(DeviceState.ATTENTION, "打印机", "缺纸")))
+    events(window).publish(SyncChanged("offline", 12, 1))
+    well, troubled = window.status._devices.values()
+    assert (well.text(), troubled.text()) == ("", "打印机 缺纸")
+    assert well.accessibleName() == "身份证读卡器"
 
 
 @pytest.mark.parametrize("zoom", [100, 200])

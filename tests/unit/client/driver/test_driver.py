@@ -81,6 +81,14 @@ def test_a_click_that_opens_a_waiting_dialog_is_answered(running: Driven) -> Non
     running.wait("回答", "text", text="补交材料")
 
 
+def test_the_next_request_waits_until_all_is_typed(running: Driven) -> None:
+    for text in ("", "abcdefgh" * 40):
+        running.key("Ctrl+A", into="姓名", role="field")
+        running.key("Delete")
+        running.type(text)
+        assert running.read("姓名", role="field")["text"] == text
+
+
 def test_typing_goes_into_the_dialog_that_a_key_has_opened(running: Driven) -> None:
     running.type("x", into="姓名", role="field")
     running.key("Ctrl+K")
