@@ -102,5 +102,5 @@ class ChangePasswordDialog(QDialog):
         if error.code.startswith("AUTH-"):
             self.old.show_fault(error.sentence())
         else:
-            self.notice.say(error.message + error.fix, "red", code=error.code)
+            self.notice.say(error.words(), "red", code=error.code)
         self.old.line.setFocus()

@@ -426,7 +426,7 @@ class MainWindow(QWidget):
 
     def tell(self, error: GovDeskError) -> None:
         """An error that nobody waited for, as a notice."""
-        self.notices.tell(error.message + error.fix, state="red", code=error.code)
+        self.notices.tell(error.words(), state="red", code=error.code)
 
     @Slot()
     def _tick(self) -> None:

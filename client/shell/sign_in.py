@@ -439,7 +439,7 @@ class SignInPane(Card):
             self.password.line.setFocus()
             self.password.line.selectAll()
         else:
-            self.notice.say(error.message + error.fix, "red", code=error.code)
+            self.notice.say(error.words(), "red", code=error.code)
             self.go.setFocus()
 
     def show_fault(self, login: str, password: str) -> None:
@@ -503,7 +503,7 @@ class EnrolPane(Card):
 
     def show_error(self, error: GovDeskError) -> None:
         """Say why it was refused."""
-        self.notice.say(error.message + error.fix, "red", code=error.code)
+        self.notice.say(error.words(), "red", code=error.code)
         self.code.setFocus()
         self.code.selectAll()
 
@@ -578,7 +578,7 @@ class ChangePasswordPane(Card):
         if isinstance(error, Refused) and (fault := error.refusal.fields.get("new")):
             self.new.show_fault(f"{fault}({error.code})")
         else:
-            self.notice.say(error.message + error.fix, "red", code=error.code)
+            self.notice.say(error.words(), "red", code=error.code)
         self.new.line.setFocus()
 
 

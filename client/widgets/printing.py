@@ -260,7 +260,7 @@ class PdfPreview(QWidget):
     def _fail(self, error: BaseException) -> None:
         if not isinstance(error, GovDeskError):
             raise error
-        self._banner.say(error.message + error.fix, "red", code=error.code)
+        self._banner.say(error.words(), "red", code=error.code)
 
     def sizeHint(self) -> QSize:
         return QSize(theme().text_width(44), theme().text_width(50))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from modules.common.text import together
+
 
 class GovDeskError(Exception):
     """An error with a code and a sentence for people.
@@ -19,9 +21,13 @@ class GovDeskError(Exception):
         self.message = message
         self.fix = fix
 
+    def words(self) -> str:
+        """What happened and the next step, without the code."""
+        return together(self.message, self.fix)
+
     def sentence(self) -> str:
         """The whole text for a person: message, next step, code."""
-        return f"{self.message}{self.fix}({self.code})"
+        return together(self.message, self.fix, f"({self.code})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,3 +38,8 @@ def tr(source: str, /, **values: object) -> str:
     """The text in the language in force, with ``{name}`` replaced; unknown text stays Chinese."""
     text = source if _language == "zh_CN" else _catalogue(_language).get(source, source)
     return text.format(**values) if values else text
+
+
+def together(*sentences: str) -> str:
+    """Sentences one after the other, as the language in force writes them; empty ones are left out."""
+    return ("" if _language == "zh_CN" else " ").join(sentence for sentence in sentences if sentence)

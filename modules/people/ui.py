@@ -115,7 +115,7 @@ class Asking(QWidget):
 
     def say(self, error: GovDeskError) -> None:
         """An error in its place."""
-        self.notice.say(error.message + error.fix, "offline" if error.code in OFFLINE else "red", code=error.code)
+        self.notice.say(error.words(), "offline" if error.code in OFFLINE else "red", code=error.code)
 
 
 def _sort(told: Callable[[GovDeskError], None], error: BaseException) -> None:
@@ -232,7 +232,7 @@ class AskDialog(QDialog):
         """Why the server refused it; what was entered stays."""
         fields = error.refusal.fields if isinstance(error, Refused) else {}
         self.show_faults({name: text for name, text in fields.items() if name in self._fields})
-        self.notice.say(error.message + error.fix, "red", code=error.code)
+        self.notice.say(error.words(), "red", code=error.code)
 
     @Slot()
     def _send(self) -> None:

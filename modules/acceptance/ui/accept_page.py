@@ -52,7 +52,7 @@ from modules.common.aggregate import Doc
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, Clock
 from modules.common.errors import Refused
-from modules.common.text import tr
+from modules.common.text import together, tr
 
 _FROM_NUMBER = "证件号码"
 """The source of what is read off the applicant's number, as the form shows it."""
@@ -691,7 +691,7 @@ class AcceptView(QWidget):
         faults = error.refusal.fields if isinstance(error, Refused) else {}
         loose = self.intake.show_faults(faults)
         if isinstance(error, Refused) and faults:
-            self.intake.banner.say(f"{error.message}{loose}", "red", code=error.code)
+            self.intake.banner.say(together(error.message, loose), "red", code=error.code)
         else:
             say_error(self.intake.banner, error)
         self._dirty = True

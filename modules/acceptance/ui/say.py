@@ -11,7 +11,7 @@ from modules.common.text import tr
 def say_error(banner: Banner, error: BaseException, *, action: str = "") -> None:
     """An error in words, with its code and maybe one thing to do."""
     if isinstance(error, GovDeskError):
-        banner.say(f"{error.message}{error.fix}", "red", code=error.code, action=action)
+        banner.say(error.words(), "red", code=error.code, action=action)
     else:
         banner.say(tr("出错了:{error}", error=str(error)), "red", action=action)
 

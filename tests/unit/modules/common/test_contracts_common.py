@@ -19,6 +19,7 @@ from modules.common.errors import GovDeskError, Refusal
 from modules.common.ids import is_uuid7, uuid7
 from modules.common.permissions import Actor, admin_kinds_of
 from modules.common.statement import Statement, read, sign, verify
+from modules.common.text import set_language, tr
 
 MOMENT = datetime(2026, 11, 20, 2, 24, tzinfo=UTC)
 
@@ -122,9 +123,7 @@ def test_a_module_for_another_contract_is_refused_in_words_and_the_rest_go_on(tm
 
 def _keys() -> tuple[bytes, bytes]:
     key = Ed25519PrivateKey.generate()
-    raw = key.private_bytes(
-        serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption()
-    )
+    raw = key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     return raw, key.public_key().public_bytes_raw()
 
 
@@ -201,3 +200,15 @@ def test_a_command_without_effect_is_refused() -> None:
     context = Context(MOMENT, Actor("p1", "zhangsan", "张三"), WorkCalendar({}))
     outcome = apply(Counter(), {"n": 1}, Command("c1", "counter", "k1", "counter.nothing", {}), context)
     assert isinstance(outcome, Refusal)
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("zh_CN", "尚未登录。请先登录。(AUTH-001)"), ("en", "Not signed in. Please sign in first. (AUTH-001)")],
+)
+def test_an_error_is_said_in_the_language_in_force(language: str, sentence: str) -> None:
+    set_language(language)
+    try:
+        assert GovDeskError("AUTH-001", tr("尚未登录。"), fix=tr("请先登录。")).sentence() == sentence
+    finally:
+        set_language("zh_CN")
