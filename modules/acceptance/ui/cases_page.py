@@ -55,8 +55,8 @@ class CasesView(QWidget):
         self._loading: Token | None = None
         self._opening: Token | None = None
         self._again = False
-        self._wanted = ""
-        self._take_first = False
+        self._wanted = self._in_hand = ""
+        self._sought = ""
         memory = host.service(Settings)
         set_role(self, "page")
         self.search = SearchBox(tr("查找办件:姓名、编号,或扫回执上的码"))
@@ -159,10 +159,14 @@ class CasesView(QWidget):
         if self._loading is not None and not self._loading.finished:
             self._again = True
             return
-        states, text = _STATES[self._group.checkedId()], self.search.text()
+        states, text, in_hand = _STATES[self._group.checkedId()], self.search.text(), self._in_hand
 
         def read(token: Token) -> tuple[list[Record], WorkCalendar]:
-            return self._service.cases(states, text), self._service.calendar()
+            records = self._service.cases(states, text)
+            # what was just decided stays in view, though its new state is filtered out: it is still to be closed
+            if in_hand and all(record.id != in_hand for record in records):
+                records = [*filter(None, [self._service.case(in_hand)]), *records]
+            return records, self._service.calendar()
 
         self._loading = self._work.run("read", read, done=self._loaded, failed=self._not_loaded)
 
@@ -180,10 +184,10 @@ class CasesView(QWidget):
         bar.setValue(place)
         if self._wanted and self.table.choose(self._wanted):
             self._wanted = ""
-        elif self._take_first and records:
+        elif self._sought and self._sought == self.search.text() and records:
+            self._sought = ""
             self.table.choose(records[0].id)
             self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._take_first = False
         if len(records) == MOST:
             self.table.setAccessibleDescription(tr("只列出最近 {n} 件,请用查找缩小范围。", n=MOST))
         if current := self.table.current:
@@ -199,6 +203,7 @@ class CasesView(QWidget):
     @Slot(int)
     def _filter(self, chip: int) -> None:
         self._memory.remember(f"{_MEMORY}.state", chip)
+        self._in_hand = ""
         self._reload()
 
     @Slot()
@@ -206,7 +211,8 @@ class CasesView(QWidget):
         """Enter, also from a scanner: a code selects its case whatever the filter says."""
         if read_scan(self.search.text()):
             self.chips[0].setChecked(True)
-        self._take_first = True
+        self._sought = self.search.text()
+        self._in_hand = ""
         self._reload()
 
     @Slot()
@@ -234,6 +240,8 @@ class CasesView(QWidget):
         if record is None:
             self._right.setCurrentWidget(self._nothing)
             return
+        if record.id != self._in_hand:
+            self._in_hand = ""
 
         def read(token: Token) -> _Opened:
             item = self._service.item(record.doc["item"]["id"])
@@ -279,7 +287,7 @@ class CasesView(QWidget):
     def _changed(self, record: Record) -> None:
         if not self._work.closed:
             self.detail.setEnabled(True)
-            self._wanted = record.id
+            self._wanted = self._in_hand = record.id
             self._choose(record)
             self._reload()
 
