@@ -112,7 +112,9 @@ class Aggregate(Protocol):
         ...
 
 
-def apply(aggregate: Aggregate, state: Doc | None, command: Command, context: Context) -> tuple[Doc, Sequence[Event]] | Refusal:
+def apply(
+    aggregate: Aggregate, state: Doc | None, command: Command, context: Context
+) -> tuple[Doc, Sequence[Event]] | Refusal:
     """Decide, then evolve over each event: the one way in which a command changes a state.
 
     A command that brings about no events is refused: it would have no effect that could be synced.
