@@ -22,6 +22,7 @@ PACKAGES = ("client", "modules", "devices", "sync", "server_stub")
 ENGLISH = ROOT / "resources/i18n/en.json"
 ERROR_CODES = ROOT / "docs/error-codes.md"
 ROLES = "modules/common/permissions.py"
+TITLES = ("title", "name", "label", "source")
 CODE = re.compile(r"[A-Z]{2,5}-\d{3}")
 HEAD = """# Error codes
 
@@ -80,13 +81,19 @@ def _text(node: ast.AST | None) -> str | None:
 
 
 def sentences() -> dict[str, set[str]]:
-    """Every sentence for people, from ``tr("…")``, the manifests and the built-in roles, with the files that say it."""
+    """Every sentence for people, with the files that say it.
+
+    From ``tr("…")``, the manifests, the built-in roles, and the forms in the modules' rules.
+    """
     said: dict[str, set[str]] = {}
     for place, call in calls():
         if _is_tr(call) and call.args and (text := _text(call.args[0])) is not None:
             said.setdefault(text, set()).add(place)
         if place == ROLES and isinstance(call.func, ast.Name) and call.func.id == "Role":
             said.setdefault(ast.literal_eval(call.args[1]), set()).add(place)
+    for path in sorted((ROOT / "modules").glob("*/domain.py")):
+        for text in _form_texts(_tree(path)):
+            said.setdefault(text, set()).add(path.relative_to(ROOT).as_posix())
     for path in sorted((ROOT / "modules").glob("*/module.toml")):
         place = path.relative_to(ROOT).as_posix()
         for text in _manifest_texts(tomllib.loads(path.read_text("utf-8"))):
@@ -101,14 +108,31 @@ def _manifest_texts(manifest: dict[str, Any]) -> Iterator[str]:
         yield from (row["title"] for row in manifest.get(table, ()))
 
 
+def _form_texts(tree: ast.Module) -> Iterator[str]:
+    """The titles and labels of the forms that a module's rules hold."""
+    for node in ast.walk(tree):
+        for key, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+            if _text(key) == "title" and (title := _text(value)):
+                yield title
+            elif _text(key) == "x-labels":
+                yield from ast.literal_eval(value)
+
+
+def _names_a_title(node: ast.expr) -> bool:
+    """Whether it is by its name what data calls something: a title, a name, a label, a source."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str":
+        return _names_a_title(node.args[0])
+    if isinstance(node, ast.Subscript):
+        return _text(node.slice) in TITLES
+    return (node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")) in TITLES
+
+
 def unreadable() -> list[str]:
-    """Calls of ``tr`` whose sentence is neither written there nor a manifest's title: nobody could translate it."""
+    """Calls of ``tr`` whose sentence is neither written there nor what data calls something."""
     return [
         f"{place}:{call.lineno}"
         for place, call in calls()
-        if _is_tr(call)
-        and (not call.args or _text(call.args[0]) is None)
-        and not (call.args and isinstance(call.args[0], ast.Attribute) and call.args[0].attr in ("title", "name"))
+        if _is_tr(call) and not (call.args and (_text(call.args[0]) is not None or _names_a_title(call.args[0])))
     ]
 
 

@@ -286,7 +286,7 @@ DEVICE_LOOK: dict[DeviceState, tuple[str, str]] = {
 def device_words(status: DeviceStatus) -> str:
     """A device in the status bar: its name, what is the matter, and whether it is a simulator."""
     shown = "" if status.state is DeviceState.READY else f" {status.text or device_state(status.state)}"
-    return f"{status.name}{shown}" + (tr("(模拟)") if status.simulated else "")
+    return f"{tr(status.name)}{shown}" + (tr("(模拟)") if status.simulated else "")
 
 
 def device_state(state: DeviceState) -> str:

@@ -154,7 +154,7 @@ class DevicesPanel(Panel):
             icon, color = DEVICE_LOOK[status.state]
             row = QHBoxLayout()
             row.addWidget(IconLabel(icon, color))
-            row.addWidget(Label(status.name, "strong"), 1)
+            row.addWidget(Label(tr(status.name), "strong"), 1)
             if status.simulated:
                 row.addWidget(Label(tr("模拟"), "source"))
             card.body.addLayout(row)

@@ -611,7 +611,8 @@ class DemoPane(Card):
         """Offer the people that the server named."""
         self.clear()
         for person in news.demo:
-            words = tr("{name} · {role}", name=person.get("name", ""), role=person.get("title", ""))
+            title = person.get("title", "")
+            words = tr("{name} · {role}", name=person.get("name", ""), role=tr(title))
             button = PersonButton(words, icon="user")
             button.clicked.connect(partial(self._choose, person.get("login", ""), person.get("password", "")))
             self._list.addWidget(button)

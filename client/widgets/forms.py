@@ -103,7 +103,7 @@ class Field(QWidget):
         self._prop = prop
         self._fault = ""
         self._source = ""
-        title = str(prop["title"])
+        title = tr(str(prop["title"]))
         self._required = required
         self._head = QHBoxLayout()
         self._label = Label(title.replace("&", "&&"))
@@ -149,7 +149,7 @@ class Field(QWidget):
         """Say where the value came from: ``card`` or another source of the form's ``fills``."""
         self._source = source
         words = {"": "", "card": tr("来自身份证")}
-        self._note.setText(words[source] if source in words else tr("来自{source}", source=source))
+        self._note.setText(words[source] if source in words else tr("来自{source}", source=tr(source)))
         self._note.setVisible(bool(source))
         self._describe()
 
@@ -310,7 +310,7 @@ class FormView(QWidget):
                 field.edited.connect(self.edited)
                 self._fields[name] = field
                 fields.append(field)
-            self._groups.append((SectionTitle(group["title"]) if group["title"] else None, fields))
+            self._groups.append((SectionTitle(tr(group["title"])) if group["title"] else None, fields))
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)

@@ -109,7 +109,7 @@ def _layout_fields(layout: Any) -> list[str]:
 def choices(prop: Mapping[str, Any]) -> list[tuple[Any, str]]:
     """The values of an ``enum`` property, each with its words; empty for any other."""
     values = prop.get("enum", [])
-    return [(value, str(label)) for value, label in zip(values, prop.get("x-labels", values), strict=True)]
+    return [(value, tr(str(label))) for value, label in zip(values, prop.get("x-labels", values), strict=True)]
 
 
 def shown(prop: Mapping[str, Any], value: Any) -> str:
@@ -249,7 +249,8 @@ def _sentences(
 
 
 def _missing(properties: Mapping[str, Any], name: str) -> str:
-    return tr("请填写{title}。", title=properties.get(name, {}).get("title", name))
+    title = str(properties.get(name, {}).get("title", name))
+    return tr("请填写{title}。", title=tr(title))
 
 
 def _passes(name: str, today: date | None) -> Callable[[object], bool]:

@@ -114,3 +114,14 @@ def test_the_sources_are_read_by_the_standard_library_alone() -> None:
     code = "import installer.environment, installer.sources"
     done = subprocess.run([sys.executable, "-S", "-E", "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_roles_forms_and_manifests_are_translated_too() -> None:
+    said = sources.sentences()
+    found = {word: sorted(said.get(word, ())) for word in ("窗口人员", "证件号码", "居民身份证", "待审批")}
+    assert found == {
+        "窗口人员": ["modules/common/permissions.py"],
+        "证件号码": ["modules/acceptance/domain.py"],
+        "居民身份证": ["modules/acceptance/domain.py"],
+        "待审批": ["modules/acceptance/module.toml"],
+    }

@@ -280,7 +280,7 @@ class IntakePane(QWidget):
         return [
             tr(
                 "{title}:录入的是“{typed}”,证件上是“{card}”",
-                title=properties[name]["title"],
+                title=tr(properties[name]["title"]),
                 typed=forms.shown(properties[name], typed[name]),
                 card=forms.shown(properties[name], value),
             )

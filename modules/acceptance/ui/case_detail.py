@@ -328,7 +328,7 @@ def _content(case: Doc, item: Doc | None) -> list[tuple[str, str]]:
     if item is not None:
         for group in item["form"]["layout"]:
             shown = _values({**item["form"], "layout": [group]}, case["form"])
-            rows += [(group["title"], ""), *shown] if shown else []
+            rows += [(tr(group["title"]), ""), *shown] if shown else []
     else:
         rows += [(tr("表单"), ""), *((name, str(value)) for name, value in case["form"].items())]
     handling = [
@@ -346,7 +346,7 @@ def _content(case: Doc, item: Doc | None) -> list[tuple[str, str]]:
 def _values(form: forms.Form, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     properties = form["schema"]["properties"]
     return [
-        (properties[name]["title"], forms.shown(properties[name], values[name]))
+        (tr(properties[name]["title"]), forms.shown(properties[name], values[name]))
         for group in form["layout"]
         for name in group["fields"]
         if values.get(name) not in (None, "")
