@@ -331,6 +331,9 @@ class OpenDesk(QObject):
         old.closed.disconnect(self._suite._app.quit)
         self.registry.stop()
         self.window = self._make_window()
+        self.window.open_page(old.current)
+        self._told = None
+        self._check_sync()
         self.window.show()
         old.close()
         old.deleteLater()
@@ -357,7 +360,8 @@ class OpenDesk(QObject):
     def _check_sync(self) -> None:
         """Tell what the synchronisation says of itself; a step that hangs can't tell, so it is asked, too."""
         status = self.loop.status
-        changed = SyncChanged(status.state, status.waiting, status.refused, status.reason, status.since)
+        reason = f"{status.words}({status.reason})" if status.reason else ""
+        changed = SyncChanged(status.state, status.waiting, status.refused, reason, status.since)
         if changed != self._told:
             self._told = changed
             self._suite.events.publish(changed)

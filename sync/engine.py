@@ -136,6 +136,8 @@ class SyncStatus:
     refused: int = 0
     reason: str = ""
     since: str = ""
+    words: str = ""
+    """The reason as people read it."""
 
 
 @dataclass(slots=True)
@@ -172,7 +174,7 @@ class SyncEngine:
         self._spent: set[str] = set()
         self._sent_at = clock.now()
         self._online = False
-        self._reason = ""
+        self._reason = self._words = ""
         self._progress_at = clock.monotonic()
         self._status = SyncStatus("locked", since=iso(clock.now()))
 
@@ -200,7 +202,7 @@ class SyncEngine:
 
     def on_reply(self, action: Action, reply: Reply) -> None:
         """The server's answer to ``action``."""
-        self._online, self._reason = True, ""
+        self._online, self._reason, self._words = True, "", ""
         self._lanes.pop("", None)
         if isinstance(action, Push) and isinstance(reply, PushReply):
             self._pushed(action, reply)
@@ -220,6 +222,7 @@ class SyncEngine:
             self._due.pop(self._page.scope, None)
             self._page = None
         self._reason = code
+        self._words = error.message if isinstance(error, GovDeskError) else tr("同步时出错,稍后自动重试。")
         if action is None or code in NETWORK:
             if code in NETWORK:
                 self._online = False
@@ -324,7 +327,7 @@ class SyncEngine:
         if whole or (last and action.scope not in self._ended):
             self._page = _Page(action.scope, whole, last)
         if broken and not whole:
-            self._reason = "SYNC-012"
+            self._reason, self._words = "SYNC-012", tr("服务器发来的内容不连续,正在重新读取。")
             self._hold(lane)
             return
         self._lanes.pop(lane, None)
@@ -357,13 +360,18 @@ class SyncEngine:
         refused = tally.refused if tally else self._status.refused
         if not waiting or not self._online:
             self._progress_at = self._clock.monotonic()
-        state, reason = "online" if self._online else "offline", self._reason
+        state, reason, words = "online" if self._online else "offline", self._reason, self._words
         if not self._store.statement:
-            state, reason = "locked", ""
+            state, reason, words = "locked", "", ""
         elif self._clock.monotonic() - self._progress_at > self._policy.stuck_after:
-            state, reason = "stuck", "SYNC-009"
+            state, reason, words = "stuck", "SYNC-009", stuck_words()
         since = self._status.since if state == self._status.state else iso(self._clock.now())
-        self._status = SyncStatus(state, waiting, refused, reason, since)
+        self._status = SyncStatus(state, waiting, refused, reason, since, words)
+
+
+def stuck_words() -> str:
+    """What SYNC-009 means."""
+    return tr("待传的件很久没有送达。请点“立即重试”,仍不行请联系系统管理员。")
 
 
 def _lane(action: Action) -> str:

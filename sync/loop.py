@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from modules.common.clock import Clock, SystemClock
 from modules.common.errors import GovDeskError
-from sync.engine import Action, Borrow, Pull, Push, Reply, Store, SyncEngine, SyncStatus, Wait
+from sync.engine import Action, Borrow, Pull, Push, Reply, Store, SyncEngine, SyncStatus, Wait, stuck_words
 from sync.transport import Transport
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class SyncLoop:
         status = self._engine.status
         began = self._step_began
         if began is not None and self._clock.monotonic() - began > STEP_LIMIT:
-            return replace(status, state="stuck", reason="SYNC-009")
+            return replace(status, state="stuck", reason="SYNC-009", words=stuck_words())
         return status
 
     def step(self) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Cancelled(Exception):  # noqa: N818 - an answer, not an error
+class Cancelled(Exception):
     """Raised by ``Token.check`` inside work that is no longer wanted."""
 
 

@@ -28,6 +28,7 @@ class SyncChanged:
     """What the status bar says of server and unsent work.
 
     ``state``: ``online``, ``offline``, ``stuck`` or ``locked`` (nobody signed in).
+    ``reason`` is a sentence with its code.
     """
 
     state: str
