@@ -472,7 +472,7 @@ class EnrolPane(Card):
         self.url.setPlaceholderText("https://govdesk.example.gov.cn:8443")
         self.code = LineEdit(tr("登记码"))
         self._url_field = Labelled(self.url)
-        self._code_field = Labelled(self.code, hint=tr("由大厅管理员在“人员”的“设备”中发出,只能用一次。"))
+        self._code_field = Labelled(self.code, hint=tr("由系统管理员在“人员与角色”的“设备”中发出,只能用一次。"))
         self.go = PrimaryButton(tr("登记"), icon="monitor")
         words = Label(tr("这台电脑还没有登记。登记后它知道自己是哪个窗口,并只信任这台服务器。"), "quiet", wrap=True)
         for widget in (words, self.notice, self._url_field, self._code_field, self.go):

@@ -296,9 +296,10 @@ def due_words(case: Doc, today: date, calendar: WorkCalendar) -> tuple[str, str]
     end = parse_iso(case["closed_at"]).astimezone(CHINA).date() if closed else today
     left = calendar.workdays_between(end, due)
     late = end > due
-    if late:
+    if late and closed:
+        state, words = "red", tr("超期 {n} 个工作日办结", n=-left) if left else tr("已过期限办结")
+    elif late:
         state, words = "red", tr("超期 {n} 个工作日", n=-left) if left else tr("已过期限")
-        words += tr("办结") if closed else ""
     elif closed:
         state, words = "good", tr("按期办结")
     elif left == 0:
