@@ -66,6 +66,10 @@ class Part:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask it to end; end by force what does not."""
         self.process.terminate()
         try:
             self.process.wait(STOPPED_WITHIN_S)

@@ -87,7 +87,8 @@ def main(profile_path: str, target: str, log_path: str) -> int:
     with log.open("a", encoding="utf-8") as file:
         while done < int(target):
             version = wait_for_item(store, loop)
-            record = store.give("case", store.new_id(), "case.accept", body(version, done), numbered=True, prints="notice")
+            accept = body(version, done)
+            record = store.give("case", store.new_id(), "case.accept", accept, numbered=True, prints="notice")
             file.write(f"{record.id} {record.number}\n")
             file.flush()
             os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""The fault harness: counters and the server, real processes, killed at random while the line between them is sabotaged.
+"""The fault harness: counters and the server, real processes, killed at random on a sabotaged line.
 
 What it finds is a ``Verdict``; a correct product has none lost, none doubled, none falsely refused, and drains.
 """
@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,13 +18,11 @@ from urllib.parse import urlsplit
 from sqlalchemy import create_engine, text
 
 from client.data.profile import Profile
+from client.driver.parts import PROJECT, Part
 from client.driver.relay import Relay, random_sabotage
 from modules.common.clock import SystemClock
 from sync.accounts import Accounts
 from tests.support.counter import CHEAP, LOGIN, PASSWORD
-
-PROJECT = Path(__file__).resolve().parents[2]
-SERVER = ("-m", "server_stub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,49 +36,6 @@ class Verdict:
     problems: tuple[str, ...]
 
 
-class ServerProcess:
-    """A server that can be killed and comes back with the same data."""
-
-    def __init__(self, data: Path, module: Sequence[str], database: str = "") -> None:
-        self.data = data
-        self._command = [sys.executable, *module, "--data", str(data), "--demo"]
-        if database:
-            self._command += ["--database", database]
-        self._log = (data.parent / "server.log").open("ab")
-        self.ready: dict[str, object] = {}
-        self.process = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        ready = self.data.parent / "ready.json"
-        ready.unlink(missing_ok=True)
-        process = subprocess.Popen(
-            [*self._command, "--ready-file", str(ready)], cwd=PROJECT, stdout=self._log, stderr=self._log
-        )
-        deadline = time.monotonic() + 60
-        while not ready.exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"no server: see {self._log.name}")
-            time.sleep(0.02)
-        self.ready = json.loads(ready.read_text("utf-8"))
-        return process
-
-    @property
-    def address(self) -> tuple[str, int]:
-        parts = urlsplit(str(self.ready["url"]))
-        assert parts.port is not None
-        return "127.0.0.1", parts.port
-
-    def kill_and_restart(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process = self._start()
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-        self._log.close()
-
-
 def run(
     folder: Path,
     *,
@@ -91,16 +44,18 @@ def run(
     client_kills: int,
     server_kills: int,
     seed: int,
-    server_module: Sequence[str] = SERVER,
+    server_module: str = "server_stub",
     database: str = "",
     limit_s: float = 240.0,
 ) -> Verdict:
     """Let ``counters`` accept ``each`` cases among so many kills, heal everything, and compare."""
     rng = random.Random(seed)
     (folder / "data").mkdir(parents=True)
-    server = ServerProcess(folder / "data", server_module, database)
-    relay = Relay(server.address)
-    codes = [str(code["code"]) for code in server.ready["enrolment_codes"]]  # type: ignore[attr-defined, index]
+    options = ["--data", str(folder / "data"), "--demo", *(["--database", database] if database else [])]
+    server_log = (folder / "server.log").open("ab")
+    server = Part(server_module, *options, folder=folder, log=server_log)
+    relay = Relay(address(server))
+    codes = [str(code["code"]) for code in server.said["enrolment_codes"]]
     for i in range(counters):
         with Profile(folder / f"p{i}") as profile:
             accounts = Accounts(profile, SystemClock(), cost=CHEAP)
@@ -111,7 +66,8 @@ def run(
 
     def start(i: int) -> subprocess.Popen[bytes]:
         log = (folder / f"counter{i}.log").open("ab")
-        command = [sys.executable, "-m", "tests.support.counter", str(folder / f"p{i}"), str(each), str(folder / f"a{i}.txt")]
+        arguments = [str(folder / f"p{i}"), str(each), str(folder / f"a{i}.txt")]
+        command = [sys.executable, "-m", "tests.support.counter", *arguments]
         with log:
             return subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log)
 
@@ -129,7 +85,7 @@ def run(
             if server_points and done >= server_points[0]:
                 server_points.pop(0)
                 server.kill_and_restart()
-                relay.retarget(server.address)
+                relay.retarget(address(server))
             elif client_points and done >= client_points[0]:
                 client_points.pop(0)
                 victim = rng.choice(sorted(running))
@@ -153,6 +109,7 @@ def run(
             process.wait()
         relay.close()
         server.stop()
+        server_log.close()
     promised = [line.split() for path in folder.glob("a*.txt") for line in path.read_text("utf-8").splitlines()]
     url = database or f"sqlite:///{folder / 'data' / 'server.db'}"
     stored = compare(url, promised, problems)
@@ -160,11 +117,19 @@ def run(
     return Verdict(len(promised), stored, *kills, tuple(problems))
 
 
+def address(server: Part) -> tuple[str, int]:
+    """Where a server listens."""
+    port = urlsplit(str(server.said["url"])).port
+    assert port is not None
+    return "127.0.0.1", port
+
+
 def compare(url: str, promised: list[list[str]], problems: list[str]) -> int:
     """Hold what was promised against the server's database; returns how many cases it holds."""
     engine = create_engine(url)
     with engine.connect() as db:
-        docs = {row.id: json.loads(row.doc) for row in db.execute(text("select id, doc from aggregate_state where kind = 'case'"))}
+        rows = db.execute(text("select id, doc from aggregate_state where kind = 'case'")).all()
+        docs = {row.id: json.loads(row.doc) for row in rows}
         commands = db.execute(text("select aggregate_id, status from command")).all()
         events = db.execute(text("select aggregate_id from event where kind = 'case'")).scalars().all()
         feeds = db.execute(text("select scope, seq from change order by scope, seq")).all()
@@ -177,7 +142,8 @@ def compare(url: str, promised: list[list[str]], problems: list[str]) -> int:
     # a counter may be killed after its commit and before it could promise: such a case is there once, too
     problems += [f"doubled: {id} has {n} events" for id, n in Counter(events).items() if n != 1]
     problems += [f"falsely refused: {row.aggregate_id}" for row in commands if row.status != "applied"]
-    problems += [f"{n} answers kept for {id}" for id, n in Counter(row.aggregate_id for row in commands).items() if n != 1]
+    answers = Counter(row.aggregate_id for row in commands)
+    problems += [f"{n} answers kept for {id}" for id, n in answers.items() if n != 1]
     numbers = Counter(doc["number"] for doc in docs.values())
     problems += [f"number used twice: {number}" for number, n in numbers.items() if n != 1]
     by_scope: dict[str, list[int]] = {}
@@ -185,5 +151,3 @@ def compare(url: str, promised: list[list[str]], problems: list[str]) -> int:
         by_scope.setdefault(row.scope, []).append(row.seq)
     problems += [f"feed {scope} has a gap" for scope, seqs in by_scope.items() if seqs != list(range(1, len(seqs) + 1))]
     return len(docs)
-
-

@@ -19,7 +19,8 @@ json_values = st.recursive(
 commands = st.builds(
     p.WireCommand,
     n=st.integers(1), cmd_id=st.text(), kind=st.text(), aggregate_id=st.text(), type=st.text(), version=st.integers(1),
-    base_rev=st.integers(0), at=st.text(), statement=st.text(), body=st.dictionaries(st.text(), json_values, max_size=4),
+    base_rev=st.integers(0), at=st.text(), statement=st.text(),
+    body=st.dictionaries(st.text(), json_values, max_size=4),
     number=st.none() | st.just({"series": "3411A", "serial": 7}),
 )  # fmt: skip
 

@@ -129,7 +129,8 @@ def _keys() -> tuple[bytes, bytes]:
 
 STATEMENT = Statement(
     id="s1", person="p1", login="zhangsan", name="张三", device="d1", issued_at=iso(MOMENT),
-    expires_at=iso(MOMENT + timedelta(hours=72)), hall_id="hall-1", permissions=("acceptance.accept",), roles=("clerk",),
+    expires_at=iso(MOMENT + timedelta(hours=72)), hall_id="hall-1", permissions=("acceptance.accept",),
+    roles=("clerk",),
 )  # fmt: skip
 
 
