@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host, Token
 from client.shell.fields import PasswordField
 from client.shell.ports import Desk
 from client.widgets.basics import Banner, Button, Label, PrimaryButton, SectionTitle
+from client.widgets.dialogs import GrowingDialog
 from client.widgets.theme import theme
 from modules.common.errors import GovDeskError, Refused
 from modules.common.passwords import MIN_LENGTH, password_refusal
 from modules.common.text import tr
 
 
-class ChangePasswordDialog(QDialog):
+class ChangePasswordDialog(GrowingDialog):
     """Old password, new password twice; ``changed`` when the server has taken it."""
 
     changed = Signal()
@@ -63,6 +64,7 @@ class ChangePasswordDialog(QDialog):
         self.old.show_fault("" if old else tr("请输入现在的密码。"))
         self.new.show_fault(refusal.message if refusal else "")
         self.repeat.show_fault("" if new == self.repeat.take() else tr("两次输入不一样。"))
+        self.grow()
         if not old:
             self.old.line.setFocus()
         elif refusal:
@@ -95,12 +97,12 @@ class ChangePasswordDialog(QDialog):
         if not isinstance(error, GovDeskError):
             raise error
         fields = error.refusal.fields if isinstance(error, Refused) else {}
-        if fault := fields.get("new"):
-            self.new.show_fault(f"{fault}({error.code})")
-            self.new.line.setFocus()
-            return
-        if error.code.startswith("AUTH-"):
+        wrong = self.new if "new" in fields else self.old
+        if "new" in fields:
+            self.new.show_fault(f"{fields['new']}({error.code})")
+        elif error.code.startswith("AUTH-"):
             self.old.show_fault(error.sentence())
         else:
-            self.notice.say(error.words(), "red", code=error.code)
-        self.old.line.setFocus()
+            self.notice.say(error.message + error.fix, "red", code=error.code)
+        self.grow()
+        wrong.line.setFocus()

@@ -8,6 +8,7 @@ from functools import partial
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from client.kernel.events import SyncChanged
 from client.shell.look import IconButton
@@ -412,9 +413,10 @@ class Drawer(QFrame):
 
     def open_with(self, title: str, pane: QWidget) -> None:
         """Show ``pane``, which the drawer owns from then on; the keyboard goes there."""
-        focus = self.window().focusWidget()
-        if not self.isVisible():
-            self._came_from = focus
+        if self.isVisible():
+            self._forget_pane()
+        else:
+            self._came_from = self.window().focusWidget()
         self._title.setText(title)
         self.setAccessibleName(title)
         self._area.setWidget(pane)
@@ -433,13 +435,17 @@ class Drawer(QFrame):
     def close_drawer(self) -> None:
         """Close it; the keyboard goes back to where it was."""
         self.hide()
-        old = self._area.takeWidget()
-        if old is not None:
-            old.deleteLater()
-        if self._came_from is not None:
+        self._forget_pane()
+        if self._came_from is not None and isValid(self._came_from):
             self._came_from.setFocus()
         self._came_from = None
         self.closed.emit()
+
+    def _forget_pane(self) -> None:
+        old = self._area.takeWidget()
+        if old is not None:
+            old.close()
+            old.deleteLater()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

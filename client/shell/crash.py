@@ -11,10 +11,11 @@ from types import TracebackType
 
 from PySide6.QtCore import QMessageLogContext, QtMsgType, Signal, Slot, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from client.kernel.logs import mask
 from client.widgets.basics import Button, IconLabel, Label, LinkButton, PrimaryButton
+from client.widgets.dialogs import GrowingDialog
 from client.widgets.gui_thread import GuiThread
 from client.widgets.theme import theme
 from modules.common.errors import GovDeskError
@@ -31,7 +32,7 @@ _LEVELS = {
 }
 
 
-class CrashDialog(QDialog):
+class CrashDialog(GrowingDialog):
     """An error that nobody foresaw. ``save_wanted``: a diagnostic bundle; ``leave_wanted``: end the program."""
 
     save_wanted = Signal()
@@ -90,17 +91,18 @@ class CrashDialog(QDialog):
     def another(self) -> None:
         """One more error while this is open."""
         self._more += 1
-        self._count.setText(tr("此后又发生 {n} 个错误,已记入日志。", n=self._more))
-        self._count.show()
+        self.say(tr("此后又发生 {n} 个错误,已记入日志。", n=self._more))
 
     def say(self, text: str) -> None:
         """How the saving went."""
         self._count.setText(text)
         self._count.show()
+        self.grow()
 
     @Slot()
     def _unfold(self) -> None:
         self._text.setVisible(not self._text.isVisible())
+        self.grow()
 
     @Slot()
     def _copy(self) -> None:
@@ -179,9 +181,10 @@ class CrashGuard:
             self._dialog.say(self._save_bundle())
 
     def _closed(self) -> None:
-        if self._dialog is not None:
-            self._dialog.deleteLater()
-        self._dialog = None
+        dialog, self._dialog = self._dialog, None
+        if dialog is not None:
+            # later, and held until then: it is still in the middle of closing
+            self._gui.post(dialog.deleteLater)
 
 
 def _log_qt(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:

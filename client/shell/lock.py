@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QResizeEvent, QWindow
 from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from client.kernel.contract import Host, Token
 from client.shell.fields import PasswordField
@@ -207,11 +208,11 @@ class LockScreen(QDialog):
 
     def _leave(self) -> None:
         self.password.clear()
-        for cover in self._covers:
+        for cover in filter(isValid, self._covers):
             cover.hide()
             cover.deleteLater()
         self._covers.clear()
         self.accept()
-        if self._focus is not None:
+        if self._focus is not None and isValid(self._focus):
             self._focus.window().activateWindow()
             self._focus.setFocus()

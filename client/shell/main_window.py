@@ -387,15 +387,15 @@ class MainWindow(QWidget):
     def _sync_changed(self, event: SyncChanged) -> None:
         self._sync = event
         self.status.show_sync(event)
-        if isinstance(self.drawer.pane(), SyncPanel):
-            self.open_sync()
+        if isinstance(pane := self.drawer.pane(), SyncPanel):
+            pane.refresh(event)
 
     def _device_changed(self, event: DeviceChanged) -> None:
         status: DeviceStatus = event.status
         self._devices[status.device] = status
         self.status.show_device(status)
-        if isinstance(self.drawer.pane(), DevicesPanel):
-            self.open_devices()
+        if isinstance(pane := self.drawer.pane(), DevicesPanel):
+            pane.refresh(list(self._devices.values()))
 
     def show_devices(self, statuses: Mapping[str, DeviceStatus]) -> None:
         """What is known of the devices already."""

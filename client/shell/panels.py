@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QCloseEvent, QKeySequence
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QListView, QVBoxLayout, QWidget
 
 from client.kernel.commands import Command
@@ -45,12 +45,12 @@ class Panel(QWidget):
         self.column.setSpacing(theme().space(3))
         self.column.setAlignment(Qt.AlignmentFlag.AlignTop)
 
-    def headline(self, icon: str, color: str, text: str) -> None:
-        """The state in one line."""
-        row = QHBoxLayout()
-        row.addWidget(IconLabel(icon, color))
-        row.addWidget(Label(text, "strong", wrap=True), 1)
-        self.column.addLayout(row)
+
+def _clear(column: QVBoxLayout) -> None:
+    while column.count():
+        widget = column.takeAt(0).widget()
+        widget.hide()
+        widget.deleteLater()
 
 
 class SyncPanel(Panel):
@@ -63,19 +63,43 @@ class SyncPanel(Panel):
         self._pages = pages
         self._desk = desk
         self._clock = clock
-        self.headline(*sync_words(sync))
-        if sync.reason:
-            self.column.addWidget(Label(sync.reason, "quiet", wrap=True, selectable=True))
+        self._token: Token | None = None
+        self._unsent: Sequence[Unsent] | None = None
+        self._dropped: set[str] = set()
+        self._mark = IconLabel("dot")
+        self._state = Label(role="strong", wrap=True)
+        row = QHBoxLayout()
+        row.addWidget(self._mark)
+        row.addWidget(self._state, 1)
+        self._reason = Label(role="quiet", wrap=True, selectable=True)
         self.retry = PrimaryButton(tr("立即重试"), icon="refresh-cw")
         self.retry.clicked.connect(self._retry)
-        self.column.addWidget(self.retry)
         self._list = QVBoxLayout()
         self._list.setSpacing(theme().space(3))
-        self._loading = LoadingState()
-        self._list.addWidget(self._loading)
+        self._list.addWidget(LoadingState())
+        self.column.addLayout(row)
+        self.column.addWidget(self._reason)
+        self.column.addWidget(self.retry)
         self.column.addLayout(self._list)
-        self._token = host.run("read", self._read, done=self._show, name=tr("读取待传件"))
-        self.destroyed.connect(self._token.cancel)
+        self.refresh(sync)
+
+    def refresh(self, sync: SyncChanged) -> None:
+        """Say how it stands now; the list is asked for again, and changes only where it must."""
+        icon, color, said = sync_words(sync)
+        self._mark.show_icon(icon, color)
+        self._state.setText(said)
+        self._reason.setText(sync.reason)
+        self._reason.setVisible(bool(sync.reason))
+        self.retry.set_label(tr("立即重试"))
+        self.retry.setEnabled(True)
+        if self._token is not None:
+            self._token.cancel()
+        self._token = self._host.run("read", self._read, done=self._show, name=tr("读取待传件"))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._token is not None:
+            self._token.cancel()
+        super().closeEvent(event)
 
     def _read(self, _token: Token) -> Sequence[Unsent]:
         return self._desk.unsent()
@@ -86,18 +110,21 @@ class SyncPanel(Panel):
         self.retry.setEnabled(False)
 
     def _show(self, unsent: Sequence[Unsent]) -> None:
-        self._loading.hide()
-        refused = [each for each in unsent if each.refused]
+        if unsent == self._unsent:
+            return
+        self._unsent = unsent
+        _clear(self._list)
+        refused = [each for each in unsent if each.refused and each.cmd_id not in self._dropped]
         waiting = [each for each in unsent if not each.refused]
-        if refused:
-            self._list.addWidget(SectionTitle(tr("被服务器退回 {n} 件", n=len(refused))))
-        for each in refused:
-            self._list.addWidget(self._card(each))
-        if waiting:
-            self._list.addWidget(SectionTitle(tr("等待传送 {n} 件", n=len(waiting))))
-        for each in waiting:
-            self._list.addWidget(self._card(each))
-        if not unsent:
+        for title, group in (
+            (tr("被服务器退回 {n} 件", n=len(refused)), refused),
+            (tr("等待传送 {n} 件", n=len(waiting)), waiting),
+        ):
+            if group:
+                self._list.addWidget(SectionTitle(title))
+            for each in group:
+                self._list.addWidget(self._card(each))
+        if not refused and not waiting:
             self._list.addWidget(EmptyState("check-check", tr("没有待传的件,都已送达服务器。")))
 
     def _card(self, each: Unsent) -> Card:
@@ -116,7 +143,7 @@ class SyncPanel(Panel):
             row.addWidget(see)
         if each.refused:
             dismiss = DangerButton(tr("已另行处理,移出"))
-            dismiss.clicked.connect(partial(self._ask, card, each))
+            dismiss.clicked.connect(partial(self._ask, each))
             row.addStretch(1)
             row.addWidget(dismiss)
         else:
@@ -124,22 +151,17 @@ class SyncPanel(Panel):
         card.body.addLayout(row)
         return card
 
-    def _ask(self, card: Card, each: Unsent) -> None:
+    def _ask(self, each: Unsent) -> None:
         words = tr("“{title}”将从退回列表移出,不再提醒。它没有在服务器上生效。", title=each.title)
         dialog = ConfirmDialog(tr("移出退回列表"), words, parent=self.window())
-        dialog.accepted.connect(partial(self._drop, card, each))
+        dialog.accepted.connect(partial(self._drop, each))
         dialog.open()
 
-    def _drop(self, card: Card, each: Unsent) -> None:
-        self._host.run(
-            "data",
-            lambda token: self._desk.drop_refused(each.cmd_id),
-            done=partial(self._dropped, card),
-            name=tr("移出退回列表"),
-        )
-
-    def _dropped(self, card: Card, _nothing: None) -> None:
-        card.hide()
+    def _drop(self, each: Unsent) -> None:
+        self._host.run("data", lambda token: self._desk.drop_refused(each.cmd_id), name=tr("移出退回列表"))
+        self._dropped.add(each.cmd_id)
+        unsent, self._unsent = self._unsent or (), None
+        self._show(unsent)
 
 
 class DevicesPanel(Panel):
@@ -147,23 +169,32 @@ class DevicesPanel(Panel):
 
     def __init__(self, statuses: Sequence[DeviceStatus], clock: Clock) -> None:
         super().__init__()
+        self._clock = clock
+        self.refresh(statuses)
+
+    def refresh(self, statuses: Sequence[DeviceStatus]) -> None:
+        """Say how they are now."""
+        _clear(self.column)
         if not statuses:
             self.column.addWidget(EmptyState("printer", tr("这台电脑没有配置设备。")))
         for status in statuses:
-            card = Card()
-            icon, color = DEVICE_LOOK[status.state]
-            row = QHBoxLayout()
-            row.addWidget(IconLabel(icon, color))
-            row.addWidget(Label(tr(status.name), "strong"), 1)
-            if status.simulated:
-                row.addWidget(Label(tr("模拟"), "source"))
-            card.body.addLayout(row)
-            said = status.text or device_state(status.state)
-            card.body.addWidget(Label(said + (f"({status.code})" if status.code else ""), wrap=True, selectable=True))
-            if status.advice and status.state is not DeviceState.READY:
-                card.body.addWidget(Label(status.advice, "quiet", wrap=True))
-            card.body.addWidget(Label(tr("自 {when}", when=moment(status.since, clock.now())), "small"))
-            self.column.addWidget(card)
+            self.column.addWidget(self._card(status))
+
+    def _card(self, status: DeviceStatus) -> Card:
+        card = Card()
+        icon, color = DEVICE_LOOK[status.state]
+        row = QHBoxLayout()
+        row.addWidget(IconLabel(icon, color))
+        row.addWidget(Label(status.name, "strong"), 1)
+        if status.simulated:
+            row.addWidget(Label(tr("模拟"), "source"))
+        card.body.addLayout(row)
+        said = status.text or device_state(status.state)
+        card.body.addWidget(Label(said + (f"({status.code})" if status.code else ""), wrap=True, selectable=True))
+        if status.advice and status.state is not DeviceState.READY:
+            card.body.addWidget(Label(status.advice, "quiet", wrap=True))
+        card.body.addWidget(Label(tr("自 {when}", when=moment(status.since, self._clock.now())), "small"))
+        return card
 
 
 class NoticesPanel(Panel):

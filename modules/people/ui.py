@@ -39,6 +39,7 @@ from client.widgets.basics import (
     StateLabel,
     TextEdit,
 )
+from client.widgets.dialogs import GrowingDialog
 from client.widgets.forms import DateEdit
 from client.widgets.tables import Column, MasterDetail, RecordTable
 from client.widgets.theme import set_role, theme
@@ -169,7 +170,7 @@ class OneTimeDialog(QDialog):
         QGuiApplication.clipboard().setText(self.secret.text())
 
 
-class AskDialog(QDialog):
+class AskDialog(GrowingDialog):
     """A few fields to be filled in; ``sent`` carries them. The asker closes it, or shows what is wrong."""
 
     sent = Signal(dict)
@@ -224,6 +225,7 @@ class AskDialog(QDialog):
             label.setText(faults.get(name, ""))
             label.setVisible(name in faults)
             self._fields[name].setAccessibleDescription(faults.get(name, ""))
+        self.grow()
         first = next((name for name in self._fields if name in faults), "")
         if first:
             self._fields[first].setFocus()

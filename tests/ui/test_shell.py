@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QLabel, QVBoxLayout, QWidge
 from shell_fakes import SampleView, record, status
 
 from client.kernel.events import DeviceChanged, Events, RecordsChanged, SyncChanged
+from client.shell.change_password import ChangePasswordDialog
 from client.shell.lock import IdleWatch
 from client.shell.main_window import HOME, SETTINGS, MainWindow
 from client.shell.palette import Palette
@@ -285,6 +286,15 @@ def test_unsent_work_is_listed_retried_and_what_was_refused_is_dealt_with(opened
     assert desk.asked == [("sync",)]
     confirm.accept()
     assert desk.asked[-1] == ("drop", "c2")
+    QApplication.processEvents()
+    assert "ACC-012" not in texts(panel)
+    desk.waiting = []
+    events(window).publish(SyncChanged("online", 0, 0))
+    assert window.drawer.pane() is panel
+    assert panel.retry.isEnabled()
+    QApplication.processEvents()
+    assert "都已送达" in texts(panel)
+    desk.waiting = shell_fakes.FakeDesk().waiting
     qtbot.keyClick(window.drawer, Qt.Key.Key_Escape)
     assert not window.drawer.isVisible()
     assert window.current == HOME
@@ -402,6 +412,27 @@ def test_no_one_may_do_without_the_lock() -> None:
 
 
 # settings, session, crash
+
+
+def test_a_wrong_old_password_is_said_at_its_field_in_full(opened: Open, qtbot: Any) -> None:
+    window = opened()
+    window.change_password()
+    ask = dialog(ChangePasswordDialog)
+    for field, text in ((ask.old, "falsch"), (ask.new, "Neues-Wort-1"), (ask.repeat, "Neues-Wort-2")):
+        qtbot.keyClicks(field.line, text)
+    ask.submit()
+    assert "不一样" in ask.repeat.below()
+    ask.repeat.line.setText("Neues-Wort-1")
+    ask.submit()
+    QApplication.processEvents()
+    assert "AUTH-002" in ask.old.below()
+    assert Walk(ask).clipped() == []
+    assert ask.focusWidget() is ask.old.line
+    ask.old.line.setText("Govdesk-2026")
+    ask.submit()
+    assert window.desk.asked == [("password", "Neues-Wort-1")]  # type: ignore[attr-defined]
+    assert "密码已修改" in window.notice_bar.text()
+    assert ask.new.take() == ""
 
 
 def test_settings_take_effect_at_once_and_are_kept(opened: Open, theme: Theme, tmp_path: Path) -> None:
