@@ -31,14 +31,14 @@ _CARD_GONE = (sdt_frames.READ_FAILED, sdt_frames.NO_CARD, sdt_frames.NOT_SELECTE
 _SLICE = 0.1
 
 
-class _NoAnswer(Exception):  # noqa: N818 - never leaves this file
+class _NoAnswer(Exception):
     """No whole answer came in time; ``partial`` when it had begun."""
 
     def __init__(self, partial: bool) -> None:
         self.partial = partial
 
 
-class _Garbled(Exception):  # noqa: N818 - never leaves this file
+class _Garbled(Exception):
     """The answer was damaged, twice."""
 
 

@@ -389,3 +389,32 @@ def test_everything_that_can_be_used_has_a_name(make: MakeView, host: FakeHost) 
         if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not widget.accessibleName()
     ]
     assert unnamed == []
+
+
+def test_what_was_just_decided_stays_in_view_until_another_is_chosen(make: MakeView, host: FakeHost) -> None:
+    case_id = accept(host, "甲")
+    other = accept(host, "乙")
+    page = make(OFFICER)
+    page.show_arguments(states=["accepted"])
+    host.drain()
+    pick(host, page, case_id)
+    page.detail.approve.click()
+    host.drain()
+    assert sorted(shown(page)) == ["乙", "甲"]
+    assert page.table.current.id == case_id
+    assert page.detail.close_case.isVisible()
+    pick(host, page, other)
+    page.search.searched.emit("")
+    host.drain()
+    assert shown(page) == ["乙"]
+
+
+def test_a_case_that_arrives_after_enter_is_chosen_then(qtbot: Any, make: MakeView, host: FakeHost) -> None:
+    page = make()
+    QTest.keyClicks(page.search, "late")
+    qtbot.keyClick(page.search, Qt.Key.Key_Return)
+    host.drain()
+    assert page.table.current is None
+    wanted = accept(host, "late")
+    host.drain()
+    assert page.table.current.id == wanted

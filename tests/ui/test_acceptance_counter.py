@@ -166,6 +166,8 @@ def test_faults_are_said_at_the_fields_with_the_focus_at_the_first(view: AcceptV
     assert focus() is editor(pane, "phone")
     assert host.store.find("case") == []
     assert len(host.store.kept) == 1, "what was entered is kept"
+    QTest.keyClicks(editor(pane, "phone"), "5")
+    assert pane.banner.text() == "", "the number of faults is no longer true"
     pane.applicant.set_values({"phone": "13855012345"})
     pane.accept.click()
     host.drain()

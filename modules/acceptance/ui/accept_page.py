@@ -395,7 +395,7 @@ class AcceptView(QWidget):
         self._order: ReceiptOrder | None = None
         self._owed: list[Owed] = []
         self._reading: IdCardReader | None = None
-        self._dirty = self._saving = self._accepting = False
+        self._dirty = self._saving = self._accepting = self._counted = False
         set_role(self, "page")
         self.owed = Banner()
         self.forget_owed = LinkButton(tr("不再提醒"))
@@ -562,6 +562,10 @@ class AcceptView(QWidget):
 
     @Slot()
     def _edited(self) -> None:
+        if self._counted and self.intake:
+            # the number of faults is no longer true; each fault still stands at its field
+            self._counted = False
+            self.intake.banner.clear()
         self._dirty = True
         self._save()
 
@@ -692,6 +696,7 @@ class AcceptView(QWidget):
         loose = self.intake.show_faults(faults)
         if isinstance(error, Refused) and faults:
             self.intake.banner.say(together(error.message, loose), "red", code=error.code)
+            self._counted = not loose
         else:
             say_error(self.intake.banner, error)
         self._dirty = True

@@ -70,12 +70,16 @@ class CasesView(QWidget):
             self._group.addButton(chip, len(self.chips))
             self.chips.append(chip)
         columns = [
-            Column("number", tr("编号"), lambda record: record.number, 13),
+            Column("number", tr("编号"), lambda record: record.number, 11.5),
             Column("title", tr("申请人与事项"), lambda record: record.title, 14, stretch=True),
-            Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 8.5),
-            Column("due", tr("期限"), self._due_text, 11, sort=_due_order, state=self._due_state),
+            Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 7),
+            Column("due", tr("期限"), self._due_text, 9, sort=_due_order, state=self._due_state),
             Column(
-                "sync", tr("传送"), lambda record: sync_state(record)[1], 6, state=lambda record: sync_state(record)[0]
+                "sync",
+                tr("传送"),
+                lambda record: sync_state(record)[1],
+                4.5,
+                state=lambda record: sync_state(record)[0],
             ),
         ]
         self.table = RecordTable(
