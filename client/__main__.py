@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -57,6 +56,8 @@ def _part(module: str, *arguments: str) -> int:
 
 def _self_test() -> int:
     """Do the counter's path on an own server in a temporary folder; 0 when the case is there once, and closed."""
+    import tempfile
+
     from client.driver.tour import main as tour
 
     with tempfile.TemporaryDirectory(prefix="govdesk-self-test-") as folder:

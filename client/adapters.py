@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from client.data.profile import Profile, system_vault
@@ -99,13 +97,12 @@ class AccountsDoor:
 
 
 class SessionDesk:
-    """``client.shell.ports.Desk`` over an open session. ``bundle`` writes a diagnostic bundle to a path."""
+    """``client.shell.ports.Desk`` over an open session."""
 
-    def __init__(self, accounts: Accounts, store: Store, loop: SyncLoop, bundle: Callable[[Path], Path]) -> None:
+    def __init__(self, accounts: Accounts, store: Store, loop: SyncLoop) -> None:
         self._accounts = accounts
         self._store = store
         self._loop = loop
-        self._bundle = bundle
 
     @property
     def actor(self) -> Actor:
@@ -152,10 +149,6 @@ class SessionDesk:
         from client.widgets.printing import printers
 
         return printers()
-
-    def diagnostics(self) -> bytes:
-        with tempfile.TemporaryDirectory(prefix="govdesk-") as folder:
-            return self._bundle(Path(folder) / "govdesk-diagnostics.zip").read_bytes()
 
 
 class SendingCommands:

@@ -301,7 +301,7 @@ class OpenDesk(QObject):
         }
         self.host = AppHost(suite.lanes, suite.notices, services)
         self.registry = Registry(suite.manifests, self.host)
-        self.desk = SessionDesk(suite.accounts, store, self.loop, suite.bundle)
+        self.desk = SessionDesk(suite.accounts, store, self.loop)
         self.window = self._make_window()
         self._told: SyncChanged | None = None
         self._watch = QTimer(self)

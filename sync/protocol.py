@@ -6,7 +6,6 @@ pulls changes per scope, by a counter without gaps. Times on the wire are UTC te
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
@@ -250,4 +249,6 @@ def canonical(value: Any) -> bytes:
 
 def body_hash(command: WireCommand) -> str:
     """SHA-256 over everything that makes the command what it is; the same id with another hash is refused."""
+    import hashlib
+
     return hashlib.sha256(canonical(asdict(command))).hexdigest()

@@ -7,10 +7,7 @@ the code that the server gives in its ``Problem``.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import ssl
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -227,7 +224,10 @@ def fetch_ca(url: str, fingerprint: str) -> bytes:
     The answer is fetched unverified, and trusted for the fingerprint alone, which came with the
     enrolment code by another way. Raises NET-007 when it is another, NET-001 or NET-003 when nobody answers.
     """
+    import hashlib
+    import hmac
     import http.client
+    import ssl
 
     # the only connection without verification: what it brings is checked below
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -362,6 +362,8 @@ def _problem(status: int, answer: Any) -> GovDeskError:
 
 
 def _network_error(error: BaseException) -> GovDeskError:
+    import ssl
+
     import requests
 
     if isinstance(error, (requests.exceptions.SSLError, ssl.SSLError)):

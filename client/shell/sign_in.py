@@ -30,6 +30,8 @@ from modules.common.errors import GovDeskError, Refused
 from modules.common.passwords import MIN_LENGTH, password_refusal
 from modules.common.text import tr
 
+FIRST_LOOK_MS = 100
+"""The window is painted before the server is asked: asking loads the network libraries."""
 LOOK_AGAIN_MS = 10_000
 REMEMBERED = 6
 
@@ -135,7 +137,7 @@ class SignInWindow(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._panes.setFocus()
-        QTimer.singleShot(0, self, self.look)
+        QTimer.singleShot(FIRST_LOOK_MS, self, self.look)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._again.stop()

@@ -74,13 +74,7 @@ class CasesView(QWidget):
             Column("title", tr("申请人与事项"), lambda record: record.title, 14, stretch=True),
             Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 7),
             Column("due", tr("期限"), self._due_text, 9, sort=_due_order, state=self._due_state),
-            Column(
-                "sync",
-                tr("传送"),
-                lambda record: sync_state(record)[1],
-                4.5,
-                state=lambda record: sync_state(record)[0],
-            ),
+            Column("sync", tr("传送"), _sync_text, 4.5, state=_sync_state),
         ]
         self.table = RecordTable(
             columns, title=tr("办件"), name=_MEMORY, key=lambda record: str(record.id), memory=memory
@@ -360,6 +354,14 @@ class CasesView(QWidget):
             self._trouble(error)
 
         self._work.run("read", lambda token: self._service.order_receipt(record), done=ordered, failed=failed)
+
+
+def _sync_text(record: Record) -> str:
+    return sync_state(record)[1]
+
+
+def _sync_state(record: Record) -> str:
+    return sync_state(record)[0]
 
 
 def _due_order(record: Record) -> str:
