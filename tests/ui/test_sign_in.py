@@ -43,7 +43,7 @@ class Stage:
         window.show()
         window.activateWindow()
         self.bot.waitUntil(lambda: QApplication.focusWidget() is not None)
-        QApplication.processEvents()
+        self.bot.waitUntil(lambda: bool(self.lanes.lanes) or not self.door.url)  # the server has been asked
         return window
 
 
