@@ -268,7 +268,7 @@ def accept_offline(record: Transcript, hall: Hall, counter: Driven) -> str:
         record.shot(counter, "printed")
     with record.step("待传的件和原因", counter):
         counter.click("离线", role="button")
-        counter.wait("服务器与待传")
+        counter.wait("等待传送 1 件")
         record.shot(counter, "waiting-to-be-sent")
         counter.key("Escape")
     if hall.cases():

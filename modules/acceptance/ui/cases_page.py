@@ -70,11 +70,11 @@ class CasesView(QWidget):
             self._group.addButton(chip, len(self.chips))
             self.chips.append(chip)
         columns = [
-            Column("number", tr("编号"), lambda record: record.number, 11.5),
+            Column("number", tr("编号"), lambda record: record.number, 13),
             Column("title", tr("申请人与事项"), lambda record: record.title, 14, stretch=True),
-            Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 7),
-            Column("due", tr("期限"), self._due_text, 9, sort=_due_order, state=self._due_state),
-            Column("sync", tr("传送"), _sync_text, 4.5, state=_sync_state),
+            Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 7.5),
+            Column("due", tr("期限"), self._due_text, 9.5, sort=_due_order, state=self._due_state),
+            Column("sync", tr("传送"), _sync_text, 4, state=_sync_state),
         ]
         self.table = RecordTable(
             columns, title=tr("办件"), name=_MEMORY, key=lambda record: str(record.id), memory=memory
@@ -86,7 +86,7 @@ class CasesView(QWidget):
         self._right.addWidget(self.detail)
         split = MasterDetail(self.table, self._right, name=f"{_MEMORY}.split", memory=memory)
         if memory.recall(f"{_MEMORY}.split") is None:
-            split.setSizes([theme().text_width(58), theme().text_width(40)])
+            split.setSizes([theme().text_width(62), theme().text_width(38)])
         head = QHBoxLayout()
         head.setSpacing(theme().space(2))
         head.addWidget(self.search, 1)

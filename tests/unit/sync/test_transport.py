@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
 import pytest
 
+from client.driver.relay import Relay
 from modules.common.clock import FixedClock
 from modules.common.errors import GovDeskError, Refused
 from sync import transport as wire
@@ -191,3 +193,18 @@ def test_each_fault_in_memory_does_what_it_says(server: ReferenceServer) -> None
     with pytest.raises(GovDeskError, match="NET-001"):
         late.hello()
     late.close()
+
+
+@pytest.mark.parametrize("limit", [1, 600, 1500])
+def test_a_line_that_breaks_in_the_handshake_accuses_no_certificate(
+    authority: Authority, peer: HttpsPeer, limit: int
+) -> None:
+    port = urlsplit(peer.url).port
+    assert port is not None
+    relay = Relay(("127.0.0.1", port), lambda: limit)
+    http = HttpTransport(f"https://127.0.0.1:{relay.port}", authority.ca)
+    try:
+        assert code_of(http) == "NET-001"
+    finally:
+        http.close()
+        relay.close()
