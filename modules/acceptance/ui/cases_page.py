@@ -72,8 +72,8 @@ class CasesView(QWidget):
         columns = [
             Column("number", tr("编号"), lambda record: record.number, 13),
             Column("title", tr("申请人与事项"), lambda record: record.title, 14, stretch=True),
-            Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 7.5),
-            Column("due", tr("期限"), self._due_text, 9.5, sort=_due_order, state=self._due_state),
+            Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 7),
+            Column("due", tr("期限"), self._due_text, 11, sort=_due_order, state=self._due_state),
             Column("sync", tr("传送"), _sync_text, 4, state=_sync_state),
         ]
         self.table = RecordTable(
