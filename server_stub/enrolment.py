@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from modules.common.clock import Clock, iso
-from modules.common.errors import GovDeskError
+from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.ids import uuid7
 from modules.common.server_ports import Caller, DeviceView, OneTime
 from modules.common.text import tr
@@ -26,6 +26,7 @@ from sync.protocol import Enrolment, EnrolRequest
 
 PIN = 20
 """Hex digits of the CA certificate's SHA-256 behind the dot of a code: what a client pins the CA by."""
+NAME_LIMIT = 50
 
 
 def _hash(secret: str) -> str:
@@ -34,6 +35,14 @@ def _hash(secret: str) -> str:
 
 def _code_hash(code: str) -> str:
     return _hash("".join(char for char in code.partition(".")[0].upper() if char.isalnum()))
+
+
+def _place(name: str) -> str:
+    """The name of a window or room as it is kept: it stands in every case that is accepted there. Raises SRV-400."""
+    name = name.strip()
+    if len(name) > NAME_LIMIT or not name.isprintable():
+        raise Refused(Refusal("SRV-400", tr("请求的内容不符合要求。"), {"name": tr("取值不正确。")}))
+    return name
 
 
 class DeviceRegistry:
@@ -47,7 +56,8 @@ class DeviceRegistry:
         self._pin = ca_sha256[:PIN]
 
     def enrol(self, request: EnrolRequest) -> Enrolment:
-        """Use up a code. Raises AUTH-012 for one that is unknown, used or expired."""
+        """Use up a code. Raises AUTH-012 for one that is unknown, used or expired, SRV-400 for a senseless name."""
+        name = _place(request.name)
         token = secrets.token_hex(32)
 
         def store(session: Session) -> Enrolment:
@@ -60,7 +70,7 @@ class DeviceRegistry:
             hall = session.get_one(Organisation, code.hall_id)
             device = Device(
                 id=uuid7(),
-                name=request.name.strip() or code.name,
+                name=name or code.name,
                 hall_id=code.hall_id,
                 token_hash=_hash(token),
                 escrow=base64.b64encode(secrets.token_bytes(32)).decode(),
@@ -111,6 +121,7 @@ class DeviceRegistry:
         self._writer.do(store)
 
     def new_code(self, by: Caller, hall_id: str, name: str) -> OneTime:
+        name = _place(name)
         code = readable_secret(2)
         now = self._clock.now()
         expires = iso(now + timedelta(seconds=self._settings.code_seconds))
@@ -119,9 +130,7 @@ class DeviceRegistry:
             hall = session.get(Organisation, hall_id)
             if hall is None or hall.kind != "hall":
                 raise GovDeskError("AUTH-027", tr("没有编号为“{id}”的机构。", id=hall_id))
-            session.add(
-                EnrolmentCode(code_hash=_code_hash(code), hall_id=hall_id, name=name.strip(), expires_at=expires)
-            )
+            session.add(EnrolmentCode(code_hash=_code_hash(code), hall_id=hall_id, name=name, expires_at=expires))
             session.flush()
             audit.append(session, iso(now), [audit.Entry("device.code", by.actor.id, by.device, hall_id)])
 

@@ -7,13 +7,15 @@ import os
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from modules.common.ids import uuid7
-from server_stub.tables import Epoch, ServerMeta
+from server_stub.tables import Epoch, NumberSeries, ServerMeta
 
 STATEMENT_KEY = "statement_key"
+LOST_NUMBERS = 10_000
+"""More serials than a series hands out between two backups: fifty blocks of the size that a window asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,17 @@ class Identity:
 
 
 def ensure(session: Session) -> Identity:
-    """The identity stored in the database, or a new one. A restored backup has no epoch and gets a new one."""
+    """The identity stored in the database, or a new one. A restored backup has no epoch and gets a new one.
+
+    What was handed out after that backup nobody knows any more: those serials are left to whoever has printed them.
+    """
+    stored = session.get(ServerMeta, STATEMENT_KEY)
     epoch = session.execute(select(Epoch.value)).scalar_one_or_none()
     if epoch is None:
         epoch = uuid7()
         session.add(Epoch(id=1, value=epoch))
-    stored = session.get(ServerMeta, STATEMENT_KEY)
+        if stored is not None:
+            session.execute(update(NumberSeries).values(next_serial=NumberSeries.next_serial + LOST_NUMBERS))
     if stored is None:
         stored = ServerMeta(key=STATEMENT_KEY, value=base64.b64encode(os.urandom(32)).decode())
         session.add(stored)

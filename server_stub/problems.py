@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -73,6 +73,9 @@ def install(app: FastAPI) -> None:
     """Answer every kind of error with a ``Problem``."""
     app.add_exception_handler(GovDeskError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
+    # text that is not UTF-8, or a NUL, or a number that no column holds: it came from whoever asks
+    app.add_exception_handler(UnicodeEncodeError, _senseless)
+    app.add_exception_handler(DataError, _senseless)
     app.add_exception_handler(HTTPException, _http)
 
 
@@ -88,6 +91,10 @@ def _invalid(request: Request, error: Exception) -> Response:
     return problem("SRV-400", tr("请求的内容不符合要求。"), tr("请升级程序后再试;仍不行请联系系统管理员。"), fields)
 
 
+def _senseless(request: Request, error: Exception) -> Response:
+    return problem("SRV-400", tr("请求的内容不符合要求。"))
+
+
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     match error.status_code:
@@ -98,7 +105,7 @@ def _http(request: Request, error: Exception) -> Response:
         case 413:
             return problem("SRV-413", tr("上传的内容过大。"))
         case _:
-            return problem("SRV-400", tr("请求的内容不符合要求。"))
+            return _senseless(request, error)
 
 
 def _path(place: Iterable[Any]) -> str:

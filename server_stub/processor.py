@@ -35,19 +35,24 @@ from server_stub.tables import (
     Device,
     EventRow,
     NumberLease,
+    NumberSeries,
     NumberUsed,
     Person,
     SignInSession,
 )
 from server_stub.writer import Writer, retriable
-from sync.protocol import PUSH_LIMIT, Ack, PushReply, PushRequest, WireCommand, body_hash
+from sync.protocol import PUSH_LIMIT, Ack, PushReply, PushRequest, WireCommand, body_hash, canonical
 
 SKEW = timedelta(minutes=5)
 """How far a device's idea of the time may be from the server's."""
+KEEP_SESSIONS = timedelta(days=400)
+"""Longer than any device stays away: an older statement without its session vouches for nothing."""
 CALENDAR_DAY = "calendar_day"
 MAX_SERIAL = 2**62
 _SERIES = re.compile(r"[0-9A-Za-z]{1,16}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+_NUL = re.compile(rb"(?<!\\)(\\\\)*\\u0000")
+"""A NUL inside JSON: SQLite would keep it, PostgreSQL cannot, and no field of ours means one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +121,12 @@ class Processor:
             raise GovDeskError("SYNC-004", tr("命令的编号或类型格式不正确。"))
         try:
             digest = body_hash(command)
-        except UnicodeEncodeError as error:
-            raise GovDeskError("SYNC-002", tr("命令中含有无法保存的字符。")) from error
+            holds_nul = bool(_NUL.search(canonical(command.body)))
+        except (ValueError, RecursionError) as error:
+            raise GovDeskError("SYNC-002", _unstorable().message) from error
         try:
             at = parse_iso(command.at)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise GovDeskError("SYNC-003", tr("命令的时间无法识别。")) from error
         if command.statement not in tokens:
             try:
@@ -130,6 +136,8 @@ class Processor:
         said = tokens[command.statement]
         if isinstance(said, Refusal):
             return _Judged(command, digest, at, said)
+        if holds_nul:
+            return _Judged(command, digest, at, _unstorable())
         return _Judged(command, digest, at, self._out_of_force(device_id, said, at) or said)
 
     def _out_of_force(self, device_id: str, said: Statement, at: datetime) -> Refusal | None:
@@ -242,6 +250,8 @@ class Processor:
         except KeyError:
             return Refusal("SRV-004", tr("服务器没有安装办理这类业务的模块({kind})。", kind=command.kind))
         old = _load(session, command)
+        if old and not old.scopes & set(said.scopes):
+            return _out_of_reach()  # before any rule: its refusal would tell of what the person may not see
         needed = {key: _reference(session, push, key) for key in rules.refs(command)}
         context = Context(
             now=item.at,
@@ -255,8 +265,8 @@ class Processor:
             return outcome
         doc, events = outcome
         scopes = rules.scopes(doc)
-        if not (old.scopes if old else scopes) & set(said.scopes):
-            return Refusal("AUTH-030", tr("这项业务不在您的大厅或部门范围内。"))
+        if old is None and not scopes & set(said.scopes):
+            return _out_of_reach()
         summary = rules.summary(doc)
         rev = old.rev + 1 if old else 1
         entry = feed.Entry(
@@ -268,6 +278,10 @@ class Processor:
         if not left:
             return (entry,)
         return entry, feed.Entry(left, command.kind, command.aggregate_id, rev, "tombstone", "{}", {}, command.id)
+
+
+def _out_of_reach() -> Refusal:
+    return Refusal("AUTH-030", tr("这项业务不在您的大厅或部门范围内。"))
 
 
 def remember(session: Session, device_id: str, last_n: int, answered: Sequence[dict[str, Any]]) -> None:
@@ -285,10 +299,19 @@ def _well_formed(command: WireCommand) -> bool:
         and bool(_NAME.fullmatch(command.kind) and _NAME.fullmatch(command.type))
         and 0 < command.n < MAX_SERIAL
         and (
-            number is None or (bool(_SERIES.fullmatch(str(number.get("series")))) and type(number.get("serial")) is int)
+            number is None
+            or (
+                isinstance(number.get("series"), str)
+                and bool(_SERIES.fullmatch(number["series"]))
+                and type(number.get("serial")) is int
+                and 0 < number["serial"] < MAX_SERIAL
+            )
         )
-        and (number is None or 0 < number["serial"] < MAX_SERIAL)
     )
+
+
+def _unstorable() -> Refusal:
+    return Refusal("SYNC-002", tr("命令中含有无法保存的字符。"))
 
 
 def _number(wire: WireCommand) -> Number | None:
@@ -325,13 +348,26 @@ def _revoked(session: Session, push: _Push, said: Statement, at: datetime) -> Re
     if said.id not in push.revocations:
         query = select(SignInSession.revoked_at, Person.disabled_at).join(Person, Person.id == SignInSession.person_id)
         row = session.execute(query.where(SignInSession.id == said.id)).one_or_none()
-        if row is None:
+        ends = tuple(row) if row is not None else _forgotten(session, push, said)
+        if ends is None:
             return Refusal("AUTH-017", tr("服务器没有这次登录的记录。请重新登录后再办理。"))
-        push.revocations[said.id] = min(filter(None, (*row, push.revoked_at)), default=None)
+        push.revocations[said.id] = min(filter(None, (*ends, push.revoked_at)), default=None)
     revoked_at = push.revocations[said.id]
     if revoked_at and revoked_at <= iso(at):
         return Refusal("AUTH-031", tr("办理时,此人的权限或这台设备已被停用。"))
     return None
+
+
+def _forgotten(session: Session, push: _Push, said: Statement) -> tuple[str | None, ...] | None:
+    """When trust ended in a sign-in that only its statement remembers: the server was restored from an older backup.
+
+    The signature says that this server let the person in. None for a person that is forgotten too, and for a
+    statement so old that its session was dropped in the course of things.
+    """
+    if push.now - parse_iso(said.issued_at) >= KEEP_SESSIONS:
+        return None
+    row = session.execute(select(Person.disabled_at).where(Person.id == said.person)).one_or_none()
+    return tuple(row) if row is not None else None
 
 
 def _spend_number(session: Session, push: _Push, command: WireCommand) -> Refusal | None:
@@ -339,18 +375,25 @@ def _spend_number(session: Session, push: _Push, command: WireCommand) -> Refusa
     number = _number(command)
     if number is None:
         return None
-    lease = select(NumberLease.first).where(
-        NumberLease.series == number.series,
-        NumberLease.device_id == push.device_id,
-        NumberLease.first <= number.serial,
-        NumberLease.last >= number.serial,
-    )
-    if session.execute(lease).one_or_none() is None:
+    if not _holds(session, push.device_id, number):
         return Refusal("NUM-003", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
     if session.get(NumberUsed, (number.series, number.serial)) is not None:
         return Refusal("NUM-004", tr("号码 {serial} 已经使用过。", serial=number.serial))
     session.execute(insert(NumberUsed).values(series=number.series, serial=number.serial, cmd_id=command.cmd_id))
     return None
+
+
+def _holds(session: Session, device_id: str, number: Number) -> bool:
+    """Whether the device may use the number: its own, or one handed out in a history that a restore has lost."""
+    lease = select(NumberLease.device_id).where(
+        NumberLease.series == number.series, NumberLease.first <= number.serial, NumberLease.last >= number.serial
+    )
+    holder = session.execute(lease).scalar_one_or_none()
+    if holder is not None:
+        return holder == device_id
+    # in the history that is known every serial below the next one is in a lease (see ``identity.ensure``)
+    upcoming = select(NumberSeries.next_serial).filter_by(series=number.series)
+    return number.serial < (session.execute(upcoming).scalar_one_or_none() or 0)
 
 
 def _store_events(session: Session, command: Command, rev: int, at: datetime, events: Sequence[Event]) -> None:

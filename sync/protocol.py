@@ -243,8 +243,8 @@ def _build(hint: Any, value: Any) -> Any:
 
 
 def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces: what is hashed."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    """JSON with sorted keys and no spaces: what is hashed. Raises ``ValueError`` for what JSON or UTF-8 cannot say."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def body_hash(command: WireCommand) -> str:

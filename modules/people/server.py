@@ -50,7 +50,7 @@ def routes(services: ServerServices) -> APIRouter:
     def find_people(
         caller: Caller = view,
         text: str = "",
-        offset: Annotated[int, Query(ge=0)] = 0,
+        offset: Annotated[int, Query(ge=0, lt=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,
     ) -> PeoplePage:
         """People by login, searched by login or name."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,15 +19,18 @@ from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
 from modules.common.server_ports import Caller
 from modules.common.statement import read
-from server_stub import audit, feed, processor
+from server_stub import audit, feed, identity, processor
 from server_stub.seeding import CONSOLE
 from server_stub.tables import (
     AuditRow,
     ChangeRow,
     CommandRow,
+    Epoch,
     EventRow,
+    NumberLease,
     NumberUsed,
     Organisation,
+    Person,
     PersonRole,
     SignInSession,
 )
@@ -57,6 +60,13 @@ def changes(office: Central, scope: str, since: int = 0, limit: int = 500, epoch
         page = feed.page(session, office.services.identity.epoch, "", scope, since, limit, epoch)
     answer: dict[str, Any] = json.loads(page)
     return answer
+
+
+def deep(levels: int) -> Any:
+    nested: Any = "x"
+    for _ in range(levels):
+        nested = [nested]
+    return nested
 
 
 def test_applies_once(office: Central) -> None:
@@ -157,10 +167,11 @@ def test_a_fault_in_a_rule_stops_nothing_else(office: Central, caplog: pytest.Lo
 
 def test_what_the_database_cannot_hold_stops_nothing_else(office: Central) -> None:
     counter = office.counter()
-    # SQLite holds a NUL, PostgreSQL does not: either way the second command must come through
+    # SQLite would hold a NUL, PostgreSQL would not: neither is asked, and the second command comes through
     odd, right = counter.command(body={"text": "a\0b"}), counter.command()
     acks = counter.push(odd, right).acks
-    assert acks[0].status == ("applied" if office.services.database.sqlite else "refused")
+    assert acks[0].error is not None
+    assert acks[0].error["code"] == "SYNC-002"
     assert acks[1].status == "applied"
 
 
@@ -179,7 +190,12 @@ def test_an_unknown_kind_is_refused(office: Central) -> None:
         ({"n": 0}, "SYNC-004"),
         ({"number": {"series": "A\0", "serial": 1}}, "SYNC-004"),
         ({"number": {"series": "A", "serial": True}}, "SYNC-004"),
+        ({"number": {"series": 1234, "serial": 1}}, "SYNC-004"),
         ({"at": "yesterday"}, "SYNC-003"),
+        ({"at": "0001-01-01T00:00:00+14:00"}, "SYNC-003"),
+        ({"at": "9999-12-31T23:59:59-14:00"}, "SYNC-003"),
+        ({"body": {"text": float("nan")}}, "SYNC-002"),
+        ({"body": {"text": deep(600)}}, "SYNC-002"),
         ({"body": {"text": "\ud800"}}, "SYNC-002"),
     ],
 )
@@ -269,6 +285,58 @@ def test_nobody_changes_what_is_not_in_their_feeds(office: Central) -> None:
     counter.push(command)
     elsewhere = Central(office.services, office.clock).counter()
     assert refused(office, elsewhere, aggregate=command.aggregate_id) == "AUTH-030"
+    # not even by its reasons: a rule's refusal would tell of what is in there
+    assert refused(office, elsewhere, aggregate=command.aggregate_id, type="memo.refused") == "AUTH-030"
+
+
+def test_what_is_known_only_by_its_signature_holds_after_a_restore(office: Central) -> None:
+    """A restored database knows neither the sign-ins nor the leases of the days that it lost."""
+    counter, disabled, unknown = office.counter(), office.counter(), office.counter()
+    commands = [made.command() for made in (counter, disabled, unknown)]
+    office.clock.advance(60)
+    office.services.people.set_enabled(CONSOLE, disabled.person, False)
+
+    def lose(session: Session) -> None:
+        sessions = [made.session for made in (counter, disabled, unknown)]
+        session.execute(delete(SignInSession).where(SignInSession.id.in_(sessions)))
+        session.execute(delete(PersonRole).filter_by(person_id=unknown.person))
+        session.execute(delete(Person).filter_by(id=unknown.person))
+
+    office.services.writer.do(lose)
+    assert [made.ack(command).status for made, command in zip((counter, disabled), commands[:2], strict=True)] == [
+        "applied",
+        "applied",
+    ]
+    assert refused(office, disabled) == "AUTH-031"
+    ack = unknown.ack(commands[2])
+    assert ack.error is not None
+    assert ack.error["code"] == "AUTH-017"
+    late = counter.command()
+    office.clock.advance(401 * 86400)
+    ack = counter.ack(late)
+    assert ack.error is not None
+    assert ack.error["code"] == "AUTH-017"
+
+
+def test_numbers_of_a_lost_history_belong_to_whoever_printed_them(office: Central) -> None:
+    hall = Central(office.services, office.clock)
+    counter, other = hall.counter(), hall.counter()
+    lease = office.services.numbers.lease(counter.device, LeaseRequest(counter.series, 10))
+    kept = office.services.numbers.lease(other.device, LeaseRequest(other.series, 10))
+
+    def restore(session: Session) -> None:
+        session.execute(delete(NumberLease).filter_by(series=lease.series, first=lease.first))
+        session.execute(delete(Epoch))
+        identity.ensure(session)
+
+    office.services.writer.do(restore)
+    number = {"series": lease.series, "serial": lease.first}
+    assert refused(office, counter, number=number) == ""
+    assert refused(office, other, number=number) == "NUM-004"
+    assert refused(office, counter, number={**number, "serial": kept.first}) == "NUM-003"
+    following = office.services.numbers.lease(other.device, LeaseRequest(other.series, 1))
+    assert following.first == kept.last + 1 + identity.LOST_NUMBERS
+    assert refused(office, counter, number={**number, "serial": following.last + 1}) == "NUM-003"
 
 
 # -- numbers
