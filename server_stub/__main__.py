@@ -69,7 +69,7 @@ def run(config: Config) -> int:
     from server_stub.seeding import demo_codes, seed
     from server_stub.services import Services
 
-    config.data.mkdir(parents=True, exist_ok=True)
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     handler = open_log(config.data / "logs")
     listener = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
     try:
@@ -87,13 +87,22 @@ def run(config: Config) -> int:
             ready["enrolment_codes"] = demo_codes(services)
 
         class Server(uvicorn.Server):
-            """Says that it is ready once it listens."""
+            """Says that it is ready once it listens, and at its end waits for answers, not for idle lines."""
 
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 if self.started:
                     _announce(config, ready)
                     log.info("ready", extra={"url": ready["url"]})
+
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                for connection in list(self.server_state.connections):
+                    line: Any = connection
+                    asked = line.cycle is not None and not line.cycle.more_body
+                    if not asked or line.cycle.response_complete:
+                        # closing politely would wait for a goodbye (TLS close_notify) that an idle client never says
+                        line.transport.abort()
+                await super().shutdown(sockets)
 
         server = Server(
             uvicorn.Config(
@@ -266,11 +275,15 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 def main(arguments: Sequence[str]) -> int:
     """Do what the first argument names; without a name, serve. Errors for people go to stderr, exit status 2."""
     command = COMMANDS.get(arguments[0]) if arguments else None
+    # database, backups, logs and one-time codes are for the owner alone
+    before = os.umask(0o077)
     try:
         return command(arguments[1:]) if command else serve(arguments)
     except GovDeskError as error:
         sys.stderr.write(error.sentence() + "\n")
         return 2
+    finally:
+        os.umask(before)
 
 
 if __name__ == "__main__":

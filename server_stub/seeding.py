@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from modules.common.clock import iso
+from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
 from modules.common.permissions import BUILTIN_ROLES, Actor
 from modules.common.server_ports import Caller
+from modules.common.text import tr
 from server_stub import audit, feed
 from server_stub.feed import Reference
-from server_stub.services import Services
 from server_stub.tables import Organisation, Person, PersonRole
+
+if TYPE_CHECKING:
+    from server_stub.services import Services
 
 SEEDS = Path(__file__).parent / "seeds"
 CONSOLE = Caller(Actor("", "", ""), "")
@@ -30,6 +34,11 @@ def _demo() -> dict[str, Any]:
     return data
 
 
+def published_password() -> str:
+    """The password that the people of the demonstration share, and that everybody may know."""
+    return str(_demo()["password"])
+
+
 def demo_people() -> list[dict[str, str]]:
     """The people of the demonstration for one-click sign-in: login, name, title and the password they share."""
     titles = {role.id: role.name for role in BUILTIN_ROLES}
@@ -40,24 +49,32 @@ def demo_people() -> list[dict[str, str]]:
             "name": row["name"],
             "title": titles[row["role"]],
             "place": organisations.get(row.get("department_id") or row.get("hall_id"), ""),
-            "password": _demo()["password"],
+            "password": published_password(),
         }
         for row in _demo()["people"]
     ]
 
 
 def seed(services: Services) -> None:
-    """Put the demonstration into the database. Whatever is there already stays as it is."""
-    password_hash = services.passwords.hash(_demo()["password"])
+    """Put the demonstration into the database. Whatever is there already stays as it is.
+
+    Raises ``GovDeskError`` SRV-012 where people work who are none of the demonstration's: administrators with a
+    published password have no place there.
+    """
+    password_hash = services.passwords.hash(published_password())
 
     def store(session: Session) -> None:
         now = iso(services.clock.now())
+        known = set(session.execute(select(Person.login)).scalars())
+        if known and known.isdisjoint(row["login"] for row in _demo()["people"]):
+            raise GovDeskError(
+                "SRV-012", tr("这个数据库里已有正式人员,不能放入示范大厅。"), fix=tr("请去掉 --demo,或换一个数据目录。")
+            )
         for row in _demo()["organisations"]:
             if session.get(Organisation, row["id"]) is None:
                 session.add(Organisation(**row))
         session.flush()
         kinds = {role.id: role.admin_kind for role in BUILTIN_ROLES}
-        known = set(session.execute(select(Person.login)).scalars())
         added = 0
         for row in _demo()["people"]:
             if row["login"] in known:

@@ -24,13 +24,12 @@ from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
 from server_stub.guard import Guard, RateLimiter
 from server_stub.numbers import Numbers
-from server_stub.processor import Processor
+from server_stub.processor import KEEP_SESSIONS, Processor
 from server_stub.scheduler import Scheduled, Scheduler
+from server_stub.seeding import published_password
 from server_stub.tables import EnrolmentCode, JobRun, LoginFailure, SignInSession
 from server_stub.writer import open_writer
 
-KEEP_SESSIONS = timedelta(days=400)
-"""Longer than any device stays away: a statement without its session vouches for nothing."""
 KEEP_RUNS = timedelta(days=30)
 
 
@@ -62,7 +61,7 @@ class Services:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         settings = config.settings
-        config.data.mkdir(parents=True, exist_ok=True)
+        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tls = tls.ensure(config.data / "tls", {config.host, *settings.names} - {"0.0.0.0", "::"}, self.clock.now())  # noqa: S104
         self.database = Database(config.url)
         self.database.upgrade()
@@ -70,7 +69,15 @@ class Services:
         self.identity = self.writer.do(identity.ensure)
         self.writer.do(sync_roles)
         self.passwords = Passwords(settings)
-        self.people = Accounts(self.database, self.writer, self.clock, settings, self.identity, self.passwords)
+        self.people = Accounts(
+            self.database,
+            self.writer,
+            self.clock,
+            settings,
+            self.identity,
+            self.passwords,
+            None if config.demo else published_password(),
+        )
         self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls.ca_sha256)
         self.audit = AuditReader(self.database)
         self.numbers = Numbers(self.writer, self.clock)

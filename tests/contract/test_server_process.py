@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -151,6 +152,53 @@ def test_a_killed_server_comes_back_with_all_it_acknowledged(tmp_path: Path) -> 
             http.headers[DEVICE_HEADER] = clerk.http.headers[DEVICE_HEADER]
             again = http.post(PATHS["lease"], json={"series": lease["series"], "count": 1}).json()
         assert again["first"] == lease["last"] + 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and file modes of POSIX")
+def test_the_end_waits_for_no_idle_client(tmp_path: Path) -> None:
+    """Idle lines, and one on which half a request came, must not take the ten seconds that an answer may."""
+    with server(tmp_path) as running, httpx.Client(base_url=running.url, verify=trusting(running.ca)) as idle:
+        assert idle.get("/health").status_code == 200
+        host, port = running.url.removeprefix("https://").split(":")
+        plain = socket.create_connection((host, int(port)))
+        with trusting(running.ca).wrap_socket(plain, server_hostname=host) as half:
+            half.sendall(b"POST /v1/devices/enrol HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{")
+            assert idle.get("/health").status_code == 200
+            running.process.terminate()
+            assert running.process.wait(8) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and file modes of POSIX")
+def test_what_the_server_keeps_is_for_its_owner_alone(tmp_path: Path, console: Console) -> None:
+    out = tmp_path / "copy.backup"
+    with server(tmp_path) as running:
+        assert console("backup", "--data", running.data, "--out", out)[0] == 0
+        kept = [path for path in running.data.rglob("*") if path.is_file() and path.name != "server.toml"]
+        assert {"server.db", "server.jsonl", "ca.key", "ca.pem"} <= {path.name for path in kept}
+        open_to_others = [path.name for path in [*kept, out, tmp_path / "ready.json"] if path.stat().st_mode & 0o077]
+    assert open_to_others == []
+
+
+def test_a_published_password_opens_nothing_but_a_demonstration(tmp_path: Path, console: Console) -> None:
+    with server(tmp_path) as running:
+        clerk = Window(running, "3号窗")
+        clerk.sign_in("zhangsan")
+        clerk.http.close()
+    with (
+        server(tmp_path, demo=False) as running,
+        httpx.Client(base_url=running.url, verify=trusting(running.ca)) as http,
+    ):
+        assert http.get(PATHS["hello"]).json()["demo"] == []
+        http.headers[DEVICE_HEADER] = clerk.http.headers[DEVICE_HEADER]
+        for login in ("zhangsan", "xitong", "nobody"):
+            answer = http.post(PATHS["sign_in"], json={"login": login, "password": PASSWORD})
+            assert answer.json()["code"] == "AUTH-002"
+        change = {"login": "zhangsan", "old": PASSWORD, "new": "Chang-Jiang-1"}
+        assert http.post(PATHS["password"], json=change).json()["code"] == "AUTH-002"
+    real = tmp_path / "real"
+    assert console("add-person", "--data", real, "--login", "root1", "--name", "甲", "--role", "sysadmin")[0] == 0
+    status, _, complaint = console("--data", real, "--demo")
+    assert (status, "SRV-012" in complaint) == (2, True), complaint
 
 
 def test_the_first_administrators_are_made_at_the_console(tmp_path: Path, console: Console) -> None:

@@ -25,7 +25,7 @@ from server_stub.tables import Organisation, Person, PersonRole
 from sync.protocol import PROTOCOL, Ack, EnrolRequest, PushReply, PushRequest, SignInRequest, WireCommand
 
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
-PASSWORD = "Govdesk-2026"
+PASSWORD = "Central-2026"
 QUICK = Settings(argon2_time=1, argon2_memory_kib=64)
 
 
