@@ -68,7 +68,7 @@ class CommandSpec:
 class Todo:
     """A card "waits for me" (待办) on the home page: counts records of ``kind`` whose summary state is in ``states``.
 
-    ``page`` is opened by it. ``scope`` keeps it to one feed of the person: ``hall``, ``dept`` or empty.
+    ``page`` is opened by it. A person sees the records of their own feeds alone.
     """
 
     id: str
@@ -77,7 +77,6 @@ class Todo:
     kind: str
     states: tuple[str, ...]
     permission: str = ""
-    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
