@@ -348,6 +348,8 @@ class OpenDesk(QObject):
     def hang_up(self) -> None:
         """Stop the synchronisation and sign out; off the GUI thread, or at the very end."""
         self.loop.stop()
+        # what was typed and given last is written before the store closes
+        self._suite.lanes.settle("data")
         self._suite.accounts.sign_out()
 
     def _records_changed(self, keys: frozenset[tuple[str, str]]) -> None:

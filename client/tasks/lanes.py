@@ -184,6 +184,16 @@ class ThreadLanes:
         future.add_done_callback(self._forget)
         return job
 
+    def settle(self, lane: str, timeout: float = 5.0) -> bool:
+        """Wait until all that was given to ``lane``, which has one thread, before this is done; False when it is not
+        within ``timeout`` seconds. Never called on that lane.
+        """
+        with self._lock:
+            if self._closed or lane not in self._pools:
+                return True
+            last = self._pools[lane].submit(lambda: None)
+        return not wait_for({last}, timeout).not_done
+
     def close(self, timeout: float = 5.0) -> list[str]:
         """Cancel all work, wait at most ``timeout`` seconds, and name the jobs that hold on.
 

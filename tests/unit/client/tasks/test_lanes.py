@@ -192,3 +192,13 @@ def test_inline_lanes_do_the_same_at_once() -> None:
         lanes.run("read", fails)
     assert current_lane() == ""
     assert lanes.close() == []
+
+
+def test_settling_waits_for_what_was_given_before(desk: Desk) -> None:
+    go, done = threading.Event(), []
+    desk.lanes.run("data", lambda token: go.wait(PATIENCE))
+    desk.lanes.run("data", lambda token: done.append("written"))
+    assert not desk.lanes.settle("data", 0.01)
+    go.set()
+    assert desk.lanes.settle("data", PATIENCE)
+    assert done == ["written"]
