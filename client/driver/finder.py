@@ -62,6 +62,10 @@ class NotFoundError(Exception):
     """Nothing, or more than one thing, answers to a target: the message says which."""
 
 
+class AmbiguousError(NotFoundError):
+    """More than one thing answers: something is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Something that can be pointed at: ``rect`` is in ``widget``'s coordinates; ``texts`` are the cells of a row."""
@@ -245,7 +249,7 @@ def _cell(index: QModelIndex) -> str:
 def find(target: Target) -> Found:
     """The one thing that ``target`` means. Exact names win over names that only contain the words.
 
-    Raises ``NotFoundError``, listing the candidates when there are several.
+    Raises ``NotFoundError``; ``AmbiguousError``, listing the candidates, when there are several.
     """
     if not target.name:
         return focused()
@@ -254,7 +258,7 @@ def find(target: Target) -> Found:
         if hits := _outermost([found for found in candidates if matches(found, target.name)]):
             if len(hits) > 1:
                 listed = "; ".join(f"{found} at {_place(found)}" for found in hits[:12])
-                raise NotFoundError(f"{len(hits)} answer to {target}: {listed}")
+                raise AmbiguousError(f"{len(hits)} answer to {target}: {listed}")
             return hits[0]
     raise NotFoundError(f"nothing answers to {target}")
 

@@ -21,7 +21,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from client.driver import finder
-from client.driver.finder import NotFoundError
+from client.driver.finder import AmbiguousError, NotFoundError
 from client.driver.protocol import Counts, Reply, Request, decode_request, encode
 from client.widgets.gui_thread import GuiThread
 
@@ -194,8 +194,8 @@ class DriverServer(QObject):
         """Raises ``NotFoundError`` while what is waited for is not so."""
         try:
             found = finder.find(request.target)
-        except NotFoundError:
-            if request.condition == "gone":
+        except NotFoundError as error:
+            if request.condition == "gone" and not isinstance(error, AmbiguousError):
                 return
             raise
         if request.condition == "gone":

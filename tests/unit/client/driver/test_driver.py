@@ -142,6 +142,8 @@ def test_an_unmet_condition_is_said(running: Driven) -> None:
         running.wait("回答", "text", text="没有", timeout=0.1)
     with pytest.raises(DriverError, match="still there"):
         running.wait("询问", "gone", timeout=0.1)
+    with pytest.raises(DriverError, match="answer to"):
+        running.wait("同名", "gone", timeout=0.1)  # there are two: neither is gone
 
 
 def test_a_picture_shows_window_and_dialog(running: Driven, tmp_path: Path) -> None:
