@@ -243,6 +243,7 @@ class SignInWindow(QWidget):
             self._entering = None
         self.demo.setEnabled(True)
         self.sign_in.set_busy("")
+        self.sign_in.password.line.setFocus()
 
     def _entered(self, password: str, entry: Entry) -> None:
         self._entering = None
@@ -372,7 +373,9 @@ class SignInPane(Card):
         for widget in (self.notice, self._login_field, self.password, self.go, self._doing, self._bar, self._stop):
             self.body.addWidget(widget)
         self.body.addStretch(1)
+        self._refused = False
         self.setFocusProxy(self.login)
+        self.login.textEdited.connect(self._another_name)
         self.login.submitted.connect(self._onward)
         self.password.line.submitted.connect(self.submit)
         self.go.clicked.connect(self.submit)
@@ -400,6 +403,13 @@ class SignInPane(Card):
     def _take(self, name: str) -> None:
         self.login.setText(name)
         self.password.line.setFocus()
+
+    @Slot()
+    def _another_name(self) -> None:
+        """A refused password goes with its name: Enter after another name must not try it again."""
+        if self._refused:
+            self._refused = False
+            self.password.clear()
 
     @Slot()
     def _onward(self) -> None:
@@ -431,13 +441,15 @@ class SignInPane(Card):
             edit.setReadOnly(bool(doing))
         if doing:
             self.show_fault("", "")
-            self._stop.setFocus()
+            # not the button that stops it: a second Enter must not take back the first
+            self.password.line.setFocus()
 
     def show_error(self, error: GovDeskError) -> None:
         """Say a refusal where it belongs; what was entered stays, the password ready to be typed anew."""
         at = error.refusal.fields if isinstance(error, Refused) else {}
         if error.code.startswith("AUTH-"):
             self.show_fault(at.get("login", ""), at.get("password", "") or ("" if "login" in at else error.sentence()))
+            self._refused = True
             self.password.line.setFocus()
             self.password.line.selectAll()
         else:

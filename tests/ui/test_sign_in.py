@@ -145,6 +145,42 @@ def test_waiting_can_be_ended_and_its_answer_comes_to_nothing(stage: Stage, qtbo
     assert window.sign_in.login.text() == "zhangsan"
 
 
+def test_a_second_enter_does_not_take_back_the_first(stage: Stage, qtbot: Any) -> None:
+    window = stage.open()
+    stage.lanes.hold = True
+    window.sign_in.login.setText("zhangsan")
+    window.sign_in.password.line.setText("Govdesk-2026")
+    window.sign_in.password.line.setFocus()
+    press(qtbot, Qt.Key.Key_Return)
+    press(qtbot, Qt.Key.Key_Return)
+    stage.lanes.release()
+    assert [entry.login for entry in stage.entries] == ["zhangsan"]
+
+
+def test_who_stops_waiting_goes_on_at_the_password(stage: Stage) -> None:
+    window = stage.open()
+    stage.lanes.hold = True
+    window.sign_in.login.setText("zhangsan")
+    window.sign_in.password.line.setText("Govdesk-2026")
+    window.sign_in.submit()
+    window.sign_in._stop.setFocus()
+    window.sign_in._stop.click()
+    assert QApplication.focusWidget() is window.sign_in.password.line
+
+
+def test_a_refused_password_is_not_tried_on_another_name(stage: Stage, qtbot: Any) -> None:
+    window = stage.open()
+    window.sign_in.login.setText("zhangsan")
+    window.sign_in.password.line.setText("falsch")
+    window.sign_in.submit()
+    window.sign_in.login.setFocus()
+    window.sign_in.login.selectAll()
+    keys(qtbot, "lisi")
+    press(qtbot, Qt.Key.Key_Return)
+    assert [login for login, _ in stage.door.asked] == ["zhangsan"]
+    assert QApplication.focusWidget() is window.sign_in.password.line
+
+
 def test_without_a_server_it_says_what_that_means_and_until_when(qtbot: Any, tmp_path: Path) -> None:
     gone = GovDeskError("NET-001", "连不上服务器。", fix="请检查网络。")
     stage = Stage(qtbot, tmp_path, "zhangsan", online=gone)
