@@ -251,10 +251,22 @@ def test_a_draft_that_cannot_be_kept_is_said_and_tried_again(
         write(editor(pane, "name"), "李")
         host.drain()
     assert "磁盘已满" in pane.banner.text()
+    assert pane.kept.text() == ""
     write(editor(pane, "name"), "四")
     host.drain()
     (draft,) = host.store.kept.values()
     assert draft.doc["applicant"]["name"] == "李四"
+    assert pane.banner.text() == ""
+    assert "草稿已保存" in pane.kept.text()
+
+
+def test_the_next_case_begins_with_an_empty_search(qtbot: Any, view: AcceptView, host: FakeHost) -> None:
+    write(view.start.search, "居住")
+    qtbot.keyClick(view.start.search, Qt.Key.Key_Return)
+    view.back()
+    host.drain()
+    assert view.start.search.text() == ""
+    assert view.start.items.count() == 3
 
 
 def test_leaving_keeps_the_draft_and_it_is_resumed_as_it_was(qtbot: Any, view: AcceptView, host: FakeHost) -> None:

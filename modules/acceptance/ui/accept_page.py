@@ -396,6 +396,7 @@ class AcceptView(QWidget):
         self._owed: list[Owed] = []
         self._reading: IdCardReader | None = None
         self._dirty = self._saving = self._accepting = self._counted = False
+        self._unsaved_words = ""
         set_role(self, "page")
         self.owed = Banner()
         self.forget_owed = LinkButton(tr("不再提醒"))
@@ -472,6 +473,7 @@ class AcceptView(QWidget):
         self.banner.clear()
         self._stack.setCurrentWidget(self.start)
         self.setFocusProxy(self.start.search)
+        self.start.search.clear()
         self.start.search.setFocus(Qt.FocusReason.OtherFocusReason)
         self._load_items()
         # on lane data, behind whatever is still being saved there
@@ -588,6 +590,9 @@ class AcceptView(QWidget):
         if self._work.closed:
             return
         if self.intake and self._intake:
+            if self._unsaved_words and self.intake.banner.text() == self._unsaved_words:
+                self.intake.banner.clear()  # it is saved now
+            self._unsaved_words = ""
             self.intake.kept.setText(tr("草稿已保存 {time}", time=f"{self._clock.now().astimezone(CHINA):%H:%M}"))
         self._save()
 
@@ -596,6 +601,9 @@ class AcceptView(QWidget):
         if not self._work.closed:
             self._dirty = True
             self._trouble(error)
+            if self.intake and self._intake:
+                self.intake.kept.setText("")
+                self._unsaved_words = self.intake.banner.text()
 
     @Slot(QWidget, QWidget)
     def _focus_moved(self, old: QWidget | None, new: QWidget | None) -> None:
