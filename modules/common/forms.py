@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any
 
 from modules.common.codes import check_credit_code, check_phone, check_resident_id, normalise
-from modules.common.errors import GovDeskError
+from modules.common.errors import GovDeskError, Refusal
 from modules.common.text import tr
 
 Form = Mapping[str, Any]
@@ -258,18 +258,19 @@ def _passes(name: str, today: date | None) -> Callable[[object], bool]:
 
 
 def _resident_id(value: str, today: date | None) -> str | None:
-    refusal = check_resident_id(value, today)
-    return refusal.message if refusal else None
+    return _with_code(check_resident_id(value, today))
 
 
 def _phone(value: str, today: date | None) -> str | None:
-    refusal = check_phone(value)
-    return refusal.message if refusal else None
+    return _with_code(check_phone(value))
 
 
 def _credit_code(value: str, today: date | None) -> str | None:
-    refusal = check_credit_code(value)
-    return refusal.message if refusal else None
+    return _with_code(check_credit_code(value))
+
+
+def _with_code(refusal: Refusal | None) -> str | None:
+    return f"{refusal.message}({refusal.code})" if refusal else None
 
 
 def _date(value: str, today: date | None) -> str | None:
