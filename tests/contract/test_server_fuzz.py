@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from modules.common.permissions import BUILTIN_ROLES
@@ -76,6 +76,8 @@ async def answers(app: FastAPI, asked: list[httpx.Request]) -> list[httpx.Respon
     deadline=None,
     derandomize=True,
     database=None,
+    # a fault is told as it was found: to make it smaller takes longer than a test may
+    phases=(Phase.generate,),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
