@@ -232,7 +232,7 @@ def on_data_lane(lanes: Lanes) -> Callable[[Callable[[], Any]], Any]:
             except TimeoutError:
                 # the lanes close before this thread does: then nothing will ever come
                 if token.finished and not future.done():
-                    raise GovDeskError("SYNC-013", tr("程序正在退出,同步已停止。")) from None
+                    raise GovDeskError("SYNC-013", tr("程序正在退出，同步已停止。")) from None
 
     return run
 

@@ -46,7 +46,7 @@ from devices.ports import Devices, DeviceStatus, IdCardReader
 from modules.common.clock import Clock, SystemClock
 from modules.common.errors import GovDeskError
 from modules.common.manifest import load_all
-from modules.common.text import set_language, tr
+from modules.common.text import aside, set_language, together, tr
 from modules.common.version import VERSION
 from sync.accounts import Accounts
 
@@ -178,7 +178,7 @@ class Application(QObject):
         if entry.offline and entry.until is not None:
             until = entry.until.astimezone().strftime("%m-%d %H:%M")
             self.notices.tell(
-                tr("连不上服务器,您已离线登录,有效期到 {until}。办的件先存在本机,联网后自动送达。", until=until),
+                tr("连不上服务器，您已离线登录，有效期到 {until}。办的件先存在本机，联网后自动送达。", until=until),
                 state="due",
             )
         self.devices.start()
@@ -258,8 +258,8 @@ class Application(QObject):
         try:
             self.bundle(target)
         except OSError as error:
-            return tr("诊断包没有存成:{reason}(UI-501)", reason=error.strerror or str(error))
-        return tr("诊断包已存为 {path},其中没有个人信息。", path=target)
+            return tr("诊断包没有存成：{reason}(UI-501)", reason=error.strerror or str(error))
+        return tr("诊断包已存为 {path}，其中没有个人信息。", path=target)
 
 
 class OpenDesk(QObject):
@@ -362,7 +362,7 @@ class OpenDesk(QObject):
     def _check_sync(self) -> None:
         """Tell what the synchronisation says of itself; a step that hangs can't tell, so it is asked, too."""
         status = self.loop.status
-        reason = f"{status.words}({status.reason})" if status.reason else ""
+        reason = together(status.words, aside(status.reason)) if status.reason else ""
         changed = SyncChanged(status.state, status.waiting, status.refused, reason, status.since)
         if changed != self._told:
             self._told = changed

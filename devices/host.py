@@ -389,26 +389,26 @@ def _error_arguments(error: Mapping[str, str]) -> dict[str, Any]:
 def _internal(kind: str) -> dict[str, str]:
     return {
         "code": "DEV-009",
-        "message": tr("设备驱动程序内部出错({kind})。", kind=kind),
-        "fix": tr("请再试一次;反复出现时请联系管理员。"),
+        "message": tr("设备驱动程序内部出错（{kind}）。", kind=kind),
+        "fix": tr("请再试一次；反复出现时请联系管理员。"),
     }
 
 
 def _ended_error() -> DeviceError:
     return DeviceError(
-        "DEV-001", tr("设备驱动程序意外退出,已录入的内容不受影响。"), fix=tr("正在自动恢复,请稍后再试。")
+        "DEV-001", tr("设备驱动程序意外退出，已录入的内容不受影响。"), fix=tr("正在自动恢复，请稍后再试。")
     )
 
 
 def _hung() -> DeviceError:
-    return DeviceError("DEV-002", tr("设备驱动程序没有反应,已将它重新启动。"), fix=tr("请再试一次。"))
+    return DeviceError("DEV-002", tr("设备驱动程序没有反应，已将它重新启动。"), fix=tr("请再试一次。"))
 
 
 def _stopped() -> DeviceError:
     return DeviceError(
         "DEV-003",
-        tr("设备驱动程序一分钟内多次出错,已暂停使用。"),
-        fix=tr("请拔下设备重新插好,一分钟后会自动再试;期间可以手工录入。"),
+        tr("设备驱动程序一分钟内多次出错，已暂停使用。"),
+        fix=tr("请拔下设备重新插好，一分钟后会自动再试；期间可以手工录入。"),
     )
 
 

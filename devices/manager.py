@@ -176,7 +176,7 @@ class _ManagedReader:
             self._reader.cancel()
 
     def _read(self, timeout: float, token: threading.Event) -> IdentityRecord:
-        self._set(DeviceState.BUSY, text=tr("请放证件;已经放着的请拿起重放"))
+        self._set(DeviceState.BUSY, text=tr("请放证件；已经放着的请拿起重放"))
         try:
             record = self._reader.read(timeout, token)
         except DeviceError as error:
@@ -184,7 +184,7 @@ class _ManagedReader:
                 self._ready()
             elif error.code == "DEV-102":
                 # The card or the cable: nobody knows until the reader is asked.
-                self._set(DeviceState.UNKNOWN, text=tr("读卡中断,正在检查读卡器"))
+                self._set(DeviceState.UNKNOWN, text=tr("读卡中断，正在检查读卡器"))
                 self._wake.set()
             else:
                 self._failed(error)

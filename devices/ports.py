@@ -50,7 +50,7 @@ class DeviceError(GovDeskError):
 def no_reader() -> DeviceError:
     """What is said where no reader of identity cards is set up."""
     return DeviceError(
-        "DEV-108", tr("这台电脑没有设置身份证读卡器。"), fix=tr("请手工录入;需要读卡器时请联系系统管理员。")
+        "DEV-108", tr("这台电脑没有设置身份证读卡器。"), fix=tr("请手工录入；需要读卡器时请联系系统管理员。")
     )
 
 

@@ -139,7 +139,7 @@ def _bind(listener: socket.socket, config: Config) -> None:
         raise GovDeskError(
             "SRV-011",
             tr(
-                "无法在 {host}:{port} 上监听:{reason}",
+                "无法在 {host}:{port} 上监听：{reason}",
                 host=config.host,
                 port=config.port,
                 reason=error.strerror or error,

@@ -216,7 +216,7 @@ class Accounts:
         if failure and failure.locked_until and failure.locked_until > iso(self._clock.now()):
             minutes = self._settings.lock_seconds // 60
             raise GovDeskError(
-                "AUTH-003", tr("密码连续输错,已暂停登录。"), fix=tr("请在 {minutes} 分钟后再试。", minutes=minutes)
+                "AUTH-003", tr("密码连续输错，已暂停登录。"), fix=tr("请在 {minutes} 分钟后再试。", minutes=minutes)
             )
 
     def _count_failure(self, session: Session, key: str, device_id: str, person_id: str) -> None:
@@ -400,7 +400,7 @@ class Accounts:
                 if role.admin_kind or person.admin_kind:
                     raise GovDeskError(
                         "AUTH-021",
-                        tr("系统、安全、审计三类管理员互不兼任,也不兼任业务角色。"),
+                        tr("系统、安全、审计三类管理员互不兼任，也不兼任业务角色。"),
                         fix=tr("请先收回此人现有的角色。"),
                     )
             else:

@@ -167,7 +167,7 @@ def _sync(services: Services) -> APIRouter:
         """Commands, answered one by one. A revoked device may still hand in what it did before."""
         if not PROTOCOL_MIN <= body.proto <= PROTOCOL:
             raise GovDeskError(
-                "SYNC-005", tr("程序版本与服务器不匹配(协议 {proto})。", proto=body.proto), fix=tr("请升级本机程序。")
+                "SYNC-005", tr("程序版本与服务器不匹配（协议 {proto}）。", proto=body.proto), fix=tr("请升级本机程序。")
             )
         return _json(services.processor.push(device, body))
 

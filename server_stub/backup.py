@@ -42,7 +42,7 @@ def _copy(source: Path, target: Path) -> None:
     finally:
         connection.close()
     if not whole:
-        raise GovDeskError("SRV-031", tr("备份校验未通过,未保存。"), fix=tr("请检查磁盘后重试。"))
+        raise GovDeskError("SRV-031", tr("备份校验未通过，未保存。"), fix=tr("请检查磁盘后重试。"))
     copy = Database(f"sqlite:///{target}")
     try:
         with copy.read() as session:
@@ -52,7 +52,7 @@ def _copy(source: Path, target: Path) -> None:
     for suffix in ("-wal", "-shm"):
         target.with_name(target.name + suffix).unlink(missing_ok=True)
     if verdict.broken_at is not None:
-        raise GovDeskError("SRV-031", tr("备份中的审计日志在第 {seq} 条处断裂,未保存。", seq=verdict.broken_at))
+        raise GovDeskError("SRV-031", tr("备份中的审计日志在第 {seq} 条处断裂，未保存。", seq=verdict.broken_at))
 
 
 def tool(name: str) -> str:
@@ -64,7 +64,7 @@ def tool(name: str) -> str:
         raise GovDeskError(
             "SRV-032",
             tr("没有找到 {tool}。", tool=name),
-            fix=tr("请安装 PostgreSQL 客户端工具,或在数据库服务器上备份。"),
+            fix=tr("请安装 PostgreSQL 客户端工具，或在数据库服务器上备份。"),
         )
     return found
 
@@ -77,4 +77,4 @@ def _dump(url: URL, target: Path) -> None:
     for command in (dump, [tool("pg_restore"), "--list", str(target)]):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise GovDeskError("SRV-033", tr("备份失败:{reason}", reason=done.stderr.strip()[-300:]))
+            raise GovDeskError("SRV-033", tr("备份失败：{reason}", reason=done.stderr.strip()[-300:]))

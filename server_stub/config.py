@@ -77,4 +77,4 @@ def read_settings(data: Path) -> Settings:
 
 
 def _unusable(what: str) -> GovDeskError:
-    return GovDeskError("SRV-010", tr("服务器设置文件 {file} 不可用:{what}", file=SETTINGS_FILE, what=what))
+    return GovDeskError("SRV-010", tr("服务器设置文件 {file} 不可用：{what}", file=SETTINGS_FILE, what=what))

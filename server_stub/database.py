@@ -68,7 +68,7 @@ class Database:
             if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
                 raise GovDeskError(
                     "SRV-021",
-                    tr("服务器数据库是由更新版本的程序建立的({revision})。", revision=current),
+                    tr("服务器数据库是由更新版本的程序建立的（{revision}）。", revision=current),
                     fix=tr("请安装相同或更新版本的服务器程序。"),
                 )
         if self.sqlite and not empty and self.url.database:
@@ -88,7 +88,7 @@ class Database:
             connection = self.engine.connect()
         except OperationalError as error:
             reason = str(error.orig).strip().splitlines()[0]
-            raise GovDeskError("SRV-020", tr("无法连接服务器数据库:{reason}", reason=reason)) from error
+            raise GovDeskError("SRV-020", tr("无法连接服务器数据库：{reason}", reason=reason)) from error
         with connection, connection.begin():
             yield connection
 

@@ -63,10 +63,10 @@ def unforeseen(request_id: str, error: Exception) -> Response:
     if isinstance(error, SQLAlchemyError):
         return problem(
             "SRV-505",
-            tr("服务器暂时无法存取数据,事件编号 {event}。", event=event),
-            tr("请稍后再试,已填写的内容不会丢失。"),
+            tr("服务器暂时无法存取数据，事件编号 {event}。", event=event),
+            tr("请稍后再试，已填写的内容不会丢失。"),
         )
-    return problem("SRV-500", tr("服务器内部错误,事件编号 {event}。", event=event), tr("请把事件编号告诉系统管理员。"))
+    return problem("SRV-500", tr("服务器内部错误，事件编号 {event}。", event=event), tr("请把事件编号告诉系统管理员。"))
 
 
 def install(app: FastAPI) -> None:
@@ -88,7 +88,7 @@ def _known(request: Request, error: Exception) -> Response:
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     fields = {_path(fault["loc"]): _sentence(fault) for fault in error.errors()}
-    return problem("SRV-400", tr("请求的内容不符合要求。"), tr("请升级程序后再试;仍不行请联系系统管理员。"), fields)
+    return problem("SRV-400", tr("请求的内容不符合要求。"), tr("请升级程序后再试；仍不行请联系系统管理员。"), fields)
 
 
 def _senseless(request: Request, error: Exception) -> Response:

@@ -238,7 +238,7 @@ class Processor:
                 raise
             ids = {"cmd_id": item.command.cmd_id, "type": item.command.type, "device": push.device_id}
             event = incident("command failed", error, **ids)
-            return Refusal("SRV-501", tr("服务器处理这项业务时出错,事件编号 {event}。请联系系统管理员。", event=event))
+            return Refusal("SRV-501", tr("服务器处理这项业务时出错，事件编号 {event}。请联系系统管理员。", event=event))
 
     def _carry_out(
         self, session: Session, push: _Push, item: _Judged, said: Statement
@@ -248,7 +248,7 @@ class Processor:
         try:
             rules = self._rules(command.kind)
         except KeyError:
-            return Refusal("SRV-004", tr("服务器没有安装办理这类业务的模块({kind})。", kind=command.kind))
+            return Refusal("SRV-004", tr("服务器没有安装办理这类业务的模块（{kind}）。", kind=command.kind))
         old = _load(session, command)
         if old and not old.scopes & set(said.scopes):
             return _out_of_reach()  # before any rule: its refusal would tell of what the person may not see
@@ -354,7 +354,7 @@ def _revoked(session: Session, push: _Push, said: Statement, at: datetime) -> Re
         push.revocations[said.id] = min(filter(None, (*ends, push.revoked_at)), default=None)
     revoked_at = push.revocations[said.id]
     if revoked_at and revoked_at <= iso(at):
-        return Refusal("AUTH-031", tr("办理时,此人的权限或这台设备已被停用。"))
+        return Refusal("AUTH-031", tr("办理时，此人的权限或这台设备已被停用。"))
     return None
 
 

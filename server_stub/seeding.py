@@ -68,7 +68,9 @@ def seed(services: Services) -> None:
         known = set(session.execute(select(Person.login)).scalars())
         if known and known.isdisjoint(row["login"] for row in _demo()["people"]):
             raise GovDeskError(
-                "SRV-012", tr("这个数据库里已有正式人员,不能放入示范大厅。"), fix=tr("请去掉 --demo,或换一个数据目录。")
+                "SRV-012",
+                tr("这个数据库里已有正式人员，不能放入示范大厅。"),
+                fix=tr("请去掉 --demo,或换一个数据目录。"),
             )
         for row in _demo()["organisations"]:
             if session.get(Organisation, row["id"]) is None:

@@ -49,7 +49,7 @@ class Writer(Protocol):
 
 
 def stopped() -> GovDeskError:
-    return GovDeskError("SRV-503", tr("服务器正在停止。"), fix=tr("请稍后再试,已填写的内容不会丢失。"))
+    return GovDeskError("SRV-503", tr("服务器正在停止。"), fix=tr("请稍后再试，已填写的内容不会丢失。"))
 
 
 def retriable(error: DBAPIError) -> bool:

@@ -143,11 +143,11 @@ class Accounts:
         problem for a used code, NET-008 for an ill-formed address or code, DATA-006 when it is enrolled already.
         """
         if self._profile.device() is not None:
-            raise GovDeskError("DATA-006", tr("这台电脑已经登记过。"), fix=tr("要换服务器,请使用新的资料目录。"))
+            raise GovDeskError("DATA-006", tr("这台电脑已经登记过。"), fix=tr("要换服务器，请使用新的资料目录。"))
         secret, _, pin = code.strip().partition(".")
         if not url.startswith("https://") or not secret or not pin:
             raise GovDeskError(
-                "NET-008", tr("服务器地址或登记码不完整。"), fix=tr("地址以 https:// 开头;登记码请整段粘贴。")
+                "NET-008", tr("服务器地址或登记码不完整。"), fix=tr("地址以 https:// 开头；登记码请整段粘贴。")
             )
         url = url.rstrip("/")
         write_atomically(self._profile.ca, self._get_ca(url, pin))
@@ -314,8 +314,8 @@ class Accounts:
         if not keys.exists() or not keys.knows(login):
             raise GovDeskError(
                 "AUTH-015",
-                tr("连不上服务器,而您还没有在这台电脑上登录过。"),
-                fix=tr("请在网络恢复后登录一次,以后就可以离线登录。"),
+                tr("连不上服务器，而您还没有在这台电脑上登录过。"),
+                fix=tr("请在网络恢复后登录一次，以后就可以离线登录。"),
             ) from cause
         key = self._check_here(login, password)
         store = self._open_store(self._profile, key, self._clock)
@@ -389,7 +389,7 @@ class Accounts:
 def _locked(left: timedelta) -> GovDeskError:
     minutes = math.ceil(left / timedelta(minutes=1))
     return GovDeskError(
-        "AUTH-003", tr("密码连续输错,已暂停登录。"), fix=tr("请在 {minutes} 分钟后再试。", minutes=minutes)
+        "AUTH-003", tr("密码连续输错，已暂停登录。"), fix=tr("请在 {minutes} 分钟后再试。", minutes=minutes)
     )
 
 

@@ -222,7 +222,7 @@ class SyncEngine:
             self._due.pop(self._page.scope, None)
             self._page = None
         self._reason = code
-        self._words = error.message if isinstance(error, GovDeskError) else tr("同步时出错,稍后自动重试。")
+        self._words = error.message if isinstance(error, GovDeskError) else tr("同步时出错，稍后自动重试。")
         if action is None or code in NETWORK:
             if code in NETWORK:
                 self._online = False
@@ -327,7 +327,7 @@ class SyncEngine:
         if whole or (last and action.scope not in self._ended):
             self._page = _Page(action.scope, whole, last)
         if broken and not whole:
-            self._reason, self._words = "SYNC-012", tr("服务器发来的内容不连续,正在重新读取。")
+            self._reason, self._words = "SYNC-012", tr("服务器发来的内容不连续，正在重新读取。")
             self._hold(lane)
             return
         self._lanes.pop(lane, None)
@@ -371,7 +371,7 @@ class SyncEngine:
 
 def stuck_words() -> str:
     """What SYNC-009 means."""
-    return tr("待传的件很久没有送达。请点“立即重试”,仍不行请联系系统管理员。")
+    return tr("待传的件很久没有送达。请点“立即重试”，仍不行请联系系统管理员。")
 
 
 def _lane(action: Action) -> str:
@@ -394,5 +394,5 @@ def _final(ack: Ack) -> Ack:
     """``hash_mismatch`` as a refusal in words: the id is known to the server with another content."""
     if ack.status != "hash_mismatch":
         return ack
-    message = tr("服务器上同一编号的操作内容不同,这一笔没有执行。请核对后重新办理。")
+    message = tr("服务器上同一编号的操作内容不同，这一笔没有执行。请核对后重新办理。")
     return replace(ack, status="refused", error={"code": "SYNC-011", "message": message, "fields": {}})

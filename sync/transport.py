@@ -251,8 +251,8 @@ def fetch_ca(url: str, fingerprint: str) -> bytes:
     if len(wanted) != PIN_DIGITS or not hmac.compare_digest(found[:PIN_DIGITS], wanted):
         raise GovDeskError(
             "NET-007",
-            tr("服务器的证书与登记码不符,未登记。"),
-            fix=tr("请核对登记码和服务器地址;若都正确,请联系系统管理员。"),
+            tr("服务器的证书与登记码不符，未登记。"),
+            fix=tr("请核对登记码和服务器地址；若都正确，请联系系统管理员。"),
         )
     return pem
 
@@ -324,7 +324,7 @@ def _parse(cls: type[T], answer: Any) -> T:
 
 def versions_differ() -> GovDeskError:
     """The error for a peer whose protocol does not fit ours."""
-    return GovDeskError("NET-006", tr("本程序与服务器的版本不匹配。"), fix=tr("请升级程序,或联系系统管理员。"))
+    return GovDeskError("NET-006", tr("本程序与服务器的版本不匹配。"), fix=tr("请升级程序，或联系系统管理员。"))
 
 
 def not_enrolled() -> GovDeskError:
@@ -333,7 +333,7 @@ def not_enrolled() -> GovDeskError:
 
 
 def _unreachable() -> GovDeskError:
-    return GovDeskError("NET-001", tr("连不上服务器。"), fix=tr("请检查网络;可离线继续工作,恢复后自动上传。"))
+    return GovDeskError("NET-001", tr("连不上服务器。"), fix=tr("请检查网络；可离线继续工作，恢复后自动上传。"))
 
 
 def _too_slow() -> GovDeskError:
@@ -346,7 +346,7 @@ def _server_fault(status: int, answer: Any) -> GovDeskError:
         told = f"{problem.code} {problem.message}"
     except ValueError:
         told = f"HTTP {status}"
-    return GovDeskError("NET-005", tr("服务器出了问题({told})。", told=told), fix=tr("程序会自动重试。"))
+    return GovDeskError("NET-005", tr("服务器出了问题（{told}）。", told=told), fix=tr("程序会自动重试。"))
 
 
 def _problem(status: int, answer: Any) -> GovDeskError:
@@ -368,8 +368,8 @@ def _network_error(error: BaseException) -> GovDeskError:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return GovDeskError(
             "NET-002",
-            tr("服务器的证书不可信,已停止连接。"),
-            fix=tr("请勿继续输入密码,并联系系统管理员。"),
+            tr("服务器的证书不可信，已停止连接。"),
+            fix=tr("请勿继续输入密码，并联系系统管理员。"),
         )
     if isinstance(error, (requests.exceptions.ReadTimeout, TimeoutError)):
         return _too_slow()

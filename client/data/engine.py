@@ -123,14 +123,14 @@ def _connect_in_words(path: Path, key: bytes) -> Any:
             raise
         raise GovDeskError(
             "DATA-008",
-            tr("本机数据文件无法读写({reason})。", reason=error),
-            fix=tr("请检查该文件夹的权限,或联系系统管理员。"),
+            tr("本机数据文件无法读写（{reason}）。", reason=error),
+            fix=tr("请检查该文件夹的权限，或联系系统管理员。"),
         ) from error
     except sqlcipher.DatabaseError as error:
         raise GovDeskError(
             "DATA-004",
-            tr("本机数据打不开:密钥不对或文件已损坏。"),
-            fix=tr("请勿删除文件,其中可能有未发送的业务;请联系系统管理员。"),
+            tr("本机数据打不开：密钥不对或文件已损坏。"),
+            fix=tr("请勿删除文件，其中可能有未发送的业务；请联系系统管理员。"),
         ) from error
     return connection
 
@@ -145,6 +145,6 @@ def _revision(connection: Any) -> str:
 def _newer() -> GovDeskError:
     return GovDeskError(
         "DATA-003",
-        tr("本机数据是由更新版本的程序写入的,本版本不能打开。数据没有改动。"),
+        tr("本机数据是由更新版本的程序写入的，本版本不能打开。数据没有改动。"),
         fix=tr("请安装新版本后再打开。"),
     )

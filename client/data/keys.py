@@ -83,7 +83,7 @@ class KeyRing:
             raise GovDeskError(
                 "DATA-009",
                 tr("服务器给出的密钥打不开本机数据。"),
-                fix=tr("未发送的业务仍在本机,请勿删除,并联系系统管理员。"),
+                fix=tr("未发送的业务仍在本机，请勿删除，并联系系统管理员。"),
             )
         return key
 

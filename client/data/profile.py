@@ -115,7 +115,7 @@ def disk_full_in_words() -> Iterator[None]:
         if not disk_full(error):
             raise
         raise GovDeskError(
-            "DATA-010", tr("磁盘空间不足,这一步没有保存;输入已保留。"), fix=tr("请清理磁盘后再试一次。")
+            "DATA-010", tr("磁盘空间不足，这一步没有保存；输入已保留。"), fix=tr("请清理磁盘后再试一次。")
         ) from error
 
 
@@ -235,7 +235,7 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
 def damaged(name: str) -> GovDeskError:
     """The error for a profile file that cannot be read."""
     return GovDeskError(
-        "DATA-005", tr("本机文件 {name} 已损坏,无法读取。", name=name), fix=tr("请保留现场并联系系统管理员。")
+        "DATA-005", tr("本机文件 {name} 已损坏，无法读取。", name=name), fix=tr("请保留现场并联系系统管理员。")
     )
 
 
@@ -255,6 +255,6 @@ def _hold(path: Path) -> IO[bytes]:
     except OSError as error:
         file.close()
         raise GovDeskError(
-            "DATA-002", tr("本程序已经在运行,同一台电脑上不能再开一份。"), fix=tr("请切换到已打开的窗口。")
+            "DATA-002", tr("本程序已经在运行，同一台电脑上不能再开一份。"), fix=tr("请切换到已打开的窗口。")
         ) from error
     return file

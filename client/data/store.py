@@ -89,7 +89,7 @@ def sign_in_expired(until: str) -> GovDeskError:
     return GovDeskError(
         "AUTH-005",
         tr("登录有效期已于 {moment} 结束。", moment=moment),
-        fix=tr("请在服务器连通时重新登录;本机数据和未发送的业务都保留。"),
+        fix=tr("请在服务器连通时重新登录；本机数据和未发送的业务都保留。"),
     )
 
 
@@ -884,8 +884,8 @@ def _take_number(db: Session, series: str) -> Number:
     if block is None:
         raise GovDeskError(
             "NUM-001",
-            tr("本机预留的编号已经用完,输入已保留。"),
-            fix=tr("请恢复网络,程序会自动领取新的编号,再试一次。"),
+            tr("本机预留的编号已经用完，输入已保留。"),
+            fix=tr("请恢复网络，程序会自动领取新的编号，再试一次。"),
         )
     serial = block.next
     block.next += 1

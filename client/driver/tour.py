@@ -117,13 +117,13 @@ class Transcript:
         lines = [
             "# 演示记录",
             "",
-            "真实的服务器、设备模拟器和客户端进程;点击和按键都发给真实的窗口。读卡器是模拟器,说的是读卡器的线路协议。",
+            "真实的服务器、设备模拟器和客户端进程；点击和按键都发给真实的窗口。读卡器是模拟器，说的是读卡器的线路协议。",
             "",
             "| # | 起 (s) | 用时 (s) | 点击 | 按键 | 步骤 | 图 |",
             "| --- | --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
-            f"共 {total['seconds']} s,点击 {total['clicks']} 次,按键 {total['keys']} 次。",
+            f"共 {total['seconds']} s,点击 {total['clicks']} 次，按键 {total['keys']} 次。",
             "",
             *(f"- {name}: {value}" for name, value in facts.items()),
             "",
@@ -189,7 +189,7 @@ def walk(out: Path, folder: Path, database: str) -> None:
         counter = hall.client("counter-3", "3号窗", cable=True, reader=True)
         number = accept_offline(record, hall, counter)
         hall.line.restore()
-        with record.step("网络恢复:办件自动送达服务器", counter):
+        with record.step("网络恢复：办件自动送达服务器", counter):
             counter.wait("已连接", timeout=PATIENCE)
             wait_for(lambda: len(hall.cases()) == 1, "the case did not arrive")
             record.shot(counter, "network-back")
@@ -202,7 +202,7 @@ def walk(out: Path, folder: Path, database: str) -> None:
     facts = {
         "办件编号": number,
         "服务器上的件数": len(cases),
-        "此件的事件数(受理、决定、办结)": found[0]["events"] if found else 0,
+        "此件的事件数（受理、决定、办结）": found[0]["events"] if found else 0,
         "服务器上的状态": found[0]["state"] if found else "",
         "数据库": database.split("@")[-1] if database else "SQLite",
     }
@@ -213,19 +213,19 @@ def walk(out: Path, folder: Path, database: str) -> None:
 
 def accept_offline(record: Transcript, hall: Hall, counter: Driven) -> str:
     """From signing in to the printed receipt, the last part of it without a network; returns the case's number."""
-    with record.step("登录页:演示人员一点即登录", counter):
+    with record.step("登录页：演示人员一点即登录", counter):
         counter.wait("张三 · 窗口人员", timeout=PATIENCE)
         record.shot(counter, "sign-in")
         sign_in(counter, "张三 · 窗口人员")
     with record.step("首页", counter):
         counter.wait("已连接", timeout=PATIENCE)
         record.shot(counter, "home")
-    with record.step("打开一窗受理,事项已同步到本机", counter):
+    with record.step("打开一窗受理，事项已同步到本机", counter):
         counter.key("Ctrl+1")
         counter.wait(ITEM, timeout=PATIENCE)
         record.shot(counter, "service-items")
     hall.line.cut()
-    with record.step("网络断开:状态栏如实显示离线", counter):
+    with record.step("网络断开：状态栏如实显示离线", counter):
         counter.wait("离线", timeout=PATIENCE)
         record.shot(counter, "network-down")
     with record.step("选择事项", counter):
@@ -238,11 +238,11 @@ def accept_offline(record: Transcript, hall: Hall, counter: Driven) -> str:
         counter.key("F4")
         counter.wait("姓名", "text", text="贾", role="field", timeout=PATIENCE)
         record.shot(counter, "card-read")
-    with record.step("没填完就受理:错误在字段旁,焦点在第一处", counter):
+    with record.step("没填完就受理：错误在字段旁，焦点在第一处", counter):
         counter.key("F8")
         counter.wait("请填写联系电话。")
         record.shot(counter, "faults")
-    with record.step("填写表单,输入即存草稿", counter):
+    with record.step("填写表单，输入即存草稿", counter):
         for field, text in FORM.items():
             counter.type(text, into=field, role="field")
         for choice in CHOICES:
@@ -279,7 +279,7 @@ def accept_offline(record: Transcript, hall: Hall, counter: Driven) -> str:
 def decide(record: Transcript, hall: Hall, number: str) -> None:
     """An officer of the item's department, at another computer, approves and closes."""
     officer = hall.client("market", "市场监管审批室")
-    with record.step("审批室:王五登录,首页有待审批", officer):
+    with record.step("审批室：王五登录，首页有待审批", officer):
         sign_in(officer, "王五 · 部门审批人员")
         officer.wait("待审批", "text", text="1", timeout=PATIENCE)
         record.shot(officer, "officer-home")
@@ -289,7 +289,7 @@ def decide(record: Transcript, hall: Hall, number: str) -> None:
         officer.wait("准予", "enabled", timeout=PATIENCE)
         record.shot(officer, "officer-case")
     with record.step("准予", officer):
-        officer.type("材料齐全,符合条件。", into="审批意见")
+        officer.type("材料齐全，符合条件。", into="审批意见")
         officer.click("准予", role="button")
         officer.wait("已决定", role="part", timeout=PATIENCE)
         record.shot(officer, "approved")
@@ -304,14 +304,14 @@ def decide(record: Transcript, hall: Hall, number: str) -> None:
 
 def see_closed(record: Transcript, hall: Hall, counter: Driven, number: str) -> None:
     """The clerk sees it closed, and so does a colleague at another counter, by scanning the receipt."""
-    with record.step("3号窗:张三看到已办结", counter):
+    with record.step("3号窗：张三看到已办结", counter):
         counter.key("Ctrl+2")
         counter.wait(number, role="row", timeout=PATIENCE)
         counter.click(number, role="row")
         counter.wait("已办结", role="part", timeout=PATIENCE)
         record.shot(counter, "counter-sees-closed")
     other = hall.client("counter-5", "5号窗")
-    with record.step("5号窗:李四扫回执上的码,看到同一件", other):
+    with record.step("5号窗：李四扫回执上的码，看到同一件", other):
         sign_in(other, "李四 · 窗口人员")
         other.key("Ctrl+2")
         other.type(number, into="查找办件")
@@ -334,7 +334,7 @@ def show_the_rest(record: Transcript, hall: Hall, counter: Driven) -> None:
         record.shot(counter, "zoom-150")
         counter.key("Ctrl+0")
     for look in ("深色", "高对比度", "浅色"):
-        with record.step(f"外观:{look}", counter):
+        with record.step(f"外观：{look}", counter):
             counter.key("Ctrl+,")
             counter.click(look, role="radio")
             counter.key("Ctrl+2")
@@ -347,7 +347,7 @@ def show_the_rest(record: Transcript, hall: Hall, counter: Driven) -> None:
         counter.key("Return")
         counter.wait("已锁定", "gone", timeout=PATIENCE)
     admin = hall.client("administration", "系统管理室")
-    with record.step("安全管理员:人员与角色", admin):
+    with record.step("安全管理员：人员与角色", admin):
         sign_in(admin, "郑安全 · 安全管理员")
         admin.click("人员与角色", role="button")
         admin.wait("张三", role="row", timeout=PATIENCE)

@@ -29,7 +29,7 @@ _MASKS = (
     # names and passwords inside a URL; what is named a secret
     (re.compile(r"://[^/@\s]+@"), "://"),
     (
-        re.compile(r"(?i)((?:password|passwd|token|secret|密码|口令)[\"']?\s*[:=:]\s*[\"']?)[^\s\"',}]+"),
+        re.compile(r"(?i)((?:password|passwd|token|secret|密码|口令)[\"']?\s*[:：=]\s*[\"']?)[^\s\"',}]+"),
         r"\1[不记录]",
     ),
 )

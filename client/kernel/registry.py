@@ -109,7 +109,7 @@ def _failure(manifest: Manifest, error: Exception) -> Failure:
         reason = error.sentence()
     else:
         reason = tr(
-            "模块“{name}”未能打开,其他功能不受影响。请把诊断信息交给系统管理员。(MOD-003)", name=tr(manifest.name)
+            "模块“{name}”未能打开，其他功能不受影响。请把诊断信息交给系统管理员。（MOD-003）", name=tr(manifest.name)
         )
     text = "".join(traceback.format_exception(error))
     return Failure(manifest.id, reason, mask(f"{manifest.id} api={manifest.api}\n{text}"))

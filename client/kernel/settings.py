@@ -150,7 +150,7 @@ class Settings:
             scratch.replace(self._path)
         except OSError as error:
             raise GovDeskError(
-                "UI-101", tr("设置未能保存到磁盘,本次使用仍然有效。"), fix=tr("请检查磁盘空间和权限。")
+                "UI-101", tr("设置未能保存到磁盘，本次使用仍然有效。"), fix=tr("请检查磁盘空间和权限。")
             ) from error
         self._unsaved = False
 

@@ -13,7 +13,7 @@ from client.widgets.dialogs import GrowingDialog
 from client.widgets.theme import theme
 from modules.common.errors import GovDeskError, Refused
 from modules.common.passwords import MIN_LENGTH, password_refusal
-from modules.common.text import tr
+from modules.common.text import aside, together, tr
 
 
 class ChangePasswordDialog(GrowingDialog):
@@ -30,7 +30,7 @@ class ChangePasswordDialog(GrowingDialog):
         self.notice = Banner()
         self.old = PasswordField(tr("现在的密码"))
         self.new = PasswordField(
-            tr("新密码"), hint=tr("至少 {least} 个字符,大小写字母、数字、符号中有三类。", least=MIN_LENGTH)
+            tr("新密码"), hint=tr("至少 {least} 个字符，大小写字母、数字、符号中有三类。", least=MIN_LENGTH)
         )
         self.repeat = PasswordField(tr("再输入一次"))
         self.go = PrimaryButton(tr("修改密码"), icon="check")
@@ -48,7 +48,7 @@ class ChangePasswordDialog(GrowingDialog):
         column.setContentsMargins(*(theme().space(6),) * 4)
         column.setSpacing(theme().space(3))
         column.addWidget(SectionTitle(tr("修改密码")))
-        column.addWidget(Label(tr("需要连着服务器。改好后,本机保存的数据改由新密码打开。"), "quiet", wrap=True))
+        column.addWidget(Label(tr("需要连着服务器。改好后，本机保存的数据改由新密码打开。"), "quiet", wrap=True))
         for widget in (self.notice, self.old, self.new, self.repeat):
             column.addWidget(widget)
         column.addLayout(low)
@@ -99,7 +99,7 @@ class ChangePasswordDialog(GrowingDialog):
         fields = error.refusal.fields if isinstance(error, Refused) else {}
         wrong = self.new if "new" in fields else self.old
         if "new" in fields:
-            self.new.show_fault(f"{fields['new']}({error.code})")
+            self.new.show_fault(together(fields["new"], aside(error.code)))
         elif error.code.startswith("AUTH-"):
             self.old.show_fault(error.sentence())
         else:

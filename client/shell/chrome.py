@@ -49,7 +49,7 @@ class NavButton(Button):
     def _say(self) -> None:
         self.setText("" if self._folded else self._title)
         self.setToolTip(f"{self._title}  {self._hint}".strip())
-        waits = tr("{title},{count} 件待办", title=self._title, count=self._count)
+        waits = tr("{title}，{count} 件待办", title=self._title, count=self._count)
         self.setAccessibleDescription(waits if self._count else "")
         self.update()
 
@@ -195,7 +195,7 @@ class Header(QWidget):
         self._context = ElidedLabel(role="quiet")
         self._search = Button(tr("搜索"), icon="search")
         self._search.setText(tr("搜索办件、页面、命令") + "   Ctrl+K")
-        self._search.setToolTip(tr("按编号、姓名、扫码或命令名称查找(Ctrl+K)"))
+        self._search.setToolTip(tr("按编号、姓名、扫码或命令名称查找（Ctrl+K）"))
         self.bell = BellButton(tr("消息"), icon="bell")
         self.person = LinkButton(person, icon="user")
         self.person.setMenu(menu)
@@ -260,16 +260,16 @@ class StatusButton(QPushButton):
 def sync_words(sync: SyncChanged) -> tuple[str, str, str]:
     """Icon, colour and words for what is known of server and unsent work."""
     if sync.state == "online":
-        said = tr("已连接,正在传 {n} 件", n=sync.waiting) if sync.waiting else tr("已连接")
+        said = tr("已连接，正在传 {n} 件", n=sync.waiting) if sync.waiting else tr("已连接")
         shown = ("dot", "good", said)
     elif sync.state == "stuck":
-        shown = ("octagon-alert", "red", tr("传送受阻,{n} 件待传", n=sync.waiting))
+        shown = ("octagon-alert", "red", tr("传送受阻，{n} 件待传", n=sync.waiting))
     else:
-        said = tr("离线,{n} 件待传", n=sync.waiting) if sync.waiting else tr("离线")
+        said = tr("离线，{n} 件待传", n=sync.waiting) if sync.waiting else tr("离线")
         shown = ("arrow-up-down", "offline", said)
     if sync.refused:
         icon, _, said = shown
-        shown = (icon, "red", tr("{state},{n} 件被退回", state=said, n=sync.refused))
+        shown = (icon, "red", tr("{state}，{n} 件被退回", state=said, n=sync.refused))
     return shown
 
 
@@ -287,7 +287,7 @@ DEVICE_LOOK: dict[DeviceState, tuple[str, str]] = {
 def device_words(status: DeviceStatus) -> str:
     """A device in the status bar: its name, what is the matter, and whether it is a simulator."""
     shown = "" if status.state is DeviceState.READY else f" {status.text or device_state(status.state)}"
-    return f"{tr(status.name)}{shown}" + (tr("(模拟)") if status.simulated else "")
+    return f"{tr(status.name)}{shown}" + (tr("（模拟）") if status.simulated else "")
 
 
 def device_state(state: DeviceState) -> str:

@@ -45,7 +45,7 @@ class CrashDialog(GrowingDialog):
         self.setWindowTitle(tr("程序出错"))
         words = Label(
             tr(
-                "程序遇到意外错误(UI-500)。已受理的件和草稿都已存在本机,没有丢失;刚才这一步可能没有完成,请核对后再做一次。"
+                "程序遇到意外错误（UI-500）。已受理的件和草稿都已存在本机，没有丢失；刚才这一步可能没有完成，请核对后再做一次。"
             ),
             wrap=True,
         )
@@ -70,7 +70,7 @@ class CrashDialog(GrowingDialog):
         self.go_on.clicked.connect(self.accept)
         top = QHBoxLayout()
         top.addWidget(IconLabel("octagon-alert", "red", 24))
-        top.addWidget(Label(tr("程序出错了,您的工作已保存"), "heading"), 1)
+        top.addWidget(Label(tr("程序出错了，您的工作已保存"), "heading"), 1)
         low = QHBoxLayout()
         low.addWidget(self.show_details)
         low.addWidget(self.copy)
@@ -91,7 +91,7 @@ class CrashDialog(GrowingDialog):
     def another(self) -> None:
         """One more error while this is open."""
         self._more += 1
-        self.say(tr("此后又发生 {n} 个错误,已记入日志。", n=self._more))
+        self.say(tr("此后又发生 {n} 个错误，已记入日志。", n=self._more))
 
     def say(self, text: str) -> None:
         """How the saving went."""

@@ -143,7 +143,7 @@ class HomePage(QWidget):
         else:
             quiet = Card()
             quiet.body.addWidget(
-                EmptyState("check-check", tr("您的岗位没有待办。从左侧打开要用的功能,或按 Ctrl+K 查找。"))
+                EmptyState("check-check", tr("您的岗位没有待办。从左侧打开要用的功能，或按 Ctrl+K 查找。"))
             )
             self._column.addWidget(quiet)
         self._column.addWidget(SectionTitle(tr("最近的件")))

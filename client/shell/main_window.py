@@ -274,7 +274,7 @@ class MainWindow(QWidget):
 
     def _copy(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
-        self.notices.tell(tr("诊断信息已复制,可以粘贴给系统管理员。"), state="good")
+        self.notices.tell(tr("诊断信息已复制，可以粘贴给系统管理员。"), state="good")
 
     def back(self) -> None:
         """One step back: out of the drawer, inside the page, or to the page before."""
@@ -361,7 +361,7 @@ class MainWindow(QWidget):
 
     @Slot()
     def _lock_idle(self) -> None:
-        self._lock_because(tr("一段时间无人操作,已自动锁定。输入的内容都还在。"))
+        self._lock_because(tr("一段时间无人操作，已自动锁定。输入的内容都还在。"))
 
     @property
     def locked(self) -> LockScreen | None:

@@ -81,7 +81,7 @@ class Palette(QDialog):
         self.setWindowTitle(tr("搜索"))
         set_role(self, "palette")
         self.edit = LineEdit(tr("搜索办件、页面、命令"))
-        self.edit.setPlaceholderText(tr("编号、姓名、扫码,或页面和命令的名称"))
+        self.edit.setPlaceholderText(tr("编号、姓名、扫码，或页面和命令的名称"))
         self.list = QListWidget()
         self.list.setAccessibleName(tr("找到的内容"))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)

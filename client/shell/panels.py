@@ -32,7 +32,7 @@ from client.widgets.notices import NoticeModel
 from client.widgets.theme import theme
 from devices.ports import DeviceState, DeviceStatus
 from modules.common.clock import Clock
-from modules.common.text import tr
+from modules.common.text import aside, together, tr
 
 
 class Panel(QWidget):
@@ -125,7 +125,7 @@ class SyncPanel(Panel):
             for each in group:
                 self._list.addWidget(self._card(each))
         if not refused and not waiting:
-            self._list.addWidget(EmptyState("check-check", tr("没有待传的件,都已送达服务器。")))
+            self._list.addWidget(EmptyState("check-check", tr("没有待传的件，都已送达服务器。")))
 
     def _card(self, each: Unsent) -> Card:
         card = Card()
@@ -134,7 +134,7 @@ class SyncPanel(Panel):
         facts = " · ".join(part for part in (each.number, when, each.given_by) if part)
         card.body.addWidget(Label(facts, "small", wrap=True, selectable=True))
         if each.refused:
-            card.body.addWidget(Label(f"{each.reason}({each.code})", "fault", wrap=True, selectable=True))
+            card.body.addWidget(Label(together(each.reason, aside(each.code)), "fault", wrap=True, selectable=True))
         row = QHBoxLayout()
         kind, id = each.record
         if page := self._pages.get(kind):
@@ -142,7 +142,7 @@ class SyncPanel(Panel):
             see.clicked.connect(partial(self._host.open_page, page, **{kind: id}))
             row.addWidget(see)
         if each.refused:
-            dismiss = DangerButton(tr("已另行处理,移出"))
+            dismiss = DangerButton(tr("已另行处理，移出"))
             dismiss.clicked.connect(partial(self._ask, each))
             row.addStretch(1)
             row.addWidget(dismiss)
@@ -152,7 +152,7 @@ class SyncPanel(Panel):
         return card
 
     def _ask(self, each: Unsent) -> None:
-        words = tr("“{title}”将从退回列表移出,不再提醒。它没有在服务器上生效。", title=each.title)
+        words = tr("“{title}”将从退回列表移出，不再提醒。它没有在服务器上生效。", title=each.title)
         dialog = ConfirmDialog(tr("移出退回列表"), words, parent=self.window())
         dialog.accepted.connect(partial(self._drop, each))
         dialog.open()
@@ -228,11 +228,11 @@ class HelpPanel(Panel):
         grid.setHorizontalSpacing(theme().space(4))
         rows = [(command.shortcut, command.title) for command in commands if command.shortcut]
         rows += [
-            ("Esc", tr("返回一步,不丢失输入")),
-            ("/", tr("在列表中:到搜索框")),
-            ("F4", tr("受理时:读卡")),
-            ("F8", tr("受理时:受理")),
-            ("F9", tr("受理后:打印")),
+            ("Esc", tr("返回一步，不丢失输入")),
+            ("/", tr("在列表中：到搜索框")),
+            ("F4", tr("受理时：读卡")),
+            ("F8", tr("受理时：受理")),
+            ("F9", tr("受理后：打印")),
         ]
         for number, (keys, title) in enumerate(rows):
             shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) or keys
@@ -251,7 +251,7 @@ class ForbiddenPane(EmptyState):
     """A page that this person may not see."""
 
     def __init__(self) -> None:
-        super().__init__("lock", tr("您没有查看这里的权限。如有需要,请联系安全管理员。(AUTH-403)"))
+        super().__init__("lock", tr("您没有查看这里的权限。如有需要，请联系安全管理员。（AUTH-403）"))
 
 
 class FailurePane(QWidget):

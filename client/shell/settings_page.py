@@ -45,11 +45,11 @@ class SettingsPage(QWidget):
         for row in (self.palettes, self.zoom, self.language):
             look.body.addWidget(row)
 
-        self.printer = Choice(PRINTER, settings, offered={"": tr("不打印,存为文件")})
+        self.printer = Choice(PRINTER, settings, offered={"": tr("不打印，存为文件")})
         self.printer.chosen.connect(self._printer)
         printing = self._card(tr("打印"))
         printing.body.addWidget(self.printer)
-        printing.body.addWidget(Label(tr("不选打印机时,文书存到本机的打印文件夹,不会丢失。"), "small", wrap=True))
+        printing.body.addWidget(Label(tr("不选打印机时，文书存到本机的打印文件夹，不会丢失。"), "small", wrap=True))
 
         self.idle = Choice(IDLE_MINUTES, settings)
         self.idle.chosen.connect(self._idle)
@@ -57,7 +57,7 @@ class SettingsPage(QWidget):
         self.password.clicked.connect(self.password_wanted)
         safety = self._card(tr("安全"))
         safety.body.addWidget(self.idle)
-        safety.body.addWidget(Label(tr("离开座位时按 Ctrl+L 立即锁定。最长 10 分钟,不能关闭。"), "small", wrap=True))
+        safety.body.addWidget(Label(tr("离开座位时按 Ctrl+L 立即锁定。最长 10 分钟，不能关闭。"), "small", wrap=True))
         safety.body.addWidget(self.password, 0, Qt.AlignmentFlag.AlignLeft)
 
         area = QScrollArea()
@@ -86,7 +86,7 @@ class SettingsPage(QWidget):
         return self._desk.printers()
 
     def _offer_printers(self, names: Sequence[str]) -> None:
-        self.printer.offer({"": tr("不打印,存为文件")} | {name: name for name in names})
+        self.printer.offer({"": tr("不打印，存为文件")} | {name: name for name in names})
 
     @Slot(object)
     def _palette(self, value: Any) -> None:

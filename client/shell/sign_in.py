@@ -28,7 +28,7 @@ from client.widgets.theme import set_role, theme
 from modules.common.clock import Clock
 from modules.common.errors import GovDeskError, Refused
 from modules.common.passwords import MIN_LENGTH, password_refusal
-from modules.common.text import tr
+from modules.common.text import aside, together, tr
 
 FIRST_LOOK_MS = 100
 """The window is painted before the server is asked: asking loads the network libraries."""
@@ -186,7 +186,7 @@ class SignInWindow(QWidget):
         wrong_server = error.code == "NET-002"
         said = tr("服务器证书不符") if wrong_server else error.message
         self._server.show_state(
-            "red" if wrong_server else "offline", tr("离线:{why}({code})", why=said, code=error.code)
+            "red" if wrong_server else "offline", together(tr("离线：{why}", why=said), aside(error.code))
         )
         self._again_now.setVisible(True)
         self._again_now.setEnabled(True)
@@ -199,7 +199,7 @@ class SignInWindow(QWidget):
     def _offline_words(self, error: GovDeskError) -> str:
         if error.code == "NET-002":
             return error.sentence()
-        return tr("现在连不上服务器。在这台电脑上登录过的人可以离线登录;办的件先存在本机,联网后自动送达。")
+        return tr("现在连不上服务器。在这台电脑上登录过的人可以离线登录；办的件先存在本机，联网后自动送达。")
 
     @Slot()
     def _say_offline(self) -> None:
@@ -486,9 +486,9 @@ class EnrolPane(Card):
         self.url.setPlaceholderText("https://govdesk.example.gov.cn:8443")
         self.code = LineEdit(tr("登记码"))
         self._url_field = Labelled(self.url)
-        self._code_field = Labelled(self.code, hint=tr("由系统管理员在“人员与角色”的“设备”中发出,只能用一次。"))
+        self._code_field = Labelled(self.code, hint=tr("由系统管理员在“人员与角色”的“设备”中发出，只能用一次。"))
         self.go = PrimaryButton(tr("登记"), icon="monitor")
-        words = Label(tr("这台电脑还没有登记。登记后它知道自己是哪个窗口,并只信任这台服务器。"), "quiet", wrap=True)
+        words = Label(tr("这台电脑还没有登记。登记后它知道自己是哪个窗口，并只信任这台服务器。"), "quiet", wrap=True)
         for widget in (words, self.notice, self._url_field, self._code_field, self.go):
             self.body.addWidget(widget)
         self.setFocusProxy(self.code if url else self.url)
@@ -535,7 +535,7 @@ class ChangePasswordPane(Card):
         self._words = Label(role="quiet", wrap=True)
         self.notice = Banner()
         self.new = PasswordField(
-            tr("新密码"), hint=tr("至少 {least} 个字符,大小写字母、数字、符号中有三类。", least=MIN_LENGTH)
+            tr("新密码"), hint=tr("至少 {least} 个字符，大小写字母、数字、符号中有三类。", least=MIN_LENGTH)
         )
         self.repeat = PasswordField(tr("再输入一次"))
         self.go = PrimaryButton(tr("更换并进入"), icon="check")
@@ -552,7 +552,7 @@ class ChangePasswordPane(Card):
         """Ask ``entry`` for a new password; ``old`` proves who asks."""
         self.clear()
         self.entry, self._old = entry, old
-        self._words.setText(tr("{name},您的密码是别人设的。换成只有您知道的,再开始工作。", name=entry.name))
+        self._words.setText(tr("{name}，您的密码是别人设的。换成只有您知道的，再开始工作。", name=entry.name))
 
     def clear(self) -> None:
         """Forget all passwords."""
@@ -590,7 +590,7 @@ class ChangePasswordPane(Card):
     def show_error(self, error: GovDeskError) -> None:
         """Say why the server refused it."""
         if isinstance(error, Refused) and (fault := error.refusal.fields.get("new")):
-            self.new.show_fault(f"{fault}({error.code})")
+            self.new.show_fault(together(fault, aside(error.code)))
         else:
             self.notice.say(error.words(), "red", code=error.code)
         self.new.line.setFocus()
@@ -609,7 +609,7 @@ class DemoPane(Card):
 
     def __init__(self) -> None:
         super().__init__(tr("演示人员"))
-        self.body.addWidget(Label(tr("这是演示服务器:点一下即以此人登录。"), "quiet", wrap=True))
+        self.body.addWidget(Label(tr("这是演示服务器：点一下即以此人登录。"), "quiet", wrap=True))
         self._buttons: list[Button] = []
         self._list = QVBoxLayout()
         self._list.setSpacing(0)

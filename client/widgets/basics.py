@@ -40,7 +40,7 @@ _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 def plain(text: str) -> str:
-    """What a person would call a control: its text without mnemonic, ``受理(&A)…`` → ``受理``."""
+    """What a person would call a control: its text without mnemonic, ``受理（&A）…`` → ``受理``."""
     bare = re.sub(r"\(&\w\)", "", text).replace("&&", "\0").replace("&", "").replace("\0", "&")
     return bare.strip().removesuffix("…").rstrip(":： ")
 
@@ -542,7 +542,7 @@ class ConfirmDialog(QDialog):
         self.setWindowTitle(plain(action))
         self.setAccessibleDescription(consequence)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.keep = Button(keep or tr("不,保持原样"))
+        self.keep = Button(keep or tr("不，保持原样"))
         self.go = DangerButton(action)
         self.keep.clicked.connect(self.reject)
         self.go.clicked.connect(self.accept)

@@ -38,7 +38,7 @@ class DateEdit(LineEdit):
         super().__init__(name, parent)
         self.setPlaceholderText("2026-11-20")
         self._pick = self.addAction(theme().icon("calendar", "quiet", 16), QLineEdit.ActionPosition.TrailingPosition)
-        self._pick.setToolTip(tr("选择日期(Alt+↓)"))
+        self._pick.setToolTip(tr("选择日期（Alt+↓）"))
         self._pick.triggered.connect(self._open_calendar)
         self.editingFinished.connect(self._tidy)
         theme().changed.connect(self._retint)

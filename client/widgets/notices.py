@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from client.widgets.basics import Button, ElidedLabel, IconLabel
 from client.widgets.theme import set_role, theme
 from modules.common.clock import CHINA, Clock
-from modules.common.text import tr
+from modules.common.text import aside, tr
 
 KEPT = 200
 """How many notices can be read later."""
@@ -29,7 +29,7 @@ class Notice:
 
     def sentence(self) -> str:
         """The notice as it is read out: time, words, code."""
-        code = f"({self.code})" if self.code and self.code not in self.text else ""
+        code = aside(self.code) if self.code and self.code not in self.text else ""
         return f"{self.at.astimezone(CHINA):%H:%M} {self.text}{code}"
 
 

@@ -77,7 +77,7 @@ class PdfPrinter:
         be written, PRT-002 the printer does not take it, PRT-003 no PDF."""
         name = self._chosen()
         if not name:
-            return tr("未选择打印机,已存为 {path}", path=self._save(pdf, title))
+            return tr("未选择打印机，已存为 {path}", path=self._save(pdf, title))
         self._print(pdf, title, name)
         return tr("已送往打印机“{name}”", name=name)
 
@@ -102,7 +102,7 @@ class PdfPrinter:
             raise GovDeskError(
                 "PRT-001",
                 tr("打印文件未能存入 {folder}。", folder=self._folder),
-                fix=tr("请检查磁盘空间和权限,然后重新打印。"),
+                fix=tr("请检查磁盘空间和权限，然后重新打印。"),
             ) from error
 
     def _print(self, pdf: bytes, title: str, name: str) -> None:
@@ -139,7 +139,7 @@ def _set_page(printer: QPrinter, width: float, height: float) -> None:
 
 
 def _refused(message: str) -> GovDeskError:
-    return GovDeskError("PRT-002", message, fix=tr("请检查打印机,或在设置中另选一台,然后重新打印。"))
+    return GovDeskError("PRT-002", message, fix=tr("请检查打印机，或在设置中另选一台，然后重新打印。"))
 
 
 class PdfPreview(QWidget):

@@ -101,7 +101,7 @@ class RecordModel(QAbstractTableModel):
     def sentence(self, row: Any) -> str:
         """The whole row in words."""
         parts = ((column.title, column.text(row)) for column in self.columns)
-        return ",".join(f"{title} {text}" for title, text in parts if text)
+        return tr("，").join(f"{title} {text}" for title, text in parts if text)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         shown = self.columns[column]
@@ -223,11 +223,11 @@ class RecordTable(QWidget):
 
     def show_offline(self, text: str = "", action: str = "") -> None:
         """The state "offline": this list is only known to the server."""
-        self._say("wifi-off", text or tr("现在没有连接服务器,连上后自动显示。"), action)
+        self._say("wifi-off", text or tr("现在没有连接服务器，连上后自动显示。"), action)
 
     def show_forbidden(self, text: str = "") -> None:
         """The state "forbidden"."""
-        self._say("lock", text or tr("您没有查看这里的权限。如有需要,请联系安全管理员。"))
+        self._say("lock", text or tr("您没有查看这里的权限。如有需要，请联系安全管理员。"))
 
     def show_failed(self, text: str, action: str = "") -> None:
         """The state "failed", with the error's sentence."""

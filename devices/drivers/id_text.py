@@ -155,6 +155,6 @@ def _digits(day: date) -> str:
 def unreadable(why: str) -> DeviceError:
     return DeviceError(
         "DEV-104",
-        tr("证件读不出来:{why}。", why=why),
-        fix=tr("请拿起证件重放一次;仍然不行时请核对证件并手工录入。"),
+        tr("证件读不出来：{why}。", why=why),
+        fix=tr("请拿起证件重放一次；仍然不行时请核对证件并手工录入。"),
     )

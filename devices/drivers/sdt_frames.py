@@ -158,7 +158,7 @@ def meaning(status: int) -> str:
         case 0x60:
             return tr("安全模块自检失败")
         case 0x66:
-            return tr("安全模块未经授权,无法使用")
+            return tr("安全模块未经授权，无法使用")
         case 0x80:
             return tr("没有找到证件")
         case 0x81:

@@ -218,22 +218,22 @@ class SdtIdCardReader:
             return DeviceError(
                 "DEV-107",
                 tr("没有使用读卡器端口 {port} 的权限。", port=self._name),
-                fix=tr("请管理员把当前系统用户加入 dialout 组,然后重新登录系统。"),
+                fix=tr("请管理员把当前系统用户加入 dialout 组，然后重新登录系统。"),
             )
         return self._absent()
 
     def _absent(self) -> DeviceError:
         return DeviceError(
             "DEV-103",
-            tr("没有找到读卡器(端口 {port})。", port=self._name),
-            fix=tr("请检查读卡器的连接线和电源,插好后会自动恢复;也可以手工录入。"),
+            tr("没有找到读卡器（端口 {port}）。", port=self._name),
+            fix=tr("请检查读卡器的连接线和电源，插好后会自动恢复；也可以手工录入。"),
         )
 
     def _silent(self) -> DeviceError:
         return DeviceError(
             "DEV-103",
-            tr("读卡器没有应答(端口 {port})。", port=self._name),
-            fix=tr("请检查读卡器的电源,拔下后重新插好;也可以手工录入。"),
+            tr("读卡器没有应答（端口 {port}）。", port=self._name),
+            fix=tr("请检查读卡器的电源，拔下后重新插好；也可以手工录入。"),
         )
 
 
@@ -241,35 +241,35 @@ def _no_card() -> DeviceError:
     return DeviceError(
         "DEV-101",
         tr("在规定时间内没有读到证件。"),
-        fix=tr("请把证件放在感应区;证件已经放着的,请拿起重放。"),
+        fix=tr("请把证件放在感应区；证件已经放着的，请拿起重放。"),
     )
 
 
 def _taken_away() -> DeviceError:
-    return DeviceError("DEV-102", tr("没有读完证件就被拿开了。"), fix=tr("请把证件重新放好,听到提示后再拿开。"))
+    return DeviceError("DEV-102", tr("没有读完证件就被拿开了。"), fix=tr("请把证件重新放好，听到提示后再拿开。"))
 
 
 def _unplugged() -> DeviceError:
     return DeviceError(
         "DEV-102",
-        tr("读卡时读卡器断开了,没有读到任何内容。"),
-        fix=tr("请插好读卡器的连接线再读一次;已录入的内容都还在。"),
+        tr("读卡时读卡器断开了，没有读到任何内容。"),
+        fix=tr("请插好读卡器的连接线再读一次；已录入的内容都还在。"),
     )
 
 
 def _interrupted() -> DeviceError:
     return DeviceError(
         "DEV-102",
-        tr("读卡中途数据断了,没有读到完整的内容。"),
-        fix=tr("请把证件拿起重放,再读一次;反复出现时请检查连接线。"),
+        tr("读卡中途数据断了，没有读到完整的内容。"),
+        fix=tr("请把证件拿起重放，再读一次；反复出现时请检查连接线。"),
     )
 
 
 def _noise() -> DeviceError:
     return DeviceError(
         "DEV-109",
-        tr("读卡器传来的数据校验不对,没有采用。"),
-        fix=tr("请把证件拿起重放;反复出现时请更换连接线。"),
+        tr("读卡器传来的数据校验不对，没有采用。"),
+        fix=tr("请把证件拿起重放；反复出现时请更换连接线。"),
     )
 
 
@@ -280,8 +280,8 @@ def _cancelled() -> DeviceError:
 def _faulty(status: int) -> DeviceError:
     return DeviceError(
         "DEV-106",
-        tr("读卡器报告故障:{why}。", why=sdt_frames.meaning(status)),
-        fix=tr("请拔下读卡器重新插好;仍然不行时请联系管理员。"),
+        tr("读卡器报告故障：{why}。", why=sdt_frames.meaning(status)),
+        fix=tr("请拔下读卡器重新插好；仍然不行时请联系管理员。"),
     )
 
 

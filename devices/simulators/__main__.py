@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the simulators; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m devices.simulators", description=tr("设备模拟器"))
     parser.add_argument("--ready-file", type=Path, help=tr("就绪后写入端口信息的文件"))
-    parser.add_argument("--wire", choices=["pty", "tcp"], default="", help=tr("连接方式,缺省按系统选择"))
+    parser.add_argument("--wire", choices=["pty", "tcp"], default="", help=tr("连接方式，缺省按系统选择"))
     options = parser.parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,7 +46,7 @@ def _terminal(simulator: SdtReaderSimulator, stop: threading.Event) -> None:
     keys = list(CARDS)
     for number, card in enumerate(CARDS.values(), start=1):
         _say(f"  {number}  {card.label}")
-    _say(tr("命令:place 编号(放卡) lift(拿起) unplug(拔线) replug(插线) fault 种类(故障) fault(修好) quit(退出)"))
+    _say(tr("命令:place 编号（放卡） lift(拿起) unplug(拔线) replug(插线) fault 种类（故障） fault(修好) quit(退出)"))
     for line in sys.stdin:
         do, *rest = line.split() or [""]
         if do == "quit":
@@ -57,7 +57,7 @@ def _terminal(simulator: SdtReaderSimulator, stop: threading.Event) -> None:
         try:
             _say(str(obey(simulator, order)))
         except (KeyError, TypeError, ValueError) as error:
-            _say(tr("不懂这条命令:{why}", why=error))
+            _say(tr("不懂这条命令：{why}", why=error))
     stop.set()
 
 

@@ -23,7 +23,7 @@ class TrainingCard:
         return tr("训练卡 {name}:{about}", name=self.record.name, about=self.about)
 
 
-_ISSUER = "示范市公安局(训练卡)"
+_ISSUER = "示范市公安局（训练卡）"
 
 CARDS = {
     card.key: card
@@ -126,7 +126,7 @@ CARDS = {
         ),
         TrainingCard(
             "foreigner",
-            "外国人永久居留身份证(五星卡)",
+            "外国人永久居留身份证（五星卡）",
             IdentityRecord(
                 kind="foreigner2023",
                 name="史密斯",

@@ -17,7 +17,7 @@ from modules.common.codes import normalise, read_resident_id
 from modules.common.errors import GovDeskError, Refusal
 from modules.common.numbering import CaseNumber
 from modules.common.permissions import Actor, forbidden
-from modules.common.text import tr
+from modules.common.text import aside, together, tr
 
 KIND = "case"
 ITEM_KIND = "service_item"
@@ -108,12 +108,12 @@ class CaseRules:
         if command.type == ACCEPT:
             return _accept(state, command, context)
         if state is None:
-            return Refusal("ACC-001", tr("没有这件办件,或尚未传到本机。"))
+            return Refusal("ACC-001", tr("没有这件办件，或尚未传到本机。"))
         if command.type == DECIDE:
             return _decide(state, command, context)
         if command.type == CLOSE:
             return _close(state, context)
-        return Refusal("ACC-002", tr("本程序不认识“{type}”这一操作,请升级程序。", type=command.type))
+        return Refusal("ACC-002", tr("本程序不认识“{type}”这一操作，请升级程序。", type=command.type))
 
     def evolve(self, state: Doc | None, event: Event) -> Doc:
         body = event.body
@@ -152,12 +152,12 @@ def _accept(state: Doc | None, command: Command, context: Context) -> Sequence[E
     if not actor.may(MAY_ACCEPT):
         return forbidden(MAY_ACCEPT)
     if not actor.hall_id:
-        return Refusal("ACC-003", tr("您不属于任何政务服务大厅,不能受理。请联系安全管理员。"))
+        return Refusal("ACC-003", tr("您不属于任何政务服务大厅，不能受理。请联系安全管理员。"))
     if state is not None:
-        return Refusal("ACC-004", tr("此件已经受理,编号 {number},未重复受理。", number=state["number"]))
+        return Refusal("ACC-004", tr("此件已经受理，编号 {number}，未重复受理。", number=state["number"]))
     item = context.refs.get((ITEM_KIND, str(body.get("item_id"))))
     if item is None:
-        return Refusal("ACC-005", tr("没有这个事项,或它已停止办理。请重新选择事项。"))
+        return Refusal("ACC-005", tr("没有这个事项，或它已停止办理。请重新选择事项。"))
     if command.number is None:
         return Refusal("NUM-002", tr("受理时没有取到办件编号。请联网后重试。"))
     local = context.now.astimezone(CHINA)
@@ -191,7 +191,7 @@ def _accept(state: Doc | None, command: Command, context: Context) -> Sequence[E
         "closed_by": None,
     }
     # what is written into a record stays as it was written: no tr
-    text = f"{context.place or '窗口'}受理,{'已读身份证' if body.get('card') else '证件号码由人工录入'}"
+    text = f"{context.place or '窗口'}受理，{'已读身份证' if body.get('card') else '证件号码由人工录入'}"
     return [Event("case.accepted", {"at": at, "by": by, "text": text, "case": case})]
 
 
@@ -200,7 +200,7 @@ def _decide(state: Doc, command: Command, context: Context) -> Sequence[Event] |
     if not actor.may(MAY_DECIDE):
         return forbidden(MAY_DECIDE)
     if actor.department_id != state["item"]["department_id"]:
-        return Refusal("ACC-006", tr("此件由{department}审批,您不在该部门。", department=state["item"]["department"]))
+        return Refusal("ACC-006", tr("此件由{department}审批，您不在该部门。", department=state["item"]["department"]))
     if state["state"] != ACCEPTED:
         return _already(state, tr("不能再次审批"))
     result, opinion = body.get("result"), body.get("opinion", "")
@@ -224,10 +224,10 @@ def _close(state: Doc, context: Context) -> Sequence[Event] | Refusal:
         return forbidden(MAY_CLOSE)
     if actor.department_id != state["item"]["department_id"] and actor.hall_id != state["hall_id"]:
         return Refusal(
-            "ACC-010", tr("此件由{department}办理,您不在该部门或该大厅。", department=state["item"]["department"])
+            "ACC-010", tr("此件由{department}办理，您不在该部门或该大厅。", department=state["item"]["department"])
         )
     if state["state"] == ACCEPTED:
-        return Refusal("ACC-011", tr("此件现为“{state}”,还没有审批决定,不能办结。", state=state_name(ACCEPTED)))
+        return Refusal("ACC-011", tr("此件现为“{state}”，还没有审批决定，不能办结。", state=state_name(ACCEPTED)))
     if state["state"] == CLOSED:
         return _already(state, tr("不能再次办结"))
     return [Event("case.closed", {"at": iso(context.now), "by": _person(actor), "text": "办结"})]
@@ -239,9 +239,13 @@ def _already(state: Doc, end: str) -> Refusal:
         by, at, done = state["closed_by"], state["closed_at"], state_name(CLOSED)
     else:
         decision = state["decision"]
-        by, at, done = decision["by"], decision["at"], f"{state_name(DECIDED)}({result_name(decision['result'])})"
+        by, at, done = (
+            decision["by"],
+            decision["at"],
+            together(state_name(DECIDED), aside(result_name(decision["result"]))),
+        )
     sentence = tr(
-        "此件现为“{state}”,由{name}于 {at} 办理,{end}。", state=done, name=by["name"], at=_moment(at), end=end
+        "此件现为“{state}”，由{name}于 {at} 办理，{end}。", state=done, name=by["name"], at=_moment(at), end=end
     )
     return Refusal("ACC-012", sentence)
 
@@ -278,7 +282,7 @@ def _material_faults(item: Doc, materials: Any) -> dict[str, str]:
             if id in received:
                 faults[f"materials.{id}"] = tr("同一材料列了两次。")
             elif type(pages) is not int or not 1 <= pages <= MOST_PAGES:
-                faults[f"materials.{id}"] = tr("请填写页数,1 到 {most}。", most=MOST_PAGES)
+                faults[f"materials.{id}"] = tr("请填写页数，1 到 {most}。", most=MOST_PAGES)
             elif entry.get("kind") not in (PAPER, ELECTRONIC):
                 faults[f"materials.{id}"] = tr("请选择纸质或电子。")
             received.add(id)
@@ -307,6 +311,6 @@ def _received(item: Doc, materials: Sequence[Mapping[str, Any]]) -> list[dict[st
 def _faulty(faults: dict[str, str], body: Doc, item: Doc) -> Refusal:
     """An acceptance under an older version of the item stands when it meets the newer one; else this says why."""
     if body.get("item_version") != item["version"]:
-        sentence = tr("事项“{name}”已更新,按新要求有 {n} 处需要补充或更正。", name=item["name"], n=len(faults))
+        sentence = tr("事项“{name}”已更新，按新要求有 {n} 处需要补充或更正。", name=item["name"], n=len(faults))
         return Refusal("ACC-014", sentence, faults)
     return Refusal("ACC-013", tr("有 {n} 处需要补充或更正。", n=len(faults)), faults)

@@ -110,4 +110,4 @@ class WorkCalendar:
 
 
 def _unreadable(document: Mapping[str, Any]) -> GovDeskError:
-    return GovDeskError("CAL-001", tr("节假日表中有一项无法读取:{entry}", entry=str(document)[:80]))
+    return GovDeskError("CAL-001", tr("节假日表中有一项无法读取：{entry}", entry=str(document)[:80]))

@@ -55,20 +55,22 @@ def read_resident_id(text: str, today: date | None = None) -> ResidentId | Refus
     """
     number = normalise(text)
     if re.fullmatch(r"[0-9]{15}", number):
-        return Refusal("ID-005", tr("这是 15 位旧身份号码,已停止使用。请按现行身份证录入 18 位号码。"))
+        return Refusal("ID-005", tr("这是 15 位旧身份号码，已停止使用。请按现行身份证录入 18 位号码。"))
     if len(number) != 18:
-        return Refusal("ID-001", tr("身份号码应为 18 位,现为 {n} 位。", n=len(number)))
+        return Refusal("ID-001", tr("身份号码应为 18 位，现为 {n} 位。", n=len(number)))
     if wrong := [position for position, mark in enumerate(number[:17], 1) if mark not in "0123456789"]:
         return Refusal("ID-002", tr("身份号码第 {where} 位应为数字。", where="、".join(map(str, wrong))))
     if number[17] not in "0123456789X":
         return Refusal("ID-002", tr("身份号码第 18 位应为数字或 X。"))
     if number[0] != "9" and int(number[:2]) not in _PROVINCES:
-        return Refusal("ID-006", tr("身份号码开头的“{region}”不是任何省级地区,请核对前 6 位。", region=number[:2]))
+        return Refusal("ID-006", tr("身份号码开头的“{region}”不是任何省级地区，请核对前 6 位。", region=number[:2]))
     birth = _birth(number)
     if birth is None:
-        return Refusal("ID-003", tr("身份号码第 7–14 位“{digits}”不是存在的日期,请核对出生日期。", digits=number[6:14]))
+        return Refusal(
+            "ID-003", tr("身份号码第 7–14 位“{digits}”不是存在的日期，请核对出生日期。", digits=number[6:14])
+        )
     if today is not None and birth > today:
-        return Refusal("ID-007", tr("身份号码第 7–14 位“{digits}”是将来的日期,请核对出生日期。", digits=number[6:14]))
+        return Refusal("ID-007", tr("身份号码第 7–14 位“{digits}”是将来的日期，请核对出生日期。", digits=number[6:14]))
     if number[17] != (check := resident_check_digit(number[:17])):
         return Refusal("ID-004", _check_advice(number, check))
     kind = "foreigner" if number[0] == "9" else "hmt" if number[:2] in ("81", "82", "83") else "resident"
@@ -97,9 +99,9 @@ def _check_advice(number: str, check: str) -> str:
         swapped = other != number and other[:17].isdigit() and _birth(other) is not None
         if swapped and resident_check_digit(other[:17]) == other[17]:
             swaps.append(tr("第 {a} 与第 {b} 位", a=at + 1, b=at + 2))
-    sentence = tr("身份号码校验不符:按前 17 位,末位应为 {check},现为 {last}。", check=check, last=number[17])
+    sentence = tr("身份号码校验不符：按前 17 位，末位应为 {check}，现为 {last}。", check=check, last=number[17])
     if swaps:
-        return sentence + tr("请对照证件核对,看{where}是否录颠倒了。", where="、".join(swaps))
+        return sentence + tr("请对照证件核对，看{where}是否录颠倒了。", where="、".join(swaps))
     return sentence + tr("请对照证件核对第 7–14 位出生日期和第 15–18 位。")
 
 
@@ -117,8 +119,8 @@ def check_phone(text: str) -> Refusal | None:
     if _MOBILE.fullmatch(number) or _LANDLINE.fullmatch(number):
         return None
     if number.isdigit() and number.startswith("1"):
-        return Refusal("ID-021", tr("手机号码应为 11 位、以 13–19 开头,现为 {n} 位,请核对。", n=len(number)))
-    return Refusal("ID-021", tr("电话应为 11 位手机号码,或带区号的固定电话,如 0550-3021234。"))
+        return Refusal("ID-021", tr("手机号码应为 11 位、以 13–19 开头，现为 {n} 位，请核对。", n=len(number)))
+    return Refusal("ID-021", tr("电话应为 11 位手机号码，或带区号的固定电话，如 0550-3021234。"))
 
 
 def credit_check_digit(first17: str) -> str:
@@ -134,12 +136,12 @@ def check_credit_code(text: str) -> Refusal | None:
     """
     code = normalise(text)
     if len(code) != 18:
-        return Refusal("ID-031", tr("统一社会信用代码应为 18 位,现为 {n} 位。", n=len(code)))
+        return Refusal("ID-031", tr("统一社会信用代码应为 18 位，现为 {n} 位。", n=len(code)))
     if wrong := [position for position, mark in enumerate(code, 1) if mark not in _CREDIT_ALPHABET]:
         return Refusal(
             "ID-032",
             tr(
-                "统一社会信用代码第 {where} 位有误:只用数字和不含 I、O、S、V、Z 的大写字母。",
+                "统一社会信用代码第 {where} 位有误：只用数字和不含 I、O、S、V、Z 的大写字母。",
                 where="、".join(map(str, wrong)),
             ),
         )
@@ -147,7 +149,7 @@ def check_credit_code(text: str) -> Refusal | None:
         return Refusal(
             "ID-033",
             tr(
-                "统一社会信用代码校验不符:按前 17 位,末位应为 {check},现为 {last}。请对照证照逐位核对。",
+                "统一社会信用代码校验不符：按前 17 位，末位应为 {check}，现为 {last}。请对照证照逐位核对。",
                 check=check,
                 last=code[17],
             ),

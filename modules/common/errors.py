@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from modules.common.text import together
+from modules.common.text import aside, together
 
 
 class GovDeskError(Exception):
@@ -27,7 +27,7 @@ class GovDeskError(Exception):
 
     def sentence(self) -> str:
         """The whole text for a person: message, next step, code."""
-        return together(self.message, self.fix, f"({self.code})")
+        return together(self.message, self.fix, aside(self.code))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from typing import Any
 
 from modules.common.codes import check_credit_code, check_phone, check_resident_id, normalise
 from modules.common.errors import GovDeskError, Refusal
-from modules.common.text import tr
+from modules.common.text import aside, together, tr
 
 Form = Mapping[str, Any]
 FORMATS = ("resident-id", "phone", "date", "credit-code", "amount")
@@ -46,7 +46,7 @@ _DATE = re.compile(r"([0-9]{4})[-/.年]?([0-9]{1,2})[-/.月]?([0-9]{1,2})日?")
 
 
 def _malformed(what: str) -> GovDeskError:
-    return GovDeskError("FORM-900", tr("表单定义有误:{what}", what=what), fix=tr("请联系系统管理员。"))
+    return GovDeskError("FORM-900", tr("表单定义有误：{what}", what=what), fix=tr("请联系系统管理员。"))
 
 
 def check_form(form: Any) -> None:
@@ -206,7 +206,7 @@ def validate(form: Form, values: Any, today: date | None = None) -> dict[str, st
             faults.setdefault(field, sentence)
     for field, value in cleaned.items():
         if isinstance(value, str) and field in properties and len(value) > properties[field].get("maxLength", LONGEST):
-            faults.setdefault(field, tr("最多 {n} 个字,现为 {now} 个字。", n=LONGEST, now=len(value)))
+            faults.setdefault(field, tr("最多 {n} 个字，现为 {now} 个字。", n=LONGEST, now=len(value)))
     order = {name: place for place, name in enumerate(_layout_fields(form["layout"]))}
     return dict(sorted(faults.items(), key=lambda fault: order.get(fault[0], len(order))))
 
@@ -233,9 +233,9 @@ def _sentences(
         case "enum" | "const":
             sentence = tr("请从列出的选项中选择。")
         case "minLength":
-            sentence = tr("至少 {n} 个字,现为 {now} 个字。", n=limit, now=len(value))
+            sentence = tr("至少 {n} 个字，现为 {now} 个字。", n=limit, now=len(value))
         case "maxLength":
-            sentence = tr("最多 {n} 个字,现为 {now} 个字。", n=limit, now=len(value))
+            sentence = tr("最多 {n} 个字，现为 {now} 个字。", n=limit, now=len(value))
         case "minimum":
             sentence = tr("不能小于 {n}。", n=limit)
         case "maximum":
@@ -270,21 +270,21 @@ def _credit_code(value: str, today: date | None) -> str | None:
 
 
 def _with_code(refusal: Refusal | None) -> str | None:
-    return f"{refusal.message}({refusal.code})" if refusal else None
+    return together(refusal.message, aside(refusal.code)) if refusal else None
 
 
 def _date(value: str, today: date | None) -> str | None:
     try:
         date.fromisoformat(value)
     except ValueError:
-        return tr("“{value}”不是存在的日期,请按 2026-11-20 的样子填写。", value=value)
+        return tr("“{value}”不是存在的日期，请按 2026-11-20 的样子填写。", value=value)
     return None
 
 
 def _amount(value: str, today: date | None) -> str | None:
     if _AMOUNT.fullmatch(value):
         return None
-    return tr("金额应为数字,最多两位小数,如 50000 或 1280.50。")
+    return tr("金额应为数字，最多两位小数，如 50000 或 1280.50。")
 
 
 _FORMATS: dict[str, Callable[[str, date | None], str | None]] = {

@@ -130,7 +130,7 @@ _TARGET = re.compile(r"^[a-z_][\w.]*:[A-Za-z_]\w*$")
 
 
 def _fault(where: str, what: str) -> ManifestError:
-    return ManifestError("MOD-001", tr("模块清单 {where} 不可用:{what}", where=where, what=what))
+    return ManifestError("MOD-001", tr("模块清单 {where} 不可用：{what}", where=where, what=what))
 
 
 def parse(text: str, where: str) -> Manifest:
@@ -239,7 +239,7 @@ def load_all(folder: Path = MODULES) -> tuple[list[Manifest], list[ManifestError
                 raise ManifestError(
                     "MOD-002",
                     tr(
-                        "模块“{name}”是为接口版本 {theirs} 做的,本程序是 {ours},未载入。请安装匹配的版本。",
+                        "模块“{name}”是为接口版本 {theirs} 做的，本程序是 {ours}，未载入。请安装匹配的版本。",
                         name=tr(manifest.name),
                         theirs=manifest.api,
                         ours=API,

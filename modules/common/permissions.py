@@ -28,7 +28,7 @@ class Actor:
 
 def forbidden(permission: str) -> Refusal:
     """The refusal for a missing permission."""
-    return Refusal("AUTH-403", tr("您没有此项权限({permission})。请联系安全管理员。", permission=permission))
+    return Refusal("AUTH-403", tr("您没有此项权限（{permission}）。请联系安全管理员。", permission=permission))
 
 
 ADMIN_KINDS = ("sys", "sec", "audit")

@@ -40,6 +40,11 @@ def tr(source: str, /, **values: object) -> str:
     return text.format(**values) if values else text
 
 
+def aside(text: str) -> str:
+    """Text in brackets, as the language in force writes them."""
+    return f"（{text}）" if _language == "zh_CN" else f"({text})"
+
+
 def together(*sentences: str) -> str:
     """Sentences one after the other, as the language in force writes them; empty ones are left out."""
     return ("" if _language == "zh_CN" else " ").join(sentence for sentence in sentences if sentence)

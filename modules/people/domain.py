@@ -30,8 +30,8 @@ def faults(person: NewPerson) -> dict[str, str]:
     """What is wrong, by field; empty when the entry will do."""
     found = {}
     if not _LOGIN.fullmatch(person.login):
-        found["login"] = tr("登录名应为 3 至 32 个小写字母、数字、点、横线,以字母开头。")
+        found["login"] = tr("登录名应为 3 至 32 个小写字母、数字、点、横线，以字母开头。")
     name = person.name.strip()
     if not 0 < len(name) <= NAME_LIMIT or not name.isprintable():
-        found["name"] = tr("请填写姓名,不超过 {limit} 个字。", limit=NAME_LIMIT)
+        found["name"] = tr("请填写姓名，不超过 {limit} 个字。", limit=NAME_LIMIT)
     return found

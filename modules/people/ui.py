@@ -129,7 +129,7 @@ def show_trouble(table: RecordTable, error: GovDeskError) -> None:
     """The state of a list that could not be had."""
     if error.code in OFFLINE:
         table.show_offline(
-            tr("人员、设备和审计只存在服务器上,现在连不上。连上后可重试。({code})", code=error.code), tr("重试")
+            tr("人员、设备和审计只存在服务器上，现在连不上。连上后可重试。（{code}）", code=error.code), tr("重试")
         )
     elif error.code == "AUTH-403":
         table.show_forbidden()
@@ -150,7 +150,7 @@ class OneTimeDialog(QDialog):
         self.secret.setMinimumWidth(theme().text_width(22))
         copy = Button(tr("复制"), icon="copy")
         copy.clicked.connect(self._copy)
-        self.close_button = PrimaryButton(tr("我已记下,关闭"))
+        self.close_button = PrimaryButton(tr("我已记下，关闭"))
         self.close_button.clicked.connect(self.accept)
         row = QHBoxLayout()
         row.addWidget(self.secret, 1)
@@ -161,7 +161,7 @@ class OneTimeDialog(QDialog):
         column.addWidget(SectionTitle(title))
         column.addWidget(Label(words, wrap=True))
         column.addLayout(row)
-        column.addWidget(Label(tr("关闭后不再显示,也无法找回,只能重新生成。"), "small", wrap=True))
+        column.addWidget(Label(tr("关闭后不再显示，也无法找回，只能重新生成。"), "small", wrap=True))
         column.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight)
         self.secret.selectAll()
 
@@ -294,7 +294,7 @@ def _organisations(host: Host, _token: Token) -> Organisations:
 
 def _choice(name: str, offered: Mapping[str, str]) -> ComboBox:
     box = ComboBox(name)
-    box.addItem(tr("(无)"), "")
+    box.addItem(tr("（无）"), "")
     for id, words in offered.items():
         box.addItem(words, id)
     return box
@@ -307,7 +307,7 @@ class PeoplePane(Asking):
         super().__init__(host)
         self._places = Organisations()
         self._pending = ""
-        self.search = SearchBox(tr("查找人员:登录名、姓名"))
+        self.search = SearchBox(tr("查找人员：登录名、姓名"))
         self.search.setAccessibleName(tr("查找人员"))
         self.search.searched.connect(self.reload)
         self.new_person = PrimaryButton(tr("新增人员"), icon="plus")
@@ -336,7 +336,7 @@ class PeoplePane(Asking):
         self.detail.grant_wanted.connect(self._grant)
         self.detail.revoke_wanted.connect(self._revoke)
         self._right = QStackedWidget()
-        self._right.addWidget(EmptyState("user", tr("选一个人,在这里查看和管理。")))
+        self._right.addWidget(EmptyState("user", tr("选一个人，在这里查看和管理。")))
         self._right.addWidget(self.detail)
         head = QHBoxLayout()
         head.addWidget(self.search, 1)
@@ -408,7 +408,7 @@ class PeoplePane(Asking):
     def _created(self, dialog: AskDialog, name: str, once: OneTime) -> None:
         dialog.accept()
         self.reload()
-        self._show_once(tr("一次性密码"), tr("{name} 第一次登录时用这个密码,并须立即更换。", name=name), once)
+        self._show_once(tr("一次性密码"), tr("{name} 第一次登录时用这个密码，并须立即更换。", name=name), once)
 
     def _show_once(self, title: str, words: str, once: OneTime) -> None:
         if once.expires_at:
@@ -420,7 +420,7 @@ class PeoplePane(Asking):
         if not person.enabled:
             self._set_enabled(person, True)
             return
-        words = tr("{name} 将立即退出所有电脑,不能再登录;以前办的件不受影响。可以随时重新启用。", name=person.name)
+        words = tr("{name} 将立即退出所有电脑，不能再登录；以前办的件不受影响。可以随时重新启用。", name=person.name)
         dialog = ConfirmDialog(tr("停用此人"), words, parent=self.window())
         dialog.accepted.connect(partial(self._set_enabled, person, False))
         dialog.open()
@@ -431,14 +431,14 @@ class PeoplePane(Asking):
 
     @Slot(object)
     def _ask_reset(self, person: PersonView) -> None:
-        words = tr("{name} 现在的密码立即失效,须用新的一次性密码登录并更换。本机未传的件不会丢失。", name=person.name)
+        words = tr("{name} 现在的密码立即失效，须用新的一次性密码登录并更换。本机未传的件不会丢失。", name=person.name)
         dialog = ConfirmDialog(tr("重置密码"), words, parent=self.window())
         dialog.accepted.connect(partial(self._reset, person))
         dialog.open()
 
     def _reset(self, person: PersonView) -> None:
         self.notice.clear()
-        words = tr("请当面或电话告诉 {name},不要写在纸上或发群里。", name=person.name)
+        words = tr("请当面或电话告诉 {name}，不要写在纸上或发群里。", name=person.name)
         self.ask(
             lambda server: from_wire(OneTime, server.post(f"{BASE}/people/{person.id}/reset-password", {})),
             partial(self._show_once, tr("一次性密码"), words),
@@ -503,7 +503,7 @@ class PersonDetail(QScrollArea):
         self._held: dict[str, IconLabel] = {}
         self.buttons: dict[str, Button] = {}
         for number, role in enumerate(BUILTIN_ROLES):
-            words = role_name(role.id) + (tr("(三员)") if role.admin_kind else "")
+            words = role_name(role.id) + (tr("（三员）") if role.admin_kind else "")
             held = IconLabel("dot", "quiet", 16)
             button = Button(tr("授予"))
             button.clicked.connect(partial(self._turn, role.id))
@@ -513,7 +513,7 @@ class PersonDetail(QScrollArea):
             grid.addWidget(button, number, 2)
             self._held[role.id], self.buttons[role.id] = held, button
         column.addLayout(grid)
-        column.addWidget(Label(tr("系统、安全、审计三员互斥:一人至多担任其一。"), "small", wrap=True))
+        column.addWidget(Label(tr("系统、安全、审计三员互斥：一人至多担任其一。"), "small", wrap=True))
         self.enable = Button("")
         self.reset = DangerButton(tr("重置密码"))
         self.enable.clicked.connect(self._enable)
@@ -624,7 +624,7 @@ class DevicesPane(Asking):
     def _ask_revoke(self) -> None:
         device = self.table.current
         words = tr(
-            "“{name}”将不能再连接服务器。已存在那台电脑上、还没有传的件要先传完。不能恢复,只能重新登记。",
+            "“{name}”将不能再连接服务器。已存在那台电脑上、还没有传的件要先传完。不能恢复，只能重新登记。",
             name=device.name,
         )
         dialog = ConfirmDialog(tr("停用此设备"), words, parent=self.window())
@@ -652,7 +652,7 @@ class DevicesPane(Asking):
 
     def _new_code(self, dialog: AskDialog, values: dict[str, str]) -> None:
         if not values["name"]:
-            dialog.show_faults({"name": tr("请填写名称,如“3号窗”。")})
+            dialog.show_faults({"name": tr("请填写名称，如“3号窗”。")})
             return
         self.ask(
             lambda server: from_wire(OneTime, server.post(f"{BASE}/codes", values)),
@@ -662,7 +662,7 @@ class DevicesPane(Asking):
 
     def _coded(self, dialog: AskDialog, name: str, once: OneTime) -> None:
         dialog.accept()
-        words = tr("在“{name}”那台电脑上第一次启动时输入,只能用一次。", name=name)
+        words = tr("在“{name}”那台电脑上第一次启动时输入，只能用一次。", name=name)
         if once.expires_at:
             words += tr("有效至 {until}。", until=said_time(once.expires_at))
         OneTimeDialog(tr("登记码"), words, once.secret, self.window()).open()
@@ -683,7 +683,7 @@ class AuditView(Asking):
         super().__init__(host)
         set_role(self, "page")
         self._links: list[Link] = []
-        self.action = SearchBox(tr("操作,如 case.accept"))
+        self.action = SearchBox(tr("操作，如 case.accept"))
         self.action.setAccessibleName(tr("操作"))
         self.person = LineEdit(tr("人员编号"))
         self.person.setPlaceholderText(tr("人员编号"))
@@ -814,9 +814,9 @@ class AuditView(Asking):
     def _judged(self, verdict: AuditVerdict) -> None:
         self.verify.setEnabled(True)
         if verdict.broken_at is None:
-            self.notice.say(tr("校验完成:{n} 条记录首尾相接,没有被改动。", n=verdict.checked), "good")
+            self.notice.say(tr("校验完成：{n} 条记录首尾相接，没有被改动。", n=verdict.checked), "good")
         else:
-            words = tr("第 {seq} 条记录对不上,它或它之前的记录被改动过。请保护现场并报告。", seq=verdict.broken_at)
+            words = tr("第 {seq} 条记录对不上，它或它之前的记录被改动过。请保护现场并报告。", seq=verdict.broken_at)
             self.notice.say(words, "red")
 
     def _not_judged(self, error: GovDeskError) -> None:

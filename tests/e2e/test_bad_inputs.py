@@ -64,11 +64,11 @@ def test_wrong_numbers_are_named_and_rare_characters_reach_the_paper(hall: Hall,
         window.key("F8")
         window.wait("ACC-013", "visible")
         assert window.read()["name"] == "证件号码"
-        assert "(ID-004)" in window.read()["description"]
+        assert "（ID-004）" in window.read()["description"]
         put_in(window, "证件号码", "341103199002300015\t")
         window.wait("“19900230”不是存在的日期", "visible")
         window.key("F8")
-        window.wait("(ID-003)", "visible")
+        window.wait("（ID-003）", "visible")
         assert window.read("姓名", role="field")["text"] == RARE
         assert window.read("现居住地址", role="field")["text"] == "示范市老街 12 号"
         assert not hall.cases(RARE)
@@ -189,7 +189,7 @@ def test_another_authority_at_the_address_gets_nothing(
             window.key("Escape")
             window.quit()
         with hall.client(profile, url=url) as window:
-            window.wait("离线:服务器证书不符(NET-002)", "visible", timeout=PATIENCE)
+            window.wait("离线：服务器证书不符（NET-002）", "visible", timeout=PATIENCE)
             window.type(f"{PASSWORD}\n", into="密码", role="field")
             window.wait("登录", "enabled", role="button", timeout=PATIENCE)
             assert window.read("用户名", role="field")["text"] == "zhangsan"
@@ -257,7 +257,7 @@ def test_a_second_copy_ends_in_words_and_leaves_the_first_alone(hall: Hall, prof
         )  # fmt: skip
         assert second.returncode == 2
         assert "本程序已经在运行" in second.stderr.decode()
-        assert "(DATA-002)" in second.stderr.decode()
+        assert "（DATA-002）" in second.stderr.decode()
         fill(window, "二")
         window.key("F8")
         number_of(window)
@@ -463,7 +463,7 @@ def test_what_the_server_refuses_is_told_and_blocks_nobody(hall: Hall, profile: 
             window.wait("1 件被退回", "visible", timeout=PATIENCE)
             window.click("1 件被退回", role="button")
             window.wait(refused, "visible", timeout=PATIENCE)
-            window.wait("(AUTH-", "visible")
+            window.wait("（AUTH-", "visible")
             assert not hall.cases(name + "甲")
             window.quit()
         finally:

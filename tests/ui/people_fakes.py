@@ -87,7 +87,7 @@ class FakeServer:
                 return {"secret": "Zt4-wNb8-hJk3", "expires_at": "", "id": self._of(path)["id"]}
             case ["people", _, "grant"]:
                 if body["role"] == "auditadmin" and "secadmin" in self._of(path)["roles"]:
-                    raise GovDeskError("AUTH-021", "三员互斥:此人已是安全管理员。", fix="请先收回原来的角色。")
+                    raise GovDeskError("AUTH-021", "三员互斥：此人已是安全管理员。", fix="请先收回原来的角色。")
                 self._of(path)["roles"].append(body["role"])
             case ["people", _, "revoke"]:
                 self._of(path)["roles"].remove(body["role"])

@@ -286,7 +286,7 @@ def test_a_refused_command_says_why_and_what_to_do(make: MakeView, host: FakeHos
     host.store.amend(case_id, refused=1)
     page = make(OFFICER)
     pick(host, page, case_id)
-    assert "王五的“审批”未被服务器接受:此件已由赵六办理。" in page.detail.tray.text()
+    assert "王五的“审批”未被服务器接受：此件已由赵六办理。" in page.detail.tray.text()
     assert "没有生效" in page.detail.tray.text()
     page.detail.tray.acted.emit()
     host.drain()

@@ -147,7 +147,7 @@ def test_a_case_is_accepted_by_keyboard_alone(qtbot: Any, view: AcceptView, host
     press(qtbot, host, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
     assert focus() is view.start.search
     (record,) = host.store.find("case")
-    assert record.doc["history"][0]["text"] == "3号窗受理,已读身份证"
+    assert record.doc["history"][0]["text"] == "3号窗受理，已读身份证"
 
 
 def test_faults_are_said_at_the_fields_with_the_focus_at_the_first(view: AcceptView, host: FakeHost) -> None:
@@ -244,7 +244,7 @@ def test_a_draft_that_cannot_be_kept_is_said_and_tried_again(
     pane = begin(view)
 
     def full(*arguments: Any) -> None:
-        raise GovDeskError("DATA-010", "磁盘已满,草稿没有存下。")
+        raise GovDeskError("DATA-010", "磁盘已满，草稿没有存下。")
 
     with monkeypatch.context() as broken:
         broken.setattr(host.store, "save", full)
@@ -398,7 +398,7 @@ def test_a_failing_reader_says_what_to_do_and_keeps_what_was_typed(
     pane = begin(view)
     write(editor(pane, "phone"), "13855012345")
     host.drain()
-    reader = host.reader(DeviceError("DEV-102", "读卡中断:卡片被移开。", fix="请放好身份证再读一次。"))
+    reader = host.reader(DeviceError("DEV-102", "读卡中断：卡片被移开。", fix="请放好身份证再读一次。"))
     pane.read_card.click()
     host.drain()
     assert "请放好身份证再读一次。" in pane.banner.text()

@@ -214,12 +214,12 @@ def test_home_counts_what_waits_and_leads_there(opened: Open, qtbot: Any) -> Non
     home = window.view(HOME)
     card = next(each for each in home._cards if each.todo.title == "待审批")  # type: ignore[union-attr]
     assert card.accessibleDescription() == "2 件"
-    assert window.nav.buttons["sample.cases"].accessibleDescription() == "办件,3 件待办"
+    assert window.nav.buttons["sample.cases"].accessibleDescription() == "办件，3 件待办"
     records = window.host.services["Records"].records  # type: ignore[attr-defined]
     records.append(record("3411A-20261120-000009", "钱多 · 居住登记"))
     events(window).publish(RecordsChanged(frozenset({("case", "x")})))
     assert card.accessibleDescription() == "3 件"
-    assert window.nav.buttons["sample.cases"].accessibleDescription() == "办件,4 件待办"
+    assert window.nav.buttons["sample.cases"].accessibleDescription() == "办件，4 件待办"
     qtbot.keyClick(card, Qt.Key.Key_Return)
     view = window.view("sample.cases")
     assert isinstance(view, SampleView)
@@ -241,11 +241,11 @@ def test_a_home_without_todos_says_what_to_do_and_still_opens_recent_records(ope
     ("sync", "said"),
     [
         (SyncChanged("online", 0, 0), "已连接"),
-        (SyncChanged("online", 3, 0), "已连接,正在传 3 件"),
-        (SyncChanged("offline", 12, 0), "离线,12 件待传"),
+        (SyncChanged("online", 3, 0), "已连接，正在传 3 件"),
+        (SyncChanged("offline", 12, 0), "离线，12 件待传"),
         (SyncChanged("offline", 0, 0), "离线"),
-        (SyncChanged("stuck", 4, 0), "传送受阻,4 件待传"),
-        (SyncChanged("online", 0, 2), "已连接,2 件被退回"),
+        (SyncChanged("stuck", 4, 0), "传送受阻，4 件待传"),
+        (SyncChanged("online", 0, 2), "已连接，2 件被退回"),
     ],
 )
 def test_the_status_bar_tells_the_truth_about_the_server(opened: Open, sync: SyncChanged, said: str) -> None:
@@ -260,7 +260,7 @@ def test_devices_are_shown_with_what_is_the_matter_and_simulators_as_such(opened
     events(window).publish(DeviceChanged(status(DeviceState.READY, "读卡器", simulated=True)))
     events(window).publish(DeviceChanged(status(DeviceState.ATTENTION, "打印机", "缺纸", advice="请放入 A4 纸。")))
     shown = [button.text() for button in window.status._devices.values()]
-    assert shown == ["读卡器(模拟)", "打印机 缺纸"]
+    assert shown == ["读卡器（模拟）", "打印机 缺纸"]
     window.status._devices["打印机"].click()
     panel = window.drawer.pane()
     assert isinstance(panel, DevicesPanel)
@@ -270,7 +270,7 @@ def test_devices_are_shown_with_what_is_the_matter_and_simulators_as_such(opened
 
 def test_unsent_work_is_listed_retried_and_what_was_refused_is_dealt_with(opened: Open, qtbot: Any) -> None:
     window = opened()
-    events(window).publish(SyncChanged("offline", 1, 1, "连不上服务器。(NET-001)"))
+    events(window).publish(SyncChanged("offline", 1, 1, "连不上服务器。（NET-001）"))
     window.nav.setFocus()
     window.status.sync.click()
     panel = window.drawer.pane()
@@ -522,7 +522,7 @@ def test_where_there_is_little_room_what_is_well_is_shortened_first(opened: Open
 def test_panels_show_all_words_at_every_size(opened: Open, theme: Theme, zoom: int) -> None:
     theme.apply("light", zoom / 100)
     window = opened(width=1024, height=768)
-    events(window).publish(SyncChanged("offline", 1, 1, "连不上服务器。(NET-001)"))
+    events(window).publish(SyncChanged("offline", 1, 1, "连不上服务器。（NET-001）"))
     for show in (window.open_sync, window.open_devices, window.open_notices, window.open_help):
         show()
         QApplication.processEvents()

@@ -195,7 +195,7 @@ def test_without_a_server_it_says_what_that_means_and_until_when(qtbot: Any, tmp
 
 
 def test_another_servers_certificate_is_said_in_plain_words(qtbot: Any, tmp_path: Path) -> None:
-    wrong = GovDeskError("NET-002", "这台服务器出示的证书不是登记时的那一张,已断开。", fix="请勿输入密码。")
+    wrong = GovDeskError("NET-002", "这台服务器出示的证书不是登记时的那一张，已断开。", fix="请勿输入密码。")
     window = Stage(qtbot, tmp_path, online=wrong).open()
     assert "证书" in window.sign_in.notice.text()
     assert "NET-002" in window.sign_in.notice.text()

@@ -286,7 +286,7 @@ def test_progress_has_a_number_words_and_a_way_out(qtbot: Any) -> None:
     ("key", "meant"), [(Qt.Key.Key_Escape, False), (Qt.Key.Key_Return, False), (Qt.Key.Key_Space, False)]
 )
 def test_a_question_is_answered_no_by_any_careless_key(qtbot: Any, key: Qt.Key, meant: bool) -> None:
-    dialog = ConfirmDialog("作废此件", "号码 3411A-20261120-000001 不再使用,申请人会收到通知。")
+    dialog = ConfirmDialog("作废此件", "号码 3411A-20261120-000001 不再使用，申请人会收到通知。")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     qtbot.addWidget(dialog)
     answers: list[int] = []
@@ -348,7 +348,7 @@ def gallery() -> QWidget:
         DangerButton("作废此件", icon="x"),
     ):
         column.addWidget(button)
-    banner.say("服务器拒绝了 1 件:号码已被使用。号码没有用掉,可以重新受理。", "red", code="SYNC-003", action="查看")
+    banner.say("服务器拒绝了 1 件：号码已被使用。号码没有用掉，可以重新受理。", "red", code="SYNC-003", action="查看")
     return page
 
 

@@ -270,7 +270,7 @@ def test_two_columns_where_there_is_room(qtbot: Any, theme: Theme, form: FormVie
 def test_a_form_is_named_large_enough_and_whole(qtbot: Any, theme: Theme, palette: str, zoom: float) -> None:
     theme.apply(palette, zoom)
     form = FormView(FORM)
-    form.show_faults({"name": "请填写姓名。", "phone": "手机号码应为 11 位数字,现为 5 位。请核对后重新填写。"})
+    form.show_faults({"name": "请填写姓名。", "phone": "手机号码应为 11 位数字，现为 5 位。请核对后重新填写。"})
     form.set_values({"id_number": "11010519491231002X"}, {"id_number": "card"})
     form.resize(theme.text_width(50), theme.text_width(60))
     qtbot.addWidget(form)

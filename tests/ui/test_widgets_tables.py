@@ -61,7 +61,7 @@ def test_the_model_keeps_to_the_rules_of_models(qtbot: Any) -> None:
 def test_a_row_is_read_out_whole_and_its_state_has_colour_and_shape(theme: Theme, qtbot: Any) -> None:
     model = RecordModel(COLUMNS)
     model.show(CASES)
-    assert model.data(model.index(2, 0), Qt.ItemDataRole.AccessibleTextRole) == "号码 0002,申请人 王五,还剩 2 天"
+    assert model.data(model.index(2, 0), Qt.ItemDataRole.AccessibleTextRole) == "号码 0002，申请人 王五，还剩 2 天"
     assert model.data(model.index(2, 2), Qt.ItemDataRole.ForegroundRole) == theme.color("due")
     assert not model.data(model.index(2, 2), Qt.ItemDataRole.DecorationRole).isNull()
     assert model.data(model.index(0, 2), Qt.ItemDataRole.DecorationRole) is None
@@ -120,7 +120,7 @@ def test_five_states_are_designed(qtbot: Any) -> None:
     for show in (table.show_offline, table.show_forbidden):
         show()
         seen.add(table.pane.text())
-    table.show_failed("读取失败。(DATA-001)", "重试")
+    table.show_failed("读取失败。（DATA-001）", "重试")
     seen.add(table.pane.text())
     assert len(seen) == 5
     assert table.pane.isVisible()
@@ -177,10 +177,10 @@ def test_notices_are_said_and_can_be_read_later(qtbot: Any) -> None:
     clock.advance(60)
     notices.tell("打印机缺纸。", state="due", code="PRT-002")
     assert not bar.isHidden()
-    assert bar.text() == "10:25 打印机缺纸。(PRT-002)"
+    assert bar.text() == "10:25 打印机缺纸。（PRT-002）"
     assert notices.unread == 2
     assert [notices.data(notices.index(row)) for row in range(2)] == [
-        "10:25 打印机缺纸。(PRT-002)",
+        "10:25 打印机缺纸。（PRT-002）",
         "10:24 已受理 3411A-20261120-000001。",
     ]
     with qtbot.waitSignal(bar.all_wanted):
@@ -188,8 +188,8 @@ def test_notices_are_said_and_can_be_read_later(qtbot: Any) -> None:
     notices.read_all()
     assert notices.unread == 0
     assert bar.isHidden()
-    notices.tell("又一条(PRT-002)", code="PRT-002")
-    assert bar.text() == "10:25 又一条(PRT-002)"
+    notices.tell("又一条（PRT-002）", code="PRT-002")
+    assert bar.text() == "10:25 又一条（PRT-002）"
     bar.away.click()
     assert bar.isHidden()
 
@@ -208,12 +208,12 @@ def test_lists_and_notices_are_named_and_whole(theme: Theme, qtbot: Any, palette
     theme.apply(palette, zoom)
     table = make(qtbot)
     table.resize(theme.text_width(40), theme.text_width(24))
-    table.show_failed("读取失败,已保留上次的内容。(DATA-001)", "重试")
+    table.show_failed("读取失败，已保留上次的内容。（DATA-001）", "重试")
     notices = NoticeModel(FixedClock(datetime(2026, 11, 20, tzinfo=UTC)))
     bar = NoticeBar(notices)
     qtbot.addWidget(bar)
     bar.resize(theme.text_width(40), bar.sizeHint().height())
-    notices.tell("很长的一条消息,窗口里放不下的部分以省略号结尾,整句可以在全部消息里读到。", state="good")
+    notices.tell("很长的一条消息，窗口里放不下的部分以省略号结尾，整句可以在全部消息里读到。", state="good")
     for widget in (table, bar):
         walk = Walk(widget)
         assert walk.nameless() == walk.clipped() == []

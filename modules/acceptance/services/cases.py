@@ -306,4 +306,4 @@ def due_words(case: Doc, today: date, calendar: WorkCalendar) -> tuple[str, str]
         state, words = "due", tr("今天到期")
     else:
         state, words = "due" if left == 1 else "info", tr("还剩 {n} 个工作日", n=left)
-    return state, words + tr("(暂定)") if case["due"]["provisional"] else words
+    return state, words + tr("（暂定）") if case["due"]["provisional"] else words

@@ -73,7 +73,7 @@ class StartPane(QWidget):
         self.items.setAccessibleName(tr("事项"))
         self.drafts = QListWidget()
         self.drafts.setAccessibleName(tr("未完成的受理"))
-        self.none = Label(tr("没有未完成的受理。填写中的内容随时自动保存,中断后从这里继续。"), "quiet", wrap=True)
+        self.none = Label(tr("没有未完成的受理。填写中的内容随时自动保存，中断后从这里继续。"), "quiet", wrap=True)
         self.begin = PrimaryButton(tr("开始受理"))
         self.resume = Button(tr("继续办理"))
         self.drop = LinkButton(tr("删除草稿"))
@@ -173,7 +173,7 @@ class StartPane(QWidget):
         if entry := self.drafts.currentItem():
             dialog = ConfirmDialog(
                 tr("删除草稿"),
-                tr("“{title}”填写的内容将从本机删除,不能恢复。", title=entry.text().partition("\n")[0]),
+                tr("“{title}”填写的内容将从本机删除，不能恢复。", title=entry.text().partition("\n")[0]),
                 keep=tr("不删除"),
                 parent=self,
             )
@@ -279,7 +279,7 @@ class IntakePane(QWidget):
         properties = APPLICANT_FORM["schema"]["properties"]
         return [
             tr(
-                "{title}:录入的是“{typed}”,证件上是“{card}”",
+                "{title}：录入的是“{typed}”，证件上是“{card}”",
                 title=tr(properties[name]["title"]),
                 typed=forms.shown(properties[name], typed[name]),
                 card=forms.shown(properties[name], value),
@@ -376,7 +376,7 @@ class ResultPane(QWidget):
         self.number.setText(order.record.number)
         self.number.setAccessibleName(tr("编号 {number}", number=order.record.number))
         self.title.setText(order.record.title)
-        words = tr("应办结 {date},{left}", date=f"{day:%Y-%m-%d}" if day else "", left=due[1])
+        words = tr("应办结 {date}，{left}", date=f"{day:%Y-%m-%d}" if day else "", left=due[1])
         self.due.show_state(due[0], words)
         self.paper.clear()
 
@@ -526,11 +526,11 @@ class AcceptView(QWidget):
             return
         intake, item = found
         if item is None:
-            self.banner.say(tr("事项“{name}”已停止办理,草稿仍保留。", name=intake.item_name), "due", code="ACC-016")
+            self.banner.say(tr("事项“{name}”已停止办理，草稿仍保留。", name=intake.item_name), "due", code="ACC-016")
             return
         pane = self._open(item, intake)
         if item["version"] != intake.item_version:
-            pane.banner.say(tr("事项要求已更新,请核对后再受理。"), "due")
+            pane.banner.say(tr("事项要求已更新，请核对后再受理。"), "due")
 
     @Slot(str)
     def _drop(self, draft_id: str) -> None:
@@ -657,7 +657,7 @@ class AcceptView(QWidget):
         expired = record.valid_to is not None and record.valid_to < self._service.today()
         if expired:
             day = f"{record.valid_to:%Y-%m-%d}"
-            pane.banner.say(tr("这张身份证已于 {day} 过期,请核对是否有新证。", day=day), "due", code="ACC-015")
+            pane.banner.say(tr("这张身份证已于 {day} 过期，请核对是否有新证。", day=day), "due", code="ACC-015")
         conflicts = pane.conflicts(forms.fill(APPLICANT_FORM, {"card": card})[0])
         if not conflicts:
             pane.fill(card, replace_typed=False)

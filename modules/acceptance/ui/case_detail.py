@@ -42,7 +42,7 @@ from modules.acceptance.ui.work import when
 from modules.common import forms
 from modules.common.aggregate import Doc
 from modules.common.clock import parse_iso
-from modules.common.text import tr
+from modules.common.text import aside, together, tr
 
 
 def case_state(case: Doc) -> tuple[str, str]:
@@ -135,7 +135,7 @@ class CaseDetail(QWidget):
         ):
             self.tabs.addTab(widget, words)
         self.opinion = TextEdit(tr("审批意见"), 2)
-        self.opinion.setPlaceholderText(tr("审批意见;不予时必须写明理由"))
+        self.opinion.setPlaceholderText(tr("审批意见；不予时必须写明理由"))
         self.opinion_fault = Label(role="fault", wrap=True)
         self.print = Button(tr("打印回执"), icon="printer", shortcut="F9")
         self.reject = DangerButton(tr("不予"))
@@ -224,11 +224,11 @@ class CaseDetail(QWidget):
         command = refused[0]
         what = {ACCEPT: tr("受理"), DECIDE: tr("审批")}.get(command.type, tr("办结"))
         if command.type == ACCEPT:
-            todo = tr("此件未被登记:请按说明更正后重新受理,并收回已交出的回执。")
+            todo = tr("此件未被登记：请按说明更正后重新受理，并收回已交出的回执。")
         else:
-            todo = tr("这一步没有生效,上面显示的是服务器上的情况。")
+            todo = tr("这一步没有生效，上面显示的是服务器上的情况。")
         sentence = tr(
-            "{person}的“{what}”未被服务器接受:{why}{todo}",
+            "{person}的“{what}”未被服务器接受：{why}{todo}",
             person=command.person,
             what=what,
             why=str(command.error.get("message", "")),
@@ -301,7 +301,7 @@ class CaseDetail(QWidget):
         dialog = ConfirmDialog(
             tr("作出不予决定"),
             tr(
-                "将对“{title}”作出不予决定,理由:{opinion}\n决定作出后不能撤回。",
+                "将对“{title}”作出不予决定，理由：{opinion}\n决定作出后不能撤回。",
                 title=self.record.title,
                 opinion=opinion,
             ),
@@ -332,14 +332,19 @@ def _content(case: Doc, item: Doc | None) -> list[tuple[str, str]]:
     else:
         rows += [(tr("表单"), ""), *((name, str(value)) for name, value in case["form"].items())]
     handling = [
-        (tr("事项"), f"{case['item']['name']}({case['item']['code']})"),
+        (tr("事项"), together(case["item"]["name"], aside(case["item"]["code"]))),
         (tr("承办部门"), case["item"]["department"]),
         (tr("受理窗口"), case["place"]),
-        (tr("应办结"), case["due"]["date"] + (tr("(暂定)") if case["due"]["provisional"] else "")),
+        (tr("应办结"), case["due"]["date"] + (tr("（暂定）") if case["due"]["provisional"] else "")),
     ]
     if decision := case["decision"]:
         words = result_name(decision["result"])
-        handling.append((tr("决定"), f"{words}:{decision['opinion']}" if decision["opinion"] else words))
+        handling.append(
+            (
+                tr("决定"),
+                tr("{result}：{opinion}", result=words, opinion=decision["opinion"]) if decision["opinion"] else words,
+            )
+        )
     return [*rows, (tr("办理"), ""), *(row for row in handling if row[1])]
 
 

@@ -59,7 +59,7 @@ class CasesView(QWidget):
         self._sought = ""
         memory = host.service(Settings)
         set_role(self, "page")
-        self.search = SearchBox(tr("查找办件:姓名、编号,或扫回执上的码"))
+        self.search = SearchBox(tr("查找办件：姓名、编号，或扫回执上的码"))
         self.search.setAccessibleName(tr("查找办件"))
         self.chips: list[Button] = []
         self._group = QButtonGroup(self)
@@ -80,7 +80,7 @@ class CasesView(QWidget):
             columns, title=tr("办件"), name=_MEMORY, key=lambda record: str(record.id), memory=memory
         )
         self.detail = CaseDetail()
-        self._nothing = EmptyState("file-text", tr("选一件办件,在这里查看和办理。"))
+        self._nothing = EmptyState("file-text", tr("选一件办件，在这里查看和办理。"))
         self._right = QStackedWidget()
         self._right.addWidget(self._nothing)
         self._right.addWidget(self.detail)
@@ -187,7 +187,7 @@ class CasesView(QWidget):
             self.table.choose(records[0].id)
             self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
         if len(records) == MOST:
-            self.table.setAccessibleDescription(tr("只列出最近 {n} 件,请用查找缩小范围。", n=MOST))
+            self.table.setAccessibleDescription(tr("只列出最近 {n} 件，请用查找缩小范围。", n=MOST))
         if current := self.table.current:
             self._choose(current)
 

@@ -178,7 +178,7 @@ def test_how_a_closed_case_ended(due: str, closed_at: str, expected: tuple[str, 
 
 def test_a_weekend_after_the_last_day_is_late_without_a_number() -> None:
     case = {"state": "accepted", "due": {"date": "2026-11-20", "provisional": True}}
-    assert due_words(case, date(2026, 11, 21), WorkCalendar()) == ("red", "已过期限(暂定)")
+    assert due_words(case, date(2026, 11, 21), WorkCalendar()) == ("red", "已过期限（暂定）")
 
 
 def test_cards_speak_the_language_of_forms() -> None:

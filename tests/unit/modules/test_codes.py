@@ -72,7 +72,7 @@ def test_the_sentence_says_where_to_look() -> None:
 
     assert "第 5、9 位" in sentence("1101O519B91231002X")
     assert "20010229" in sentence("11010520010229002X")
-    assert "末位应为 X,现为 1" in sentence("110105194912310021")
+    assert "末位应为 X，现为 1" in sentence("110105194912310021")
     assert "第 9 与第 10 位" in sentence("11010519941231002X"), "two neighbours that were swapped are named"
 
 

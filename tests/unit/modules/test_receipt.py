@@ -30,7 +30,7 @@ def accepted(*, days: int = 0, materials: int = 3, **applicant: Any) -> Doc:
     if materials > 3:
         long = "、".join(["与申请有关的全部附件", "说明文件", "补充协议", "授权材料"])
         served["materials"] = [
-            {**served["materials"][0], "id": f"m{n}", "name": f"第{n}项材料:{long}"} for n in range(1, materials + 1)
+            {**served["materials"][0], "id": f"m{n}", "name": f"第{n}项材料：{long}"} for n in range(1, materials + 1)
         ]
         body["materials"] = [{**body["materials"][0], "id": f"m{n}"} for n in range(1, materials + 1)]
     now = NOW + timedelta(days=days)

@@ -94,7 +94,7 @@ class Window(QWidget):
     @Slot()
     def _greet(self) -> None:
         sender = self.sender()
-        self.said.setText(f"你好,{self.name.text()}" + ("!" if sender is self.below else ""))
+        self.said.setText(f"你好，{self.name.text()}" + ("!" if sender is self.below else ""))
 
     @Slot()
     def _find(self) -> None:

@@ -40,7 +40,7 @@ def test_typing_reaches_a_field_by_its_label_and_chinese_is_composed(running: Dr
     running.key("Ctrl+A", into="姓名", role="field")
     before = running.counts
     running.type("Li 李四\n", into="姓名", role="field")
-    running.wait("回答", "text", text="你好,Li 李四")
+    running.wait("回答", "text", text="你好，Li 李四")
     assert running.counts.clicks == before.clicks
     assert running.counts.keys - before.keys == 4
     assert running.counts.composed - before.composed == 2

@@ -62,7 +62,7 @@ def test_what_names_nobody_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["password=Govdesk-2026", '"token": "Govdesk-2026"', "密码:Govdesk-2026", "http://a:Govdesk-2026@host/"]
+    "text", ["password=Govdesk-2026", '"token": "Govdesk-2026"', "密码：Govdesk-2026", "http://a:Govdesk-2026@host/"]
 )
 def test_secrets_are_masked(text: str) -> None:
     assert "Govdesk-2026" not in mask(text)

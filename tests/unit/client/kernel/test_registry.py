@@ -91,7 +91,7 @@ def test_a_module_that_fails_is_reported_stopped_and_not_tried_again(fake: Any, 
 def test_an_error_with_words_is_told_in_its_words(fake: Any) -> None:
     failure = Registry([manifest("bad", "Refuses")], HOST).start("bad")
     assert failure is not None
-    assert failure.reason == "数据库版本较新。请升级。(DATA-007)"
+    assert failure.reason == "数据库版本较新。请升级。（DATA-007）"
 
 
 def test_missing_code_is_a_failure_and_unknown_ids_are_errors(fake: Any) -> None:

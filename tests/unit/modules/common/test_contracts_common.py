@@ -205,7 +205,7 @@ def test_a_command_without_effect_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("language", "sentence"),
-    [("zh_CN", "尚未登录。请先登录。(AUTH-001)"), ("en", "Not signed in. Please sign in first. (AUTH-001)")],
+    [("zh_CN", "尚未登录。请先登录。（AUTH-001）"), ("en", "Not signed in. Please sign in first. (AUTH-001)")],
 )
 def test_an_error_is_said_in_the_language_in_force(language: str, sentence: str) -> None:
     set_language(language)
