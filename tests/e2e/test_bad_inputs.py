@@ -462,7 +462,7 @@ def test_what_the_server_refuses_is_told_and_blocks_nobody(hall: Hall, profile: 
             wait_for(lambda: len(hall.cases(name + "乙")) == 1, "the other case did not go through")
             window.wait("1 件被退回", "visible", timeout=PATIENCE)
             window.click("1 件被退回", role="button")
-            window.wait(refused, "visible", timeout=PATIENCE)
+            window.wait(refused, "visible", role="label", within="服务器与待传", timeout=PATIENCE)
             window.wait("（AUTH-", "visible")
             assert not hall.cases(name + "甲")
             window.quit()

@@ -261,7 +261,8 @@ class AcceptanceService:
         owed = []
         for job in self._prints.owed():
             record = self._records.get(KIND, job.record_id) if job.kind == KIND and job.template == RECEIPT else None
-            if record:
+            # what the server refused is no case: its receipt must not go out
+            if record and not (record.refused and not record.rev):
                 owed.append(Owed(job, self.order_receipt(record)))
         return owed
 

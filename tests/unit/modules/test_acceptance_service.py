@@ -40,6 +40,16 @@ def test_acceptance_takes_a_number_owes_a_receipt_and_uses_the_draft_up() -> Non
     assert service.owed() == []
 
 
+def test_the_receipt_of_what_the_server_refused_is_not_offered() -> None:
+    host = FakeHost()
+    service = service_of(host)
+    order = service.accept(ready(service))
+    host.store.amend(order.record.id, rev=0, refused=1)
+    assert service.owed() == []
+    host.store.amend(order.record.id, rev=2, refused=1)
+    assert len(service.owed()) == 1, "a later step was refused; the case itself stands"
+
+
 def test_accepting_the_same_intake_twice_makes_one_case() -> None:
     host = FakeHost()
     service = service_of(host)
