@@ -22,6 +22,12 @@ HEAVY = {
     "argon2",
     "keyring",
     "jsonschema",
+    "cv2",
+    "numpy",
+    "openpyxl",
+    "docx",
+    "pypinyin",
+    "lxml",
     "pypdfium2",
 }
 SHELL = sorted(f"client.shell.{path.stem}" for path in (ROOT / "client/shell").glob("[!_]*.py"))

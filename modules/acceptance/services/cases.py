@@ -23,7 +23,7 @@ from client.kernel.ports import (
     Session,
     Tray,
 )
-from modules.acceptance.domain import (
+from modules.acceptance.domain.cases import (
     ACCEPT,
     CLOSE,
     CLOSED,

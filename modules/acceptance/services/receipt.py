@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import Any
 from xml.sax.saxutils import escape
 
-from modules.acceptance.domain import PAPER
+from modules.acceptance.domain.cases import PAPER
 from modules.common.aggregate import Doc
 from modules.common.clock import CHINA, parse_iso
 from modules.common.codes import masked

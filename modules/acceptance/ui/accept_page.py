@@ -39,7 +39,7 @@ from client.widgets.basics import (
 from client.widgets.forms import Field, FormView
 from client.widgets.theme import set_role, theme
 from devices.ports import IdCardReader, IdentityRecord, no_reader
-from modules.acceptance.domain import APPLICANT_FORM, ITEM_KIND, person_values
+from modules.acceptance.domain.cases import APPLICANT_FORM, ITEM_KIND, person_values
 from modules.acceptance.services.cards import card_values
 from modules.acceptance.services.cases import AcceptanceService, Intake, Owed, Printed, ReceiptOrder, due_words
 from modules.acceptance.services.receipt import prepare

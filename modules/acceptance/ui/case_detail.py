@@ -24,7 +24,7 @@ from client.widgets.basics import (
     TextEdit,
 )
 from client.widgets.theme import set_role, theme
-from modules.acceptance.domain import (
+from modules.acceptance.domain.cases import (
     ACCEPT,
     ACCEPTED,
     APPLICANT_FORM,

@@ -16,7 +16,7 @@ from client.kernel.settings import Settings
 from client.widgets.basics import Button, EmptyState, SearchBox
 from client.widgets.tables import Column, MasterDetail, RecordTable
 from client.widgets.theme import set_role, theme
-from modules.acceptance.domain import ACCEPTED, CLOSED, DECIDED, KIND, state_name
+from modules.acceptance.domain.cases import ACCEPTED, CLOSED, DECIDED, KIND, state_name
 from modules.acceptance.services.cases import MOST, AcceptanceService, Printed, ReceiptOrder, due_words
 from modules.acceptance.services.wiring import service_of
 from modules.acceptance.ui.case_detail import CaseDetail, case_state, sync_state

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QScrollArea, QVBoxLayout, 
 
 from client.widgets.basics import ComboBox, Label, LineEdit
 from client.widgets.theme import restyle, set_role, theme
-from modules.acceptance.domain import ELECTRONIC, PAPER
+from modules.acceptance.domain.cases import ELECTRONIC, PAPER
 from modules.common.text import tr
 
 

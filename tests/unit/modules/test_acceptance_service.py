@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from devices.ports import IdentityRecord
-from modules.acceptance.domain import DECIDED
+from modules.acceptance.domain.cases import DECIDED
 from modules.acceptance.services.cards import card_values
 from modules.acceptance.services.cases import AcceptanceService, Intake, due_words
 from modules.acceptance.services.wiring import service_of

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from modules.acceptance.domain import ACCEPTED, CASE, CLOSED, DECIDED, state_name
+from modules.acceptance.domain.cases import ACCEPTED, CASE, CLOSED, DECIDED, state_name
 from modules.common.aggregate import Command, Context, Doc, Number, apply
 from modules.common.calendar import WorkCalendar
 from modules.common.errors import Refusal

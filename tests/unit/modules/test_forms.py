@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.acceptance.domain import APPLICANT_FORM
+from modules.acceptance.domain.cases import APPLICANT_FORM
 from modules.common import forms
 from modules.common.errors import GovDeskError
 from tests.support.fake_host import ITEMS

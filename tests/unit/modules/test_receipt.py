@@ -9,7 +9,7 @@ import pypdfium2  # noqa: TID253  a test may load it at once
 import pytest
 import zxingcpp
 
-from modules.acceptance.domain import CASE
+from modules.acceptance.domain.cases import CASE
 from modules.acceptance.services import receipt
 from modules.acceptance.services.receipt import receipt_pdf
 from modules.common.aggregate import Command, Context, Doc, Number, apply
