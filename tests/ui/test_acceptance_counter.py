@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from client.widgets.basics import ConfirmDialog
 from devices.ports import DeviceError, IdentityRecord
-from modules.acceptance.ui.accept_page import AcceptView, IntakePane
+from modules.acceptance.ui.counter.page import AcceptView, IntakePane
 from modules.common.errors import GovDeskError
 from tests.support.fake_host import FakeHost, filled, item
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -25,26 +20,21 @@ from client.kernel.events import Events, RecordsChanged
 from client.kernel.ports import Draft
 from client.widgets.basics import (
     Banner,
-    BusyMark,
     Button,
-    Card,
     ConfirmDialog,
-    ElidedLabel,
-    Label,
     LinkButton,
-    PrimaryButton,
-    SearchBox,
-    StateLabel,
 )
-from client.widgets.forms import Field, FormView
+from client.widgets.forms import Field
 from client.widgets.theme import set_role, theme
 from devices.ports import IdCardReader, IdentityRecord, no_reader
-from modules.acceptance.domain.cases import APPLICANT_FORM, ITEM_KIND, person_values
+from modules.acceptance.domain.cases import APPLICANT_FORM, ITEM_KIND
 from modules.acceptance.services.cards import card_values
 from modules.acceptance.services.cases import AcceptanceService, Intake, Owed, Printed, ReceiptOrder, due_words
 from modules.acceptance.services.receipt import prepare
 from modules.acceptance.services.wiring import service_of
-from modules.acceptance.ui.materials import MaterialsView
+from modules.acceptance.ui.counter.intake import IntakePane
+from modules.acceptance.ui.counter.result import ResultPane
+from modules.acceptance.ui.counter.start import StartPane
 from modules.acceptance.ui.say import say_error, say_printed
 from modules.acceptance.ui.work import PageWork, when
 from modules.common import forms
@@ -53,332 +43,6 @@ from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, Clock
 from modules.common.errors import Refused
 from modules.common.text import together, tr
-
-_FROM_NUMBER = "证件号码"
-"""The source of what is read off the applicant's number, as the form shows it."""
-
-
-class StartPane(QWidget):
-    """What to accept: an item to begin with, or what was left unfinished."""
-
-    chosen = Signal(object)
-    resumed = Signal(str)
-    dropped = Signal(str)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._items: list[Doc] = []
-        self.search = SearchBox(tr("查找事项"))
-        self.items = QListWidget()
-        self.items.setAccessibleName(tr("事项"))
-        self.drafts = QListWidget()
-        self.drafts.setAccessibleName(tr("未完成的受理"))
-        self.none = Label(tr("没有未完成的受理。填写中的内容随时自动保存，中断后从这里继续。"), "quiet", wrap=True)
-        self.begin = PrimaryButton(tr("开始受理"))
-        self.resume = Button(tr("继续办理"))
-        self.drop = LinkButton(tr("删除草稿"))
-        for entries in (self.items, self.drafts):
-            entries.setSpacing(theme().space(1))
-        left, right = Card(tr("选择事项")), Card(tr("未完成的受理"))
-        left.body.addWidget(self.search)
-        left.body.addWidget(self.items, 1)
-        left.body.addWidget(self.begin, 0, Qt.AlignmentFlag.AlignRight)
-        right.body.addWidget(self.none)
-        right.body.addWidget(self.drafts, 1000)  # all the room, while there are any
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.drop)
-        buttons.addStretch(1)
-        buttons.addWidget(self.resume)
-        right.body.addLayout(buttons)
-        right.body.addStretch(1)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme().space(4))
-        row.addWidget(left, 3)
-        row.addWidget(right, 2)
-        self.search.searched.connect(self._show_items)
-        self.search.submitted.connect(self._begin)
-        self.items.itemActivated.connect(self._begin)
-        self.begin.clicked.connect(self._begin)
-        self.drafts.itemActivated.connect(self._resume)
-        self.resume.clicked.connect(self._resume)
-        self.drop.clicked.connect(self._drop)
-        self.show_drafts([], {})
-
-    @property
-    def has_items(self) -> bool:
-        """Whether there is anything to choose from."""
-        return bool(self._items)
-
-    def show_items(self, items: list[Doc]) -> None:
-        """The items on offer."""
-        self._items = items
-        self._show_items()
-
-    def show_drafts(self, drafts: list[Draft], words: Mapping[str, str]) -> None:
-        """The drafts, each with when it was left."""
-        self.drafts.clear()
-        for draft in drafts:
-            entry = QListWidgetItem(f"{draft.title}\n{words[draft.id]}")
-            entry.setData(Qt.ItemDataRole.UserRole, draft.id)
-            entry.setData(Qt.ItemDataRole.AccessibleTextRole, f"{draft.title} {words[draft.id]}")
-            self.drafts.addItem(entry)
-        if drafts:
-            self.drafts.setCurrentRow(0)
-        self.none.setVisible(not drafts)
-        for widget in (self.drafts, self.resume, self.drop):
-            widget.setVisible(bool(drafts))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up) and self.search.hasFocus():
-            self.items.setFocus(Qt.FocusReason.OtherFocusReason)
-            QApplication.sendEvent(self.items, event)
-        else:
-            super().keyPressEvent(event)
-
-    @Slot()
-    def _show_items(self) -> None:
-        words = self.search.text().split()
-        held = self.items.currentItem()
-        chosen = held.data(Qt.ItemDataRole.UserRole) if held else ""
-        row = 0
-        self.items.clear()
-        for item in self._items:
-            terms = tr("{department} · {kind} · {n} 个工作日", n=item["promised_days"],
-                       department=item["department"], kind=item["kind"])  # fmt: skip
-            if all(word in f"{item['name']} {item['code']} {terms}" for word in words):
-                entry = QListWidgetItem(f"{item['name']}\n{terms}")
-                entry.setData(Qt.ItemDataRole.UserRole, item["id"])
-                entry.setData(Qt.ItemDataRole.AccessibleTextRole, item["name"])
-                entry.setToolTip(item["summary"])
-                self.items.addItem(entry)
-                row = self.items.count() - 1 if item["id"] == chosen else row
-        self.items.setCurrentRow(row)
-        self.begin.setEnabled(self.items.count() > 0)
-
-    @Slot()
-    def _begin(self) -> None:
-        entry = self.items.currentItem()
-        if entry:
-            id = entry.data(Qt.ItemDataRole.UserRole)
-            self.chosen.emit(next(item for item in self._items if item["id"] == id))
-
-    @Slot()
-    def _resume(self) -> None:
-        if entry := self.drafts.currentItem():
-            self.resumed.emit(entry.data(Qt.ItemDataRole.UserRole))
-
-    @Slot()
-    def _drop(self) -> None:
-        if entry := self.drafts.currentItem():
-            dialog = ConfirmDialog(
-                tr("删除草稿"),
-                tr("“{title}”填写的内容将从本机删除，不能恢复。", title=entry.text().partition("\n")[0]),
-                keep=tr("不删除"),
-                parent=self,
-            )
-            dialog.accepted.connect(partial(self.dropped.emit, entry.data(Qt.ItemDataRole.UserRole)))
-            dialog.open()
-
-
-class IntakePane(QWidget):
-    """The case being filled in."""
-
-    edited = Signal()
-
-    def __init__(self, item: Doc, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.item = item
-        self.applicant = FormView({**APPLICANT_FORM, "layout": [{**APPLICANT_FORM["layout"][0], "title": ""}]})
-        self.form = FormView(item["form"])
-        self.materials = MaterialsView(item["materials"])
-        self.read_card = Button(tr("读卡"), icon="id-card", shortcut="F4")
-        self.stop_reading = Button(tr("停止读卡"))
-        self._busy = BusyMark()
-        self._waiting = Label(tr("请把身份证放在读卡器上…(Esc 停止)"), "quiet")
-        self.banner = Banner()
-        self.accept = PrimaryButton(tr("受理"), icon="stamp", shortcut="F8")
-        self.back = Button(tr("放一放"), icon="arrow-left")
-        self.kept = Label("", "small")
-
-        person = Card()
-        head = QHBoxLayout()
-        head.addWidget(Label(tr("申请人"), "heading"))
-        head.addStretch(1)
-        for widget in (self._busy, self._waiting, self.stop_reading, self.read_card):
-            head.addWidget(widget)
-        person.body.addLayout(head)
-        person.body.addWidget(self.applicant)
-        sheet, papers = Card(), Card(tr("材料"))
-        sheet.body.addWidget(self.form)
-        papers.body.addWidget(self.materials)
-        cards = QWidget()
-        stack = QVBoxLayout(cards)
-        stack.setContentsMargins(0, 0, theme().space(2), 0)
-        stack.setSpacing(theme().space(3))
-        for card in (person, sheet, papers):
-            stack.addWidget(card)
-        stack.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(cards)
-        title = QVBoxLayout()
-        title.addWidget(Label(item["name"], "title"))
-        terms = tr("{department} · {kind} · 承诺 {n} 个工作日办结", n=item["promised_days"],
-                   department=item["department"], kind=item["kind"])  # fmt: skip
-        title.addWidget(ElidedLabel(f"{terms} · {item['summary']}", "quiet"))
-        foot = QHBoxLayout()
-        foot.setSpacing(theme().space(2))
-        foot.addWidget(self.back)
-        foot.addWidget(self.kept)
-        foot.addStretch(1)
-        foot.addWidget(self.accept)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme().space(3))
-        column.addLayout(title)
-        column.addWidget(self.banner)
-        column.addWidget(area, 1)
-        column.addLayout(foot)
-        self.applicant.edited.connect(self._derive)
-        for part in (self.applicant, self.form, self.materials):
-            part.edited.connect(self._tell)
-        self.show_reading(False)
-
-    def show_intake(self, intake: Intake) -> None:
-        """Show what was entered before."""
-        self.applicant.set_values(intake.applicant, intake.sources.get("applicant"))
-        self.form.set_values(intake.form, intake.sources.get("form"))
-        self.materials.set_values(intake.materials)
-
-    def gather(self, intake: Intake) -> Intake:
-        """``intake`` with what stands on the screen."""
-        sources = {"applicant": self.applicant.sources(), "form": self.form.sources()}
-        return replace(
-            intake,
-            item_version=self.item["version"],
-            applicant=self.applicant.values(),
-            form=self.form.values(),
-            materials=self.materials.values(),
-            card=sources["applicant"].get("id_number") == "card",
-            sources=sources,
-        )
-
-    def show_reading(self, reading: bool) -> None:
-        """Whether a card is being waited for."""
-        for widget in (self._busy, self._waiting, self.stop_reading):
-            widget.setVisible(reading)
-        self.read_card.setVisible(not reading)
-
-    def conflicts(self, values: Mapping[str, Any]) -> list[str]:
-        """In words, what was typed and the card says otherwise."""
-        typed, origin = self.applicant.values(), self.applicant.sources()
-        untouched = forms.blank(APPLICANT_FORM)
-        properties = APPLICANT_FORM["schema"]["properties"]
-        return [
-            tr(
-                "{title}：录入的是“{typed}”，证件上是“{card}”",
-                title=tr(properties[name]["title"]),
-                typed=forms.shown(properties[name], typed[name]),
-                card=forms.shown(properties[name], value),
-            )
-            for name, value in values.items()
-            if name in typed and name not in origin and typed[name] not in (value, untouched.get(name))
-        ]
-
-    def fill(self, card: Mapping[str, Any], *, replace_typed: bool) -> None:
-        """Put the card's values in; where something else was typed only if ``replace_typed``."""
-        for view, form in ((self.applicant, APPLICANT_FORM), (self.form, self.item["form"])):
-            values, origin = forms.fill(form, {"card": card})
-            typed, sourced, untouched = view.values(), view.sources(), forms.blank(form)
-            free = {
-                name: value
-                for name, value in values.items()
-                if (replace_typed and view is self.applicant)
-                or name in sourced
-                or typed.get(name) in (None, value, untouched.get(name))
-            }
-            view.set_values(free, {name: origin[name] for name in free})
-        self._derive()
-        self.edited.emit()
-
-    def show_faults(self, faults: Mapping[str, str]) -> str:
-        """Say each fault where it belongs, with the focus at the first; what has no place is returned."""
-        parts: dict[str, dict[str, str]] = {"applicant": {}, "form": {}, "materials": {}}
-        loose = []
-        for path, sentence in faults.items():
-            part, _, name = path.partition(".")
-            if part in parts and name:
-                parts[part][name] = sentence
-            else:
-                loose.append(sentence)
-        # from the last to the first: each takes the focus, the first of the page keeps it
-        self.materials.show_faults(parts["materials"])
-        loose += self.form.show_faults(parts["form"]).values()
-        loose += self.applicant.show_faults(parts["applicant"]).values()
-        return " ".join(loose)
-
-    def judge(self, field: Field, today: Any) -> None:
-        """Say at a field that was left what is wrong with it; an empty one is left alone."""
-        view, form = (
-            (self.applicant, APPLICANT_FORM) if self.applicant.isAncestorOf(field) else (self.form, self.item["form"])
-        )
-        values = view.values()
-        if field.name in values:
-            field.show_fault(forms.validate(form, values, today).get(field.name, ""))
-
-    @Slot()
-    def _derive(self) -> None:
-        """What the number and the name say is put into the item's form while nobody typed anything else there."""
-        values, _ = forms.fill(self.item["form"], {"applicant": person_values(self.applicant.values())})
-        typed, origin = self.form.values(), self.form.sources()
-        free = {name: value for name, value in values.items() if name not in typed or origin.get(name) == _FROM_NUMBER}
-        self.form.set_values(free, dict.fromkeys(free, _FROM_NUMBER))
-
-    @Slot()
-    def _tell(self) -> None:
-        self.edited.emit()
-
-
-class ResultPane(QWidget):
-    """The case is accepted: its number, by when it is due, the receipt."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.state = StateLabel("good", tr("已受理"))
-        self.number = Label("", "display", selectable=True)
-        self.title = Label("", "heading")
-        self.due = StateLabel("info", "")
-        self.paper = Banner()
-        self.print = PrimaryButton(tr("打印回执"), icon="printer", shortcut="F9")
-        self.next = Button(tr("下一件"), icon="plus", shortcut="Ctrl+N")
-        card = Card()
-        card.body.addWidget(self.state)
-        card.body.addWidget(self.number)
-        card.body.addWidget(self.title)
-        card.body.addWidget(self.due)
-        card.body.addWidget(self.paper)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.print)
-        buttons.addWidget(self.next)
-        buttons.addStretch(1)
-        card.body.addLayout(buttons)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(card)
-        column.addStretch(1)
-
-    def show_order(self, order: ReceiptOrder, due: tuple[str, str]) -> None:
-        """Show an accepted case."""
-        day = order.record.due
-        self.number.setText(order.record.number)
-        self.number.setAccessibleName(tr("编号 {number}", number=order.record.number))
-        self.title.setText(order.record.title)
-        words = tr("应办结 {date}，{left}", date=f"{day:%Y-%m-%d}" if day else "", left=due[1])
-        self.due.show_state(due[0], words)
-        self.paper.clear()
 
 
 class AcceptView(QWidget):
