@@ -12,7 +12,7 @@ import pytest
 from client.data.profile import Profile
 from client.data.store import Store
 from modules.acceptance.services.cases import AcceptanceService, Intake
-from modules.acceptance.services.receipt import prepare
+from modules.acceptance.services.papers import prepare
 from modules.common.clock import SystemClock
 from sync.accounts import Accounts
 from sync.engine import Policy, SyncEngine

@@ -35,7 +35,7 @@ from modules.acceptance.domain.cases import (
     MAY_DECIDE,
     MAY_READ,
 )
-from modules.acceptance.services.receipt import Receipt, receipt_pdf
+from modules.acceptance.services.papers import RECEIPT, Origin, Paper, make
 from modules.common.aggregate import Doc
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, Clock, parse_iso
@@ -44,8 +44,6 @@ from modules.common.numbering import read_scan
 from modules.common.permissions import forbidden
 from modules.common.text import tr
 
-RECEIPT = "receipt"
-"""The template name of the paper that an acceptance owes."""
 DRAFT = "case.draft"
 MOST = 500
 """Records that a list shows at most."""
@@ -274,15 +272,15 @@ class AcceptanceService:
 
     # -- paper, lane ``cpu`` ----------------------------------------------------------------------
 
-    def receipt(self, order: ReceiptOrder) -> Receipt:
+    def receipt(self, order: ReceiptOrder) -> Paper:
         """The receipt as PDF."""
         self._require(MAY_READ)
-        return receipt_pdf(order.record.doc, order.hall, self._clock.now(), phone=order.phone)
+        return make(RECEIPT, order.record.doc, Origin(order.hall, order.phone, self._clock.now()))
 
     def print_receipt(self, order: ReceiptOrder) -> Printed:
         """Make and print the receipt. Raises ``GovDeskError`` PRT-…; it is owed until ``settle``."""
         receipt = self.receipt(order)
-        sentence = self._printer.print_pdf(receipt.pdf, tr("受理通知书 {number}", number=order.record.number))
+        sentence = self._printer.print_pdf(receipt.data, tr("受理通知书 {number}", number=order.record.number))
         return Printed(sentence, receipt.missing)
 
     def _require(self, permission: str) -> None:

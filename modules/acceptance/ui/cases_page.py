@@ -373,7 +373,7 @@ def _pictures(service: AcceptanceService, order: ReceiptOrder, width: int) -> li
     """The pages of a receipt, ``width`` pixels wide; lane ``cpu``."""
     import pypdfium2
 
-    document = pypdfium2.PdfDocument(service.receipt(order).pdf)
+    document = pypdfium2.PdfDocument(service.receipt(order).data)
     try:
         images = []
         for page in document:

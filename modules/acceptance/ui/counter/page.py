@@ -30,7 +30,7 @@ from devices.ports import IdCardReader, IdentityRecord, no_reader
 from modules.acceptance.domain.cases import APPLICANT_FORM, ITEM_KIND
 from modules.acceptance.services.cards import card_values
 from modules.acceptance.services.cases import AcceptanceService, Intake, Owed, Printed, ReceiptOrder, due_words
-from modules.acceptance.services.receipt import prepare
+from modules.acceptance.services.papers import prepare
 from modules.acceptance.services.wiring import service_of
 from modules.acceptance.ui.counter.intake import IntakePane
 from modules.acceptance.ui.counter.result import ResultPane

@@ -1,51 +1,36 @@
-"""The receipt of an accepted case (受理通知书) as a PDF: what was handed in, by when it will be done, how to ask.
-
-Requirements C39 and C41. The same case, hall and moment give the same bytes.
-"""
+"""A sheet as a PDF on A4, with its QR code and bars. The same sheet gives the same bytes."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from typing import Any
 from xml.sax.saxutils import escape
 
-from modules.acceptance.domain.cases import PAPER
-from modules.common.aggregate import Doc
-from modules.common.clock import CHINA, parse_iso
-from modules.common.codes import masked
+from modules.acceptance.services.papers.sheet import Block, Facts, Grid, Sheet, Signatures, Words
 from modules.common.errors import GovDeskError
 from modules.common.numbering import code128_text, qr_text
 from modules.common.text import RESOURCES, tr
 
 FONT = "NotoSansSC"
 FONT_FILE = RESOURCES / "fonts" / "NotoSansSC-Regular.ttf"
-TEMPLATE = RESOURCES / "templates" / "receipt.json"
 GETA = "〓"
 """Stands for a character that the font lacks (JIS X 0208 calls it geta; printers have used it since lead type)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A finished paper. ``missing``: characters that the font lacks, drawn as 〓 and named at the foot."""
+def pdf_of(sheet: Sheet) -> tuple[bytes, tuple[str, ...]]:
+    """The PDF, and the characters that the font lacks: drawn as 〓 and named at the foot.
 
-    pdf: bytes
-    missing: tuple[str, ...]
-
-
-def receipt_pdf(case: Doc, hall_name: str, printed_at: datetime, *, phone: str = "") -> Receipt:
-    """The receipt of ``case`` on A4. ``phone`` is whom to ask. Raises ``GovDeskError`` PRT-010 without the font."""
+    Raises ``GovDeskError`` PRT-010 without the font.
+    """
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
     from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate
 
-    paper = _Paper(case, hall_name, phone, printed_at)
-    story = paper.story()
+    setter = _Setter(sheet)
+    story = setter.story()
     buffer = BytesIO()
     document = BaseDocTemplate(
         buffer,
@@ -54,20 +39,20 @@ def receipt_pdf(case: Doc, hall_name: str, printed_at: datetime, *, phone: str =
         rightMargin=22 * mm,
         topMargin=14 * mm,
         bottomMargin=18 * mm,
-        title=f"{paper.words['title']} {case['number']}",
-        author=hall_name,
-        subject=case["item"]["name"],
+        title=f"{sheet.title} {sheet.number}".strip(),
+        author=sheet.hall,
+        subject=sheet.subject,
         creator="GovDesk",
         invariant=1,
     )
     frame = Frame(document.leftMargin, document.bottomMargin, document.width, document.height, 0, 0, 0, 0)
     document.addPageTemplates([PageTemplate(frames=[frame])])
-    document.build(story, canvasmaker=paper.canvas_class())
-    return Receipt(buffer.getvalue(), tuple(paper.missing))
+    document.build(story, canvasmaker=setter.canvas_class())
+    return buffer.getvalue(), tuple(setter.missing)
 
 
 def prepare() -> None:
-    """Load what the first receipt would wait for. Raises ``GovDeskError`` PRT-010 without the font."""
+    """Load what the first paper would wait for. Raises ``GovDeskError`` PRT-010 without the font."""
     from reportlab.graphics.barcode import code128, qr  # noqa: F401  they take a while to import
 
     _glyphs()
@@ -102,21 +87,12 @@ def _in_utf16(to_unicode: Callable[[str, Any], str]) -> Callable[[str, Any], str
     return mapped
 
 
-def _day(day: date) -> str:
-    """A date as documents write it (GB/T 9704-2012, 7.3.5.4): without zeros."""
-    return f"{day.year}年{day.month}月{day.day}日"
+class _Setter:
+    """One sheet being set: collects the characters that the font lacks while it makes the flowables."""
 
-
-class _Paper:
-    """One receipt being set: collects the characters that the font lacks while it makes the flowables."""
-
-    def __init__(self, case: Doc, hall_name: str, phone: str, printed_at: datetime) -> None:
+    def __init__(self, sheet: Sheet) -> None:
         self.glyphs = _glyphs()
-        self.words: Mapping[str, Any] = json.loads(TEMPLATE.read_text("utf-8"))
-        self.case = case
-        self.hall = hall_name
-        self.phone = phone
-        self.printed_at = printed_at.astimezone(CHINA)
+        self.sheet = sheet
         self.missing: list[str] = []
 
     def safe(self, text: str) -> str:
@@ -133,35 +109,44 @@ class _Paper:
 
     def story(self) -> list[Any]:
         from reportlab.lib.units import mm
+        from reportlab.platypus import Spacer
+
+        sheet = self.sheet
+        flow = [self._text(sheet.hall, size=13, align="center", after=4 * mm), self._title(), Spacer(0, 4 * mm)]
+        if sheet.number:
+            flow += [self._codes(), Spacer(0, 4 * mm)]
+        for block, following in zip(sheet.blocks, [*sheet.blocks[1:], None], strict=True):
+            flow += self._set(block, following)
+        return flow
+
+    def _set(self, block: Block, following: Block | None) -> list[Any]:
+        from reportlab.lib.units import mm
         from reportlab.platypus import KeepTogether, Spacer
 
-        case, applicant = self.case, self.case["applicant"]
-        accepted = parse_iso(case["accepted_at"]).astimezone(CHINA)
-        opening = self.words["opening"].format(item=case["item"]["name"], accepted=_day(accepted.date()))
-        return [
-            self._text(self.hall, size=13, align="center", after=4 * mm),
-            self._title(),
-            Spacer(0, 4 * mm),
-            self._codes(),
-            Spacer(0, 4 * mm),
-            self._text(f"{applicant['name']}：", size=11.5, after=1 * mm),
-            self._text(opening, size=11.5, indent=23, after=4 * mm),
-            self._facts(accepted),
-            Spacer(0, 4 * mm),
-            self._text("一、收取材料", size=11.5, after=2 * mm),
-            self._materials(),
-            Spacer(0, 4 * mm),
-            KeepTogether([self._text("二、后续事项", size=11.5, after=1.5 * mm), *self._next()]),
-            Spacer(0, 7 * mm),
-            KeepTogether([self._signatures(accepted)]),
-        ]
+        gap = Spacer(0, 3.5 * mm)
+        match block:
+            case Words(text, "salutation"):
+                return [self._text(text, size=11.5, after=1 * mm)]
+            case Words(text, "body"):
+                return [self._text(text, size=11.5, indent=23, after=3.5 * mm)]
+            case Words(text, "heading"):
+                # kept with a line, not with a table: that would be moved to the next page as a whole
+                return [self._text(text, size=11.5, after=2 * mm, keep=isinstance(following, Words))]
+            case Words(text):
+                return [self._text(text, after=2)]
+            case Facts():
+                return [self._facts(block), gap]
+            case Grid():
+                return [self._grid(block), gap]
+            case Signatures(left, right):
+                return [Spacer(0, 6 * mm), KeepTogether([self._signatures(left, right)])]
 
     def _title(self) -> Any:
         """The title in spaced, stroked letters (there is one weight of the font) over a double rule."""
         from reportlab.lib.units import mm
         from reportlab.platypus import Flowable
 
-        letters, size, gap = self.safe(self.words["title"]), 26, 9
+        letters, size, gap = self.safe(self.sheet.title), 26, 9
 
         class Title(Flowable):  # type: ignore[misc]
             def wrap(self, width: float, height: float) -> tuple[float, float]:
@@ -194,6 +179,7 @@ class _Paper:
         indent: float = 0,
         after: float = 0,
         quiet: bool = False,
+        keep: bool = False,
     ) -> Any:
         from reportlab.lib.enums import TA_CENTER, TA_LEFT, TA_RIGHT
         from reportlab.lib.styles import ParagraphStyle
@@ -209,8 +195,11 @@ class _Paper:
             firstLineIndent=indent,
             spaceAfter=after,
             textColor="#5B6675" if quiet else "#000000",
+            keepWithNext=keep,
         )
-        return Paragraph(escape(self.safe(text)).replace("\n", "<br/>"), style)
+        # reportlab folds wide spaces into one; the space between 年 and 月 is where somebody writes
+        wide = self.safe(text).replace("\u3000", "\u00a0" * 4)
+        return Paragraph(escape(wide).replace("\n", "<br/>"), style)
 
     def _codes(self) -> Any:
         """The number with its bars at the left, the QR code at the right."""
@@ -219,9 +208,9 @@ class _Paper:
         from reportlab.lib.units import mm
         from reportlab.platypus import Table
 
-        number = self.case["number"]
+        number = self.sheet.number
         bars = Code128(code128_text(number), barHeight=11 * mm, barWidth=0.3 * mm, quiet=False)
-        square = QrCode(qr_text(self.case["id"], number), width=27 * mm, height=27 * mm, qrLevel="M", qrBorder=0)
+        square = QrCode(qr_text(self.sheet.case_id, number), width=27 * mm, height=27 * mm, qrLevel="M", qrBorder=0)
         left = [self._text("编号", size=9, quiet=True), self._text(number, size=15, after=2.5 * mm), bars]
         table = Table([[left, square]], colWidths=[139 * mm, 27 * mm])
         table.setStyle(
@@ -236,76 +225,47 @@ class _Paper:
         )
         return table
 
-    def _facts(self, accepted: datetime) -> Any:
+    def _facts(self, facts: Facts) -> Any:
         from reportlab.lib.units import mm
         from reportlab.platypus import Table
 
-        case, item, applicant = self.case, self.case["item"], self.case["applicant"]
-        due = date.fromisoformat(case["due"]["date"])
-        promised = _day(due) + ("（暂定）" if case["due"]["provisional"] else "")
-        rows = [
-            ("申请人", applicant["name"], "证件号码", masked(applicant["id_number"])),
-            ("事项名称", item["name"], "联系电话", applicant["phone"]),
-            ("事项编码", item["code"], "办件类型", item["kind"]),
-            ("承办部门", item["department"], "受理窗口", case["place"]),
-            ("受理时间", f"{_day(accepted.date())} {accepted:%H:%M}", "受理人", case["accepted_by"]["name"]),
-            ("承诺时限", f"{item['promised_days']} 个工作日", "应办结日期", promised),
-        ]
+        pairs = list(facts.pairs)
+        if len(pairs) % 2:
+            pairs.append(("", ""))
         cells = [
             [
                 self._text(text, size=10 if column % 2 == 0 else 10.5, quiet=column % 2 == 0)
-                for column, text in enumerate(row)
+                for column, text in enumerate((*pairs[place], *pairs[place + 1]))
             ]
-            for row in rows
+            for place in range(0, len(pairs), 2)
         ]
         table = Table(cells, colWidths=[22 * mm, 66 * mm, 24 * mm, 54 * mm])
         table.setStyle([*_GRID, ("BACKGROUND", (0, 0), (0, -1), "#F3F5F7"), ("BACKGROUND", (2, 0), (2, -1), "#F3F5F7")])
         return table
 
-    def _materials(self) -> Any:
+    def _grid(self, grid: Grid) -> Any:
         from reportlab.lib.units import mm
         from reportlab.platypus import Table
 
-        materials = self.case["materials"]
-        kinds = {PAPER: "纸质"}
-        rows = [
-            [str(place), material["name"], kinds.get(material["kind"], "电子"), str(material["pages"])]
-            for place, material in enumerate(materials, 1)
-        ]
-        total = ["", f"合计 {len(materials)} 种", "", str(sum(material["pages"] for material in materials))]
-        head = ["序号", "材料名称", "形式", "页数"]
-        aligns = ("center", "left", "center", "right")
+        lines = [grid.head, *grid.rows, *([grid.total] if grid.total else [])]
         cells = [
-            [self._text(text, align=align, quiet=row is head) for text, align in zip(row, aligns, strict=True)]
-            for row in [head, *rows, total]
+            [
+                self._text(text, align=align, quiet=row is grid.head)
+                for text, align in zip(row, grid.aligns, strict=True)
+            ]
+            for row in lines
         ]
-        table = Table(cells, colWidths=[16 * mm, 108 * mm, 22 * mm, 20 * mm], repeatRows=1)
+        table = Table(cells, colWidths=[width * mm for width in grid.widths], repeatRows=1)
         table.setStyle([*_GRID, ("BACKGROUND", (0, 0), (-1, 0), "#F3F5F7")])
         return table
 
-    def _next(self) -> list[Any]:
-        case = self.case
-        values = {
-            "department": case["item"]["department"],
-            "days": case["item"]["promised_days"],
-            "hall": self.hall,
-            "place": case["place"] or "受理窗口",
-            "phone": self.words["phone"].format(phone=self.phone) if self.phone else "",
-        }
-        lines = [sentence.format(**values) for sentence in self.words["next"]]
-        if case["due"]["provisional"]:
-            lines.append(self.words["provisional"])
-        return [self._text(f"{place}. {line}", after=2) for place, line in enumerate(lines, 1)]
-
-    def _signatures(self, accepted: datetime) -> Any:
+    def _signatures(self, left: str, right: str) -> Any:
         from reportlab.lib.units import mm
         from reportlab.platypus import Table
 
-        left = [self._text("申请人签收：________________\n　　　　　　　　　　年　　月　　日", size=11)]
-        right = [
-            self._text(f"{self.hall}\n（受理专用章）\n{_day(accepted.date())}", size=11, align="center"),
-        ]
-        table = Table([[left, right]], colWidths=[83 * mm, 83 * mm])
+        table = Table(
+            [[[self._text(left, size=11)], [self._text(right, size=11, align="center")]]], colWidths=[83 * mm, 83 * mm]
+        )
         table.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (0, 0), 0)])
         return table
 
@@ -314,7 +274,7 @@ class _Paper:
         from reportlab.lib.units import mm
         from reportlab.pdfgen.canvas import Canvas
 
-        paper = self
+        setter = self
 
         class Pages(Canvas):  # type: ignore[misc]
             def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -328,7 +288,7 @@ class _Paper:
             def save(self) -> None:
                 for place, page in enumerate(self.pages, 1):
                     self.__dict__.update(page)
-                    paper.foot(self, place, len(self.pages), 22 * mm, 188 * mm, 12 * mm)
+                    setter.foot(self, place, len(self.pages), 22 * mm, 188 * mm, 12 * mm)
                     super().showPage()
                 super().save()
 
@@ -338,7 +298,7 @@ class _Paper:
         """Number, moment of printing, page; and which characters could not be drawn."""
         canvas.setFillColor("#5B6675")
         canvas.setFont(FONT, 8)
-        canvas.drawString(left, height, f"{self.case['number']}  打印于 {self.printed_at:%Y-%m-%d %H:%M}")
+        canvas.drawString(left, height, self.sheet.foot)
         canvas.drawRightString(right, height, f"第 {page} 页  共 {pages} 页")
         if self.missing:
             names = "、".join(f"U+{ord(mark):04X}" for mark in self.missing)
