@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from argon2 import PasswordHasher
@@ -20,7 +20,7 @@ from modules.common.errors import GovDeskError, Refused
 from modules.common.ids import uuid7
 from modules.common.manifest import permissions_of
 from modules.common.passwords import password_refusal
-from modules.common.permissions import ADMIN_KINDS, BUILTIN_ROLES
+from modules.common.permissions import ADMIN_KINDS, BUILTIN_ROLES, admin_kinds_of
 from modules.common.server_ports import Caller, OneTime, PeoplePage, PersonView
 from modules.common.statement import Statement
 from modules.common.text import tr
@@ -50,6 +50,18 @@ _RESETS_BY_CONSOLE = frozenset(ADMIN_KINDS)
 def readable_secret(groups: int) -> str:
     """Groups of four characters that can be read aloud, about 19.8 bits each."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(groups))
+
+
+def reach(person_id: str, hall_id: str, department_id: str, roles: Iterable[str]) -> list[str]:
+    """The feeds of a person: what everyone reads, the person's own, and those of the hall and the department.
+
+    Administrators run the house and see no cases (三权分立); nor does whoever holds no role yet.
+    """
+    scopes = [REFERENCE, f"person:{person_id}"]
+    if (held := frozenset(roles)) and not admin_kinds_of(held):
+        scopes += [f"hall:{hall_id}"] if hall_id else []
+        scopes += [f"dept:{department_id}"] if department_id else []
+    return scopes
 
 
 def _disabled() -> GovDeskError:
@@ -168,16 +180,12 @@ class Accounts:
         now = self._clock.now()
         roles: Iterable[str] = ()
         permissions: Iterable[str] = ()
-        scopes: list[str] = []
+        scopes: Iterable[str] = ()
         if not person.must_change:
             roles = session.execute(select(PersonRole.role_id).filter_by(person_id=person.id)).scalars().all()
             query = select(RolePermission.permission).where(RolePermission.role_id.in_(roles)).distinct()
             permissions = session.execute(query).scalars().all()
-            scopes = [REFERENCE]
-            # administrators run the house and see no cases (三权分立)
-            if roles and not person.admin_kind:
-                scopes += [f"hall:{person.hall_id}"] if person.hall_id else []
-                scopes += [f"dept:{person.department_id}"] if person.department_id else []
+            scopes = reach(person.id, person.hall_id or "", person.department_id or "", roles)
         return Statement(
             id=uuid7(),
             person=person.id,
@@ -290,28 +298,18 @@ class Accounts:
                 )
             total = session.execute(select(func.count()).select_from(query.subquery())).scalar_one()
             people = session.execute(query.order_by(Person.login).offset(offset).limit(limit)).scalars().all()
-            held = session.execute(
-                select(PersonRole).where(PersonRole.person_id.in_([person.id for person in people]))
-            ).scalars()
-            roles: dict[str, list[str]] = {}
-            for row in held:
-                roles.setdefault(row.person_id, []).append(row.role_id)
-            items = [
-                PersonView(
-                    id=person.id,
-                    login=person.login,
-                    name=person.name,
-                    hall_id=person.hall_id or "",
-                    department_id=person.department_id or "",
-                    roles=sorted(roles.get(person.id, ())),
-                    admin_kind=person.admin_kind,
-                    enabled=person.disabled_at is None,
-                    must_change_password=person.must_change,
-                    created_at=person.created_at,
-                )
-                for person in people
-            ]
+            items = _views(session, people)
         return PeoplePage(total, items)
+
+    def with_role(self, role_id: str, *, department_id: str = "", hall_id: str = "") -> list[PersonView]:
+        holds = exists().where(PersonRole.person_id == Person.id, PersonRole.role_id == role_id)
+        query = select(Person).where(holds, Person.disabled_at.is_(None))
+        if department_id:
+            query = query.where(Person.department_id == department_id)
+        if hall_id:
+            query = query.where(Person.hall_id == hall_id)
+        with self._database.read() as session:
+            return _views(session, session.execute(query.order_by(Person.login)).scalars().all())
 
     def id_of(self, login: str) -> str:
         """The id of a login. Raises AUTH-023 when there is none."""
@@ -450,3 +448,25 @@ class Accounts:
     def _revoke_statements(self, session: Session, person_id: str, now: str) -> None:
         query = update(SignInSession).where(SignInSession.person_id == person_id, SignInSession.revoked_at.is_(None))
         session.execute(query.values(revoked_at=now))
+
+
+def _views(session: Session, people: Sequence[Person]) -> list[PersonView]:
+    query = select(PersonRole).where(PersonRole.person_id.in_([person.id for person in people]))
+    roles: dict[str, list[str]] = {}
+    for row in session.execute(query).scalars():
+        roles.setdefault(row.person_id, []).append(row.role_id)
+    return [
+        PersonView(
+            id=person.id,
+            login=person.login,
+            name=person.name,
+            hall_id=person.hall_id or "",
+            department_id=person.department_id or "",
+            roles=sorted(roles.get(person.id, ())),
+            admin_kind=person.admin_kind,
+            enabled=person.disabled_at is None,
+            must_change_password=person.must_change,
+            created_at=person.created_at,
+        )
+        for person in people
+    ]

@@ -22,7 +22,7 @@ from modules.common.aggregate import Aggregate, Command, Context, Doc, Event, Ke
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refusal
-from modules.common.ids import is_uuid7
+from modules.common.ids import is_aggregate_id, is_uuid7
 from modules.common.manifest import rules_of
 from modules.common.statement import Statement
 from modules.common.text import tr
@@ -295,7 +295,7 @@ def _well_formed(command: WireCommand) -> bool:
     number = command.number
     return (
         is_uuid7(command.cmd_id)
-        and is_uuid7(command.aggregate_id)
+        and is_aggregate_id(command.aggregate_id)
         and bool(_NAME.fullmatch(command.kind) and _NAME.fullmatch(command.type))
         and 0 < command.n < MAX_SERIAL
         and (

@@ -45,7 +45,7 @@ from modules.common.aggregate import Aggregate, Command, Context, Doc, Key, Numb
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refusal, Refused
-from modules.common.ids import uuid7
+from modules.common.ids import is_aggregate_id, uuid7
 from modules.common.manifest import rules_of
 from modules.common.permissions import Actor
 from modules.common.statement import Statement, read
@@ -246,6 +246,9 @@ class Store:
         transaction. Raises ``Refused``, NUM-001 (no leased number left), AUTH-001, AUTH-005 (sign-in expired)
         or DATA-010 (disk full), each with nothing changed.
         """
+        if not is_aggregate_id(aggregate_id):
+            # the server would turn away the whole push that carries it
+            raise ValueError(aggregate_id)
         person = self._signed_in()
         # by the server's clock a command cannot be older than the statement it is given under
         moment = max(self.now(), parse_iso(person.statement.issued_at))

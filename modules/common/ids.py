@@ -1,12 +1,14 @@
-"""Identifiers made by clients: UUIDv7 text (RFC 9562, 5.7), ordered by the time of their making."""
+"""Identifiers: UUIDv7 text (RFC 9562, 5.7), ordered by the time of their making, and slugs that people can read."""
 
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 import uuid
 
+_SLUG = re.compile(r"[a-z0-9][A-Za-z0-9._@-]{0,63}")
 _lock = threading.Lock()
 _last = 0
 
@@ -32,3 +34,8 @@ def is_uuid7(text: str) -> bool:
     except ValueError:
         return False
     return parsed.version == 7 and str(parsed) == text
+
+
+def is_aggregate_id(text: str) -> bool:
+    """Whether ``text`` may name an aggregate: a slug such as ``hall-1-w3`` or ``2026-12-12``; a UUIDv7 is one, too."""
+    return _SLUG.fullmatch(text) is not None

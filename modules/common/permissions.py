@@ -26,6 +26,10 @@ class Actor:
         return not permission or permission in self.permissions
 
 
+SYSTEM = Actor("system", "system", "系统", permissions=frozenset({"system"}))
+"""Whoever gives the server's own commands. No manifest gives anybody ``system``: such commands are for jobs alone."""
+
+
 def forbidden(permission: str) -> Refusal:
     """The refusal for a missing permission."""
     return Refusal("AUTH-403", tr("您没有此项权限（{permission}）。请联系安全管理员。", permission=permission))
@@ -47,6 +51,8 @@ class Role:
 BUILTIN_ROLES: tuple[Role, ...] = (
     Role("clerk", "窗口人员"),
     Role("officer", "部门审批人员"),
+    Role("section_head", "科室负责人"),
+    Role("leader", "主管领导"),
     Role("manager", "大厅管理员"),
     Role("sysadmin", "系统管理员", "sys"),
     Role("secadmin", "安全管理员", "sec"),

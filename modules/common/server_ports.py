@@ -103,6 +103,10 @@ class People(Protocol):
         """People whose login or name contains ``text``."""
         ...
 
+    def with_role(self, role_id: str, *, department_id: str = "", hall_id: str = "") -> list[PersonView]:
+        """Enabled people who hold a role, by login; of one department or hall where that is given."""
+        ...
+
     def create(self, by: Caller, login: str, name: str, hall_id: str, department_id: str) -> OneTime:
         """A new person without roles, whose one-time password must be changed at the first sign-in.
 

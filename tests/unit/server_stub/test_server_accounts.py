@@ -11,6 +11,7 @@ from modules.common.passwords import password_refusal
 from modules.common.statement import read, verify
 from server_stub.accounts import Passwords
 from server_stub.guard import RateLimiter
+from server_stub.seeding import CONSOLE
 from server_stub.tables import AuditRow, LoginFailure, Person
 from sync.protocol import PasswordChange, SignInRequest
 from tests.support.central import PASSWORD, QUICK, Central, central
@@ -28,14 +29,28 @@ def test_the_statement_says_who_where_and_for_how_long(office: Central) -> None:
     counter = office.counter("clerk", office.person("clerk", "zhangsan"))
     said = verify(counter.statement, office.services.identity.public_key)
     assert (said.login, said.device, said.hall_id, said.roles) == ("zhangsan", counter.device, office.hall, ("clerk",))
-    assert said.scopes == ("ref", f"hall:{office.hall}")
+    assert said.scopes == ("ref", f"person:{said.person}", f"hall:{office.hall}")
     assert said.holds_at(office.clock.now())
     office.clock.advance(QUICK.offline_seconds)
     assert not said.holds_at(office.clock.now())
 
 
 def test_administrators_see_no_cases(office: Central) -> None:
-    assert read(office.counter("sysadmin").statement).scopes == ("ref",)
+    said = read(office.counter("sysadmin").statement)
+    assert said.scopes == ("ref", f"person:{said.person}")
+
+
+def test_people_are_found_by_their_role(office: Central) -> None:
+    people = office.services.people
+    head, gone = office.person("section_head", "head"), office.person("section_head", "gone")
+    office.person("clerk", "zhangsan")
+    people.set_enabled(CONSOLE, people.id_of(gone), False)
+    found = people.with_role("section_head")
+    assert [(person.login, person.roles, person.hall_id) for person in found] == [(head, ["section_head"], office.hall)]
+    assert [person.login for person in people.with_role("section_head", hall_id=office.hall)] == [head]
+    assert people.with_role("section_head", hall_id="elsewhere") == []
+    assert people.with_role("section_head", department_id="dept-x") == []
+    assert people.with_role("leader") == []
 
 
 def test_a_login_is_not_case_sensitive(office: Central) -> None:
