@@ -32,7 +32,7 @@ def for_everyone(doc: Doc) -> frozenset[str]:
     return frozenset({"ref"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Register:
     """The rules of one kind of kept record; see ``make_register``."""
 
@@ -72,11 +72,8 @@ class Register:
         return Refusal("REG-003", tr("不认识的操作（{type}）。", type=command.type))
 
     def _faults(self, record: Doc, fields: dict[str, Any], context: Context) -> dict[str, str]:
-        faults = (
-            dict(forms.validate(self.form, fields, context.now.astimezone(CHINA).date()))
-            if self.form is not None
-            else {}
-        )
+        today = context.now.astimezone(CHINA).date()
+        faults = forms.validate(self.form, fields, today) if self.form is not None else {}
         return {**faults, **(self.validate(record, context) if self.validate else {})}
 
     def evolve(self, state: Doc | None, event: Event) -> Doc:
