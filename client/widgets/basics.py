@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QResizeEvent,
+    QShortcut,
     QShowEvent,
     QWheelEvent,
 )
@@ -191,6 +192,9 @@ class Button(QPushButton):
         super().__init__(parent)
         self._icon = icon
         self._shortcut = shortcut
+        if shortcut:
+            # a QAbstractButton's own shortcut animates the click, which takes 100 ms at a counter
+            QShortcut(QKeySequence(shortcut), self).activated.connect(self.click)
         set_role(self, self.role)
         self.setAutoDefault(False)
         self.set_label(text)
@@ -200,8 +204,6 @@ class Button(QPushButton):
     def set_label(self, text: str) -> None:
         """Change the words; the shortcut stays."""
         self.setText(f"{text}  {self._shortcut}" if self._shortcut else text)
-        if self._shortcut:
-            self.setShortcut(QKeySequence(self._shortcut))
         self.setAccessibleName(plain(text))
 
     @Slot()
