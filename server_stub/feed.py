@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from modules.common.aggregate import Summary
-from server_stub.tables import AggregateState, ChangeRow, Scope
+from modules.common.aggregate import Aggregate, Summary
+from modules.common.server_ports import Reference
+from server_stub.tables import AggregateState, ChangeRow, EventRow, Scope
 
 REFERENCE = "ref"
 """The scope of reference documents, for everyone signed in."""
@@ -103,39 +104,70 @@ def page(session: Session, epoch: str, server_time: str, scope: str, since: int,
     return f'{reply[:-1]},"changes":[{changes}]}}'
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A document that nobody changes by a command: a service item, a calendar day, an organisation."""
-
-    kind: str
-    id: str
-    doc: Mapping[str, Any]
-    title: str
-    number: str = ""
+def left(entry: Entry, old: frozenset[str]) -> tuple[Entry, ...]:
+    """What tells the feeds in ``old`` that a document has left them."""
+    gone = old - entry.scopes
+    if not gone:
+        return ()
+    return (Entry(gone, entry.kind, entry.id, entry.rev, "tombstone", "{}", {}, entry.cause),)
 
 
-def publish(session: Session, at: str, references: Iterable[Reference]) -> int:
-    """Put new and changed reference documents into scope ``ref``; returns how many there were."""
-    entries = []
-    for reference in references:
-        doc = dump(reference.doc)
-        old = session.get(AggregateState, (reference.kind, reference.id))
-        if old is not None and old.doc == doc:
-            continue
-        summary = Summary(reference.title, "", reference.number, search=f"{reference.title} {reference.number}")
-        entry = Entry(
-            frozenset({REFERENCE}),
-            reference.kind,
-            reference.id,
-            old.rev + 1 if old else 1,
-            "put",
-            doc,
-            summary.to_wire(),
-        )
-        store(session, at, entry, summary)
-        entries.append(entry)
+def publish(
+    session: Session, at: str, references: Iterable[Reference], rules: Callable[[str], Aggregate] | None = None
+) -> int:
+    """Put new and changed reference documents into the feeds; returns how many there were.
+
+    Where ``rules`` know the kind, they say the summary and the feeds; else it is scope ``ref``. A document that
+    a command has changed belongs to whoever changed it, and is left as it is.
+    """
+    wanted = {(reference.kind, reference.id): reference for reference in references}
+    entries: list[Entry] = []
+    for some in _some(list(wanted), 200):
+        olds = {
+            (row.kind, row.id): row
+            for row in session.execute(
+                select(AggregateState).where(tuple_(AggregateState.kind, AggregateState.id).in_(some))
+            ).scalars()
+        }
+        changed = select(EventRow.kind, EventRow.aggregate_id).distinct()
+        kept = {
+            (kind, id)
+            for kind, id in session.execute(changed.where(tuple_(EventRow.kind, EventRow.aggregate_id).in_(some)))
+        }
+        for key in some:
+            reference, old = wanted[key], olds.get(key)
+            doc = dump(reference.doc)
+            if key in kept:
+                continue
+            summary, scopes = _described(reference, rules)
+            fields = summary.to_wire()
+            if old is not None and (old.doc, old.scopes) == (doc, dump(sorted(scopes))) and _summed(old) == fields:
+                continue
+            entry = Entry(scopes, reference.kind, reference.id, old.rev + 1 if old else 1, "put", doc, fields)
+            entries += (entry, *left(entry, frozenset(json.loads(old.scopes)) if old else frozenset()))
+            store(session, at, entry, summary)
     append(session, entries)
-    return len(entries)
+    return sum(entry.op == "put" for entry in entries)
+
+
+def _some(keys: list[tuple[str, str]], count: int) -> Iterator[list[tuple[str, str]]]:
+    for start in range(0, len(keys), count):
+        yield keys[start : start + count]
+
+
+def _described(reference: Reference, rules: Callable[[str], Aggregate] | None) -> tuple[Summary, frozenset[str]]:
+    try:
+        known = rules(reference.kind) if rules else None
+    except KeyError:
+        known = None
+    if known is not None:
+        return known.summary(reference.doc), known.scopes(reference.doc)
+    search = f"{reference.title} {reference.number}"
+    return Summary(reference.title, "", reference.number, search=search), frozenset({REFERENCE})
+
+
+def _summed(row: AggregateState) -> dict[str, Any]:
+    return {"title": row.title, "state": row.state, "number": row.number, "due": row.due, "search": row.search}
 
 
 def store(session: Session, at: str, entry: Entry, summary: Summary) -> None:

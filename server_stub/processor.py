@@ -1,11 +1,13 @@
 """The one processor of all commands: whatever a module does, it is deduplicated, decided, stored, audited and fed here.
 
 A push is one transaction. Inside it every command has its own savepoint and its own answer: a command
-that is refused, or on which a rule breaks, blocks no other.
+that is refused, or on which a rule breaks, blocks no other. A command that the server gives itself
+(``Processor.give``) goes the same way, in a transaction of its own.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -21,12 +23,14 @@ from modules.common import statement
 from modules.common.aggregate import Aggregate, Command, Context, Doc, Event, Key, Number, apply
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock, iso, parse_iso
-from modules.common.errors import GovDeskError, Refusal
-from modules.common.ids import is_aggregate_id, is_uuid7
+from modules.common.errors import GovDeskError, Refusal, Refused
+from modules.common.ids import is_aggregate_id, is_uuid7, uuid7
 from modules.common.manifest import rules_of
+from modules.common.permissions import SYSTEM, Actor
 from modules.common.statement import Statement
 from modules.common.text import tr
 from server_stub import audit, feed
+from server_stub.accounts import reach
 from server_stub.identity import Identity
 from server_stub.log import incident
 from server_stub.tables import (
@@ -49,7 +53,7 @@ KEEP_SESSIONS = timedelta(days=400)
 """Longer than any device stays away: an older statement without its session vouches for nothing."""
 CALENDAR_DAY = "calendar_day"
 MAX_SERIAL = 2**62
-_SERIES = re.compile(r"[0-9A-Za-z]{1,16}")
+_SERIES = re.compile(r"[0-9A-Za-z]{1,24}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _NUL = re.compile(rb"(?<!\\)(\\\\)*\\u0000")
 """A NUL inside JSON: SQLite would keep it, PostgreSQL cannot, and no field of ours means one."""
@@ -74,22 +78,51 @@ class _State:
     scopes: frozenset[str]
 
 
-@dataclass(slots=True)
-class _Push:
-    """What one transaction knows and gathers; audit and feeds are written at its end."""
+@dataclass(frozen=True, slots=True)
+class _Giver:
+    """Who gives a command, where, when, and what they may reach; ``scopes`` is None for the server itself."""
 
-    device_id: str
+    actor: Actor
     place: str
-    revoked_at: str | None
+    at: datetime
+    scopes: frozenset[str] | None
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one transaction has read for the rules."""
+
     now: datetime
     calendar: WorkCalendar
-    last_n: int
-    known: dict[str, CommandRow]
     refs: dict[Key, Doc | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Push(_Work):
+    """What the transaction of a push knows and gathers; audit and feeds are written at its end."""
+
+    device_id: str = ""
+    place: str = ""
+    revoked_at: str | None = None
+    last_n: int = 0
+    known: dict[str, CommandRow] = field(default_factory=dict)
     revocations: dict[str, str | None] = field(default_factory=dict)
     answered: list[dict[str, Any]] = field(default_factory=list)
     audit: list[audit.Entry] = field(default_factory=list)
     feed: list[feed.Entry] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command of the server's own. ``command_id`` is the caller's, or empty; ``device`` a route's, or empty."""
+
+    kind: str
+    aggregate_id: str
+    type: str
+    body: Doc
+    actor: Actor = SYSTEM
+    device: str = ""
+    command_id: str = ""
 
 
 class Processor:
@@ -162,7 +195,13 @@ class Processor:
             row.cmd_id: row for row in session.execute(select(CommandRow).where(CommandRow.cmd_id.in_(ids))).scalars()
         }
         push = _Push(
-            device_id, device.name, device.revoked_at, self._clock.now(), _calendar(session), device.last_n, known
+            self._clock.now(),
+            _calendar(session),
+            device_id=device_id,
+            place=device.name,
+            revoked_at=device.revoked_at,
+            last_n=device.last_n,
+            known=known,
         )
         acks = [self._answer(session, push, item) for item in judged]
         if push.last_n != device.last_n:
@@ -230,9 +269,10 @@ class Processor:
         self, session: Session, push: _Push, item: _Judged, said: Statement
     ) -> Refusal | tuple[feed.Entry, ...]:
         """``_carry_out`` in a savepoint: what a rule breaks is undone and refused, and stops nothing else."""
+        giver = _Giver(said.actor(), push.place, item.at, frozenset(said.scopes))
         try:
             with session.begin_nested():
-                return self._carry_out(session, push, item, said)
+                return self._carry_out(session, push, _command(item.command), giver)
         except Exception as error:
             if isinstance(error, DBAPIError) and (retriable(error) or error.connection_invalidated):
                 raise
@@ -241,23 +281,22 @@ class Processor:
             return Refusal("SRV-501", tr("服务器处理这项业务时出错，事件编号 {event}。请联系系统管理员。", event=event))
 
     def _carry_out(
-        self, session: Session, push: _Push, item: _Judged, said: Statement
+        self, session: Session, work: _Work, command: Command, giver: _Giver
     ) -> Refusal | tuple[feed.Entry, ...]:
         """Decide and store one command; the entries for the feeds, its own first."""
-        command = _command(item.command)
         try:
             rules = self._rules(command.kind)
         except KeyError:
             return Refusal("SRV-004", tr("服务器没有安装办理这类业务的模块（{kind}）。", kind=command.kind))
         old = _load(session, command)
-        if old and not old.scopes & set(said.scopes):
+        if old and giver.scopes is not None and not old.scopes & giver.scopes:
             return _out_of_reach()  # before any rule: its refusal would tell of what the person may not see
-        needed = {key: _reference(session, push, key) for key in rules.refs(command)}
+        needed = {key: _reference(session, work, key) for key in rules.refs(command)}
         context = Context(
-            now=item.at,
-            actor=said.actor(),
-            calendar=push.calendar,
-            place=push.place,
+            now=giver.at,
+            actor=giver.actor,
+            calendar=work.calendar,
+            place=giver.place,
             refs={key: doc for key, doc in needed.items() if doc is not None},
         )
         outcome = apply(rules, old.doc if old else None, command, context)
@@ -265,19 +304,74 @@ class Processor:
             return outcome
         doc, events = outcome
         scopes = rules.scopes(doc)
-        if old is None and not scopes & set(said.scopes):
+        if old is None and giver.scopes is not None and not scopes & giver.scopes:
             return _out_of_reach()
         summary = rules.summary(doc)
         rev = old.rev + 1 if old else 1
         entry = feed.Entry(
             scopes, command.kind, command.aggregate_id, rev, "put", feed.dump(doc), summary.to_wire(), command.id
         )
-        feed.store(session, iso(push.now), entry, summary)
-        _store_events(session, command, rev, item.at, events)
-        left = (old.scopes if old else frozenset()) - scopes
-        if not left:
-            return (entry,)
-        return entry, feed.Entry(left, command.kind, command.aggregate_id, rev, "tombstone", "{}", {}, command.id)
+        feed.store(session, iso(work.now), entry, summary)
+        _store_events(session, command, rev, giver.at, events)
+        return (entry, *feed.left(entry, old.scopes if old else frozenset()))
+
+    # -- the server's own commands
+
+    def give(self, order: Order) -> int:
+        """Carry out a command of the server's own or of a module's route; see ``server_ports.ServerCommands``."""
+        body = _plain_body(order.body)
+        if not (is_aggregate_id(order.aggregate_id) and _NAME.fullmatch(order.kind) and _NAME.fullmatch(order.type)):
+            raise ValueError(f"{order.kind} {order.aggregate_id} {order.type}")
+        digest = _digest(order, body)
+        outcome = self._writer.do(lambda session: self._give(session, order, body, digest))
+        if isinstance(outcome, Refusal):
+            raise Refused(outcome)
+        return outcome
+
+    def _give(self, session: Session, order: Order, body: Doc, digest: str) -> int | Refusal:
+        actor, now = order.actor, self._clock.now()
+        command = Command(order.command_id or uuid7(), order.kind, order.aggregate_id, order.type, body)
+        stored = session.get(CommandRow, command.id)
+        if stored is not None:
+            if stored.body_hash != digest:
+                raise GovDeskError("SYNC-014", tr("服务器内部命令 {id} 已有另一内容。", id=command.id))
+            return stored.rev
+        reach_ = None if actor == SYSTEM else reach(actor.id, actor.hall_id, actor.department_id, actor.roles)
+        device = session.execute(select(Device.name).filter_by(id=order.device)).scalar_one_or_none()
+        giver = _Giver(actor, device or "", now, None if reach_ is None else frozenset(reach_))
+        outcome = self._carry_out(session, _Work(now, _calendar(session)), command, giver)
+        subject = f"{command.kind}:{command.aggregate_id}"
+        if isinstance(outcome, Refusal):
+            # what a job is refused every minute is no news; what a person was refused is
+            if actor != SYSTEM:
+                detail = {"cmd": command.id, "code": outcome.code}
+                entry = audit.Entry(f"{command.type}.refused", actor.id, order.device, subject, detail)
+                audit.append(session, iso(now), [entry])
+            return outcome
+        rev = outcome[0].rev
+        row = {
+            "cmd_id": command.id,
+            "device_id": None,
+            "n": None,
+            "body_hash": digest,
+            "kind": command.kind,
+            "aggregate_id": command.aggregate_id,
+            "type": command.type,
+            "person_id": actor.id,
+            "at": iso(now),
+            "received_at": iso(now),
+            "status": "applied",
+            "rev": rev,
+            "error": None,
+        }
+        session.execute(insert(CommandRow), [row])
+        audit.append(
+            session,
+            iso(now),
+            [audit.Entry(command.type, actor.id, order.device, subject, {"cmd": command.id, "rev": rev})],
+        )
+        feed.append(session, outcome)
+        return rev
 
 
 def _out_of_reach() -> Refusal:
@@ -310,6 +404,23 @@ def _well_formed(command: WireCommand) -> bool:
     )
 
 
+def _plain_body(body: Doc) -> dict[str, Any]:
+    """``body`` as it will come out of storage. Raises ``Refused`` SYNC-002 for what no database of ours holds."""
+    try:
+        text = canonical(body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(_unstorable()) from error
+    if _NUL.search(text):
+        raise Refused(_unstorable())
+    plain: dict[str, Any] = json.loads(text)
+    return plain
+
+
+def _digest(order: Order, body: Doc) -> str:
+    """What makes a command of the server's own the same as another with its id."""
+    return hashlib.sha256(canonical([order.kind, order.aggregate_id, order.type, body])).hexdigest()
+
+
 def _unstorable() -> Refusal:
     return Refusal("SYNC-002", tr("命令中含有无法保存的字符。"))
 
@@ -335,12 +446,12 @@ def _load(session: Session, command: Command) -> _State | None:
     return _State(row.rev, json.loads(row.doc), frozenset(json.loads(row.scopes))) if row else None
 
 
-def _reference(session: Session, push: _Push, key: Key) -> Doc | None:
-    if key not in push.refs:
+def _reference(session: Session, work: _Work, key: Key) -> Doc | None:
+    if key not in work.refs:
         kind, id = key
         doc = session.execute(select(AggregateState.doc).filter_by(kind=kind, id=id)).scalar_one_or_none()
-        push.refs[key] = json.loads(doc) if doc else None
-    return push.refs[key]
+        work.refs[key] = json.loads(doc) if doc else None
+    return work.refs[key]
 
 
 def _revoked(session: Session, push: _Push, said: Statement, at: datetime) -> Refusal | None:

@@ -14,10 +14,9 @@ from modules.common.clock import iso
 from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
 from modules.common.permissions import BUILTIN_ROLES, Actor
-from modules.common.server_ports import Caller
+from modules.common.server_ports import Caller, Reference
 from modules.common.text import tr
 from server_stub import audit, feed
-from server_stub.feed import Reference
 from server_stub.tables import Organisation, Person, PersonRole
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def seed(services: Services) -> None:
                 PersonRole(person_id=person.id, role_id=role, admin_kind=kinds[role], granted_at=now, granted_by="")
             )
         session.flush()
-        published = feed.publish(session, now, _references())
+        published = feed.publish(session, now, _references(), services.rules)
         if added or published:
             audit.append(session, now, [audit.Entry("server.seed", detail={"people": added, "references": published})])
 

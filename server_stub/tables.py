@@ -160,13 +160,16 @@ class LoginFailure(Base):
 
 
 class CommandRow(Base):
-    """A command that was answered, for ever: what makes a second delivery harmless."""
+    """A command that was answered, for ever: what makes a second delivery harmless.
+
+    The server's own commands have neither ``device_id`` nor ``n``.
+    """
 
     __tablename__ = "command"
     __table_args__ = (UniqueConstraint("device_id", "n"),)
     cmd_id: Mapped[str] = mapped_column(primary_key=True)
-    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
-    n: Mapped[int] = mapped_column(BigInteger)
+    device_id: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
+    n: Mapped[int | None] = mapped_column(BigInteger)
     body_hash: Mapped[str]
     kind: Mapped[str]
     aggregate_id: Mapped[str]
@@ -183,7 +186,7 @@ class AggregateState(Base):
     """The newest document of everything that is synced, with its summary as columns. ``scopes`` is JSON."""
 
     __tablename__ = "aggregate_state"
-    __table_args__ = (Index(None, "kind", "state"), Index(None, "kind", "number"))
+    __table_args__ = (Index(None, "kind", "state"), Index(None, "kind", "number"), Index(None, "kind", "due"))
     kind: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     rev: Mapped[int]
@@ -281,6 +284,23 @@ class NumberUsed(Base):
     series: Mapped[str] = mapped_column(primary_key=True)
     serial: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     cmd_id: Mapped[str]
+
+
+class Blob(Base):
+    """A page image or a scan that the server keeps as a file, by the SHA-256 of its content.
+
+    ``hall_id`` and ``department_id`` are those of whoever handed it in first.
+    """
+
+    __tablename__ = "blob"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int]
+    type: Mapped[str]
+    person_id: Mapped[str]
+    device_id: Mapped[str]
+    hall_id: Mapped[str]
+    department_id: Mapped[str]
+    at: Mapped[str]
 
 
 class JobRun(Base):

@@ -6,12 +6,14 @@ Modules never import the server; the server hands these in. Every route of a mod
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
+from modules.common.aggregate import Doc
 from modules.common.clock import Clock
-from modules.common.permissions import Actor
+from modules.common.permissions import SYSTEM, Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,67 @@ class AuditLog(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A document that is published rather than commanded: a calendar day, an organisation, a seeded item.
+
+    ``title`` and ``number`` serve kinds without rules; an aggregate's own rules summarise its documents.
+    """
+
+    kind: str
+    id: str
+    doc: Mapping[str, Any]
+    title: str = ""
+    number: str = ""
+
+
+class ServerCommands(Protocol):
+    """The server's own commands, for jobs and for routes of modules: the same rules, the same feeds, the same log."""
+
+    def give(
+        self,
+        kind: str,
+        aggregate_id: str,
+        type: str,
+        body: Mapping[str, Any],
+        *,
+        actor: Actor = SYSTEM,
+        device: str = "",
+        command_id: str = "",
+    ) -> int:
+        """Decide and store one command in a transaction of its own; the aggregate's new revision.
+
+        Raises ``Refused``, with nothing changed. ``command_id`` (any text; a job's own name for what it does, such
+        as ``yellow:<case>:2026-11-23``) makes a repetition harmless: it returns the first one's revision; a refused
+        command may be tried again under its id. A route gives ``actor=caller.actor`` and ``device=caller.device``:
+        a person reaches only what their own feeds carry (AUTH-030); ``SYSTEM`` reaches everything.
+        """
+        ...
+
+    def get(self, kind: str, id: str) -> Doc | None:
+        """The newest document, or None."""
+        ...
+
+    def find(
+        self,
+        kind: str,
+        *,
+        states: Sequence[str] = (),
+        due_until: date | None = None,
+        after: str = "",
+        limit: int = 500,
+    ) -> list[Doc]:
+        """Documents by summary state, due on or before ``due_until``, by id; ask again with ``after`` the last id.
+
+        An answer shorter than ``limit`` (at most 1000) is the last one.
+        """
+        ...
+
+    def publish(self, references: Iterable[Reference]) -> int:
+        """Put new and changed reference documents into the feeds; how many. What a command has changed stays."""
+        ...
+
+
 class ServerServices(Protocol):
     """All that a module's server part may use."""
 
@@ -178,6 +241,9 @@ class ServerServices(Protocol):
 
     @property
     def audit(self) -> AuditLog: ...
+
+    @property
+    def commands(self) -> ServerCommands: ...
 
     def require(self, permission: str) -> Callable[..., Caller]:
         """A FastAPI dependency: the caller, who holds ``permission``; else the answer is 401 or 403."""
