@@ -2,8 +2,8 @@
 
 ``window``: ``{id, hall_id, name, area, group, department_ids, item_codes (or ["*"]), staff, x, y, w, h, screen,
 kind, state: {signed_in: {id, name, at} | null, suspended: {text, at} | null, stopped: {text, at, until, instead}
-| null, left}, strategy | null, history}``. *Suspended* (暂停) is a pause during the day; *stopped* (停用) is a window that is not
-staffed until it is opened again: only stopped windows keep items from getting tickets.
+| null, left}, strategy | null, history}``. *Suspended* (暂停) is a pause during the day; *stopped* (停用) is a window
+out of use until it is opened again: only stopped windows keep items from getting tickets.
 
 ``queue_settings`` (id: the hall's): ``{id, hall_id, hours: [["09:00", "12:00"], …], grace, longest_pause, areas,
 groups: {"A": {name, strategy}}, priority: {classes: [{name, weight}], hash}, texts: {suspend: […], ticket: […],
@@ -96,7 +96,8 @@ DEFAULT_SETTINGS: Doc = {
     },
 }
 """``booking``: from ``first_day`` to ``last_day`` days ahead (E4), slots of ``minutes`` with ``places`` each
-(``items``: another number by item code, 0 for none); more than ``no_shows`` missed in ``no_show_days`` suspends (E5)."""
+(``items``: another number by item code, 0 for none); more than ``no_shows`` missed in ``no_show_days``
+days suspends (E5)."""
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _GROUP = re.compile(r"[A-Z]")
@@ -234,13 +235,18 @@ def is_stopped(window: Doc, day: date) -> bool:
 
 
 def offers(window: Doc, item: Doc | None, group: str = "") -> bool:
-    """Whether the window handles ``item`` (``code``, ``department_id``); without one, whether it serves ``group``."""
-    if item is None:
-        return bool(window["group"] == group)
-    codes, departments = window["item_codes"], window["department_ids"]
-    if item["code"] in codes:
+    """Whether the window handles ``item`` (``code``, ``department_id``) of ``group``, or ``group`` where there is none.
+
+    Items that a window names it handles in whatever group; with ``*`` those of its departments and group.
+    """
+    if item is not None and item["code"] in window["item_codes"]:
         return True
-    return "*" in codes and (not departments or item.get("department_id", "") in departments)
+    if group and window["group"] != group:
+        return False
+    departments = window["department_ids"]
+    if item is None:
+        return bool(group)
+    return "*" in window["item_codes"] and (not departments or item.get("department_id", "") in departments)
 
 
 def standing(window: Doc, tickets: Iterable[Doc], settings: Doc, calendar: WorkCalendar, now: datetime) -> Standing:
