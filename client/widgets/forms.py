@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from client.widgets.basics import ComboBox, Label, LineEdit, SectionTitle, TextEdit
 from client.widgets.theme import restyle, theme
-from modules.common.forms import Form, blank, choices, clean, shown
+from modules.common.forms import Form, as_date, blank, choices, clean, shown
 from modules.common.text import tr
 
 RADIOS = 3
@@ -87,8 +87,7 @@ class DateEdit(LineEdit):
 
 def iso_date(text: str) -> str:
     """A typed date as ISO text; what is no date stays as it is."""
-    form = {"schema": {"properties": {"day": {"title": "", "type": "string", "format": "date"}}}}
-    return str(clean(form, {"day": text}).get("day", text))
+    return as_date(text)
 
 
 class Field(QWidget):

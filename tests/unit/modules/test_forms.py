@@ -65,7 +65,7 @@ def test_the_forms_that_we_ship_are_forms() -> None:
         (("schema", "properties", "name"), {"type": "string"}),
         (("schema", "properties", "name", "type"), "object"),
         (("schema", "properties", "name", "minLenght"), 3),
-        (("schema", "properties", "name", "format"), "email"),
+        (("schema", "properties", "name", "format"), "e-mail"),
         (("schema", "properties", "kind", "x-labels"), ["甲"]),
         (("schema", "properties", "name", "x-labels"), ["甲"]),
         (("layout",), None),
