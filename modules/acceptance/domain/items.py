@@ -646,7 +646,8 @@ def check_code(code: str, basic: str = "") -> str:
 
 
 def _code_faults(doc: Doc) -> Iterator[Fault]:
-    if doc.get("code") and (why := check_code(str(doc["code"]), str(at(doc, "elements.basic_code") or ""))):
+    code, basic = (str(at(doc, path) or "").strip() for path in ("code", "elements.basic_code"))
+    if code and (why := check_code(code, basic)):
         yield Fault("elements.basic_code" if why.startswith(tr("基本编码")) else "code", why, "ACC-129")
 
 
