@@ -163,7 +163,9 @@ def _announce(config: Config, ready: dict[str, Any]) -> None:
 def backup(arguments: Sequence[str]) -> int:
     """Write a verified backup of the database; the server may be running."""
     parser = _parser(
-        "backup", "Write a verified backup (备份). Keep the folders DIR/tls (clients pin its authority) and DIR/blobs (page images) beside it."
+        "backup",
+        "Write a verified backup (备份) of the database. Keep the folders DIR/tls, whose authority clients pin, "
+        "and DIR/blobs, the page images, beside it.",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
