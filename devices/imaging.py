@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
-import numpy as np  # noqa: TID253 - see above: only the camera's own process comes here
+import cv2  # noqa: TID253 - see above: only the camera's own process comes here
+import numpy as np  # noqa: TID253
 
 SURE = 0.65
 """From this confidence on a page is cut out without asking."""

@@ -1,7 +1,8 @@
 """The simulators' control channel: one JSON object a line, on a TCP port of the loopback.
 
-``{"do": "place", "card": "zhangsan"}``, ``lift``, ``unplug``, ``replug``, ``cards``, ``state``,
-``{"do": "fault", "kind": "silence", "on": "read", "times": 1, "seconds": 0.5}`` (without ``kind``: mend).
+Every simulator has a port of its own. All obey ``unplug``, ``replug``, ``state`` and
+``{"do": "fault", "kind": "silence", "on": "read", "times": 1, "seconds": 0.5}`` (without ``kind``: mend); what else
+there is stands at each simulator's ``obey``: ``{"do": "place", "card": "zhangsan"}``, ``{"do": "press", "key": 5}`` …
 The answer is ``{"ok": …}`` or ``{"error": "…"}``.
 """
 
@@ -10,40 +11,15 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Mapping
 from typing import Any
 
-from devices.simulators.cards import CARDS
-from devices.simulators.sdt_id_card import Fault, SdtReaderSimulator
-
-
-def obey(simulator: SdtReaderSimulator, order: Mapping[str, Any]) -> Any:
-    """Carry out one order; returns its answer. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for nonsense."""
-    match order["do"]:
-        case "place":
-            simulator.place(CARDS[order["card"]].record)
-        case "lift":
-            simulator.lift()
-        case "unplug":
-            simulator.unplug()
-        case "replug":
-            simulator.replug()
-        case "fault":
-            fault = {name: value for name, value in order.items() if name != "do"}
-            simulator.fault(Fault(**fault) if fault else None)
-        case "cards":
-            return [{"card": card.key, "label": card.label} for card in CARDS.values()]
-        case "state":
-            pass
-        case unknown:
-            raise ValueError(f"unknown order {unknown!r}")
-    return simulator.state()
+from devices.simulators.base import Simulator
 
 
 class ControlServer:
     """Serves the control channel of one simulator, until closed. One connection at a time: orders are short."""
 
-    def __init__(self, simulator: SdtReaderSimulator) -> None:
+    def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
@@ -76,7 +52,7 @@ class ControlServer:
 
     def _answer(self, text: str) -> dict[str, Any]:
         try:
-            return {"ok": obey(self._simulator, json.loads(text))}
+            return {"ok": self._simulator.obey(json.loads(text))}
         except (KeyError, TypeError, ValueError) as error:
             return {"error": f"{type(error).__name__}: {error}"}
 
@@ -119,6 +95,6 @@ class Control:
         self.send("fault", **({"kind": kind} if kind else {}), **values)
 
     def state(self) -> dict[str, Any]:
-        """``plugged``, ``card`` and ``fault``."""
+        """``plugged``, ``fault`` and what the simulator adds."""
         state: dict[str, Any] = self.send("state")
         return state

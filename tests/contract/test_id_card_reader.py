@@ -15,8 +15,9 @@ import pytest
 from devices.drivers.sdt_id_card import SdtIdCardReader
 from devices.host import HostedDriver, HostedIdCardReader
 from devices.ports import DeviceError, IdCardReader, IdentityRecord
+from devices.simulators.base import Fault
 from devices.simulators.cards import CARDS
-from devices.simulators.sdt_id_card import Fault, SdtReaderSimulator
+from devices.simulators.sdt_id_card import SdtReaderSimulator
 
 SOON = 20.0
 TIMES: dict[str, Any] = {"poll": 0.02, "answer_time": 0.3}

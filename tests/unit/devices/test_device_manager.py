@@ -15,8 +15,9 @@ import pytest
 
 from devices.manager import DeviceManager
 from devices.ports import DeviceError, DeviceState, DeviceStatus
+from devices.simulators.base import Fault
 from devices.simulators.cards import CARDS
-from devices.simulators.sdt_id_card import Fault, SdtReaderSimulator
+from devices.simulators.sdt_id_card import SdtReaderSimulator
 from modules.common.clock import FixedClock
 
 HOST = [sys.executable, "-m", "devices.host", "sdt"]
