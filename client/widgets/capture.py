@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
+from typing import TypeVar
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
@@ -21,6 +22,7 @@ from devices.ports import Camera, Corners, Frame, Page, Photo
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 
+T = TypeVar("T")
 _NEAR = 24
 """Pixels at 100 % within which a corner is taken hold of."""
 
@@ -163,6 +165,7 @@ class CaptureView(QWidget):
         self._lanes = lanes
         self._find = find_camera
         self._camera: Camera | None = None
+        self._tokens: list[Token] = []
         self._gui = GuiThread()
         self._lock = Lock()
         self._newest: tuple[QImage, Frame] | None = None
@@ -221,11 +224,15 @@ class CaptureView(QWidget):
         def watch(token: Token) -> None:
             camera.preview(self._frame)
 
-        self._lanes.run("dev:camera", watch, done=self._ended, failed=self._failed, name=tr("高拍仪画面"))
+        self._work("dev:camera", watch, self._ended, self._failed)
 
     @Slot()
     def stop(self) -> None:
-        """Let go of the camera; what was photographed stays."""
+        """Let go of the camera; what was photographed stays. Whoever closes the page calls it first."""
+        for token in self._tokens:
+            token.cancel()  # nothing comes back to a page that is gone
+        self._tokens.clear()
+        self._shooting = False
         camera, self._camera = self._camera, None
         if camera is not None:
             # it talks to the camera's process: the window does not wait for that
@@ -242,7 +249,17 @@ class CaptureView(QWidget):
             return
         self._shooting = True
         self._show_mode()
-        self._lanes.run("net", lambda token: camera.capture(), done=self._shot, failed=self._not_shot, name=tr("拍摄"))
+        self._work("net", lambda token: camera.capture(), self._shot, self._not_shot)
+
+    def _work(
+        self,
+        lane: str,
+        work: Callable[[Token], T],
+        done: Callable[[T], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._tokens = [token for token in self._tokens if not token.finished]
+        self._tokens.append(self._lanes.run(lane, work, done=done, failed=failed, name=tr("高拍仪")))
 
     # -- on the camera's thread
 
@@ -303,9 +320,7 @@ class CaptureView(QWidget):
         corners = self.editor.corners()
         self._shooting = True
         self._show_mode()
-        self._lanes.run(
-            "net", lambda token: camera.crop(photo.frame, corners), done=self._cropped, failed=self._not_shot
-        )
+        self._work("net", lambda token: camera.crop(photo.frame, corners), self._cropped, self._not_shot)
 
     def _cropped(self, page: Page) -> None:
         self._shooting = False
