@@ -19,8 +19,8 @@ approved. Own slots wait until every group of co-signers has ``k`` opinions. Beh
 approved; ``flow["result"]`` is ``approved`` already while only steps behind the last decision are left.
 
 Bodies: approve, reject {opinion, slot?}; return_to {step, opinion}; countersign {persons: [{id, name}], completion:
-one, all or k}; drop_cosigner {person}; delegate {to: {id, name}, until}; act_for {basis, slot?, person?: {id, name}}; skip,
-suspend, abort, void {reason}; extend {days, reason}; answer_extension {agree, opinion}; urge {text}; others {}.
+one, all or k}; drop_cosigner {person}; delegate {to: {id, name}, until}; act_for {basis, slot?, person?: {id, name}};
+skip, suspend, abort, void {reason}; extend {days, reason}; answer_extension {agree, opinion}; urge {text}; others {}.
 
 | verb             | who                  | this slot           | siblings            | steps                | clock  |
 |------------------|----------------------|---------------------|---------------------|----------------------|--------|
@@ -90,18 +90,10 @@ from modules.common.workflow.flow import (
     step_of,
     who_name,
 )
+from modules.common.workflow.gates import WHILE_SUSPENDED
 from modules.common.workflow.templates import DECIDE, ISSUE, REVIEW, TEMPLATES, Template, Unit, check_template
-from modules.common.workflow.verbs import (
-    DELEGATION_KIND,
-    ON_THE_STEP,
-    VERBS,
-    WHILE_SUSPENDED,
-    Offer,
-    decide,
-    ending_name,
-    offered,
-    verb_name,
-)
+from modules.common.workflow.verbs import ON_THE_STEP, VERBS, Offer, decide, offered
+from modules.common.workflow.view import DELEGATION_KIND, ending_name, verb_name
 
 __all__ = [
     "ABORTED",
