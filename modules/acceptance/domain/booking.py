@@ -184,6 +184,11 @@ def unexpired(settings: Doc, bookings: Iterable[Doc], person_hash: str, now: dat
     return sorted(mine, key=lambda booking: booking["slot"]["start"])
 
 
+def no_item() -> Refusal:
+    """What is said of an item that is not offered (any more)."""
+    return Refusal("ACC-290", tr("没有这个事项，或它已停止办理，不能预约。"))
+
+
 # -- the aggregate ``booking`` ----------------------------------------------------------------------
 
 
@@ -252,7 +257,7 @@ def _book(state: Doc | None, command: Command, context: Context) -> Sequence[Eve
     body = command.body
     item = context.refs.get((ITEM_KIND, str(body.get("item_id"))))
     if item is None:
-        return Refusal("ACC-290", tr("没有这个事项，或它已停止办理，不能预约。"))
+        return no_item()
     slot = {key: str(body["slot"][key]) for key in ("start", "end")}
     booking = {
         "id": command.aggregate_id,

@@ -144,7 +144,7 @@ class TicketRules:
             return Refusal("ACC-200", tr("没有这个号，或尚未传到本机。"))
         if actor.hall_id != state["hall_id"] and not actor.may(SYSTEM):
             return Refusal("ACC-201", tr("{number} 是别的大厅的号。", number=state["number"]))
-        if command.type in _AT_WINDOW:
+        if command.type == CALL or command.type in _AT_WINDOW:
             return _at_window(state, command, context)
         verb = _OTHER.get(command.type)
         if verb is None:
@@ -517,7 +517,7 @@ def _merge(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refusal
     return _event("ticket.merged", context, "并入原号", {"state": MERGED, "merged_into": str(body.get("into", ""))})
 
 
-_AT_WINDOW = {CALL: _recall, RECALL: _recall, SKIP: _skip, SERVE: _serve, FINISH: _finish, TRANSFER: _transfer}
+_AT_WINDOW = {RECALL: _recall, SKIP: _skip, SERVE: _serve, FINISH: _finish, TRANSFER: _transfer}
 _OTHER = {REQUEUE: _requeue, CANCEL: _cancel, CONFIRM: _confirm, VOID: _void, JOIN: _join, MERGE: _merge}
 
 
