@@ -169,14 +169,19 @@ class SendingCommands:
         body: Mapping[str, Any],
         *,
         numbered: bool = False,
+        series: str = "",
         prints: str = "",
         drops_draft: str = "",
     ) -> Record:
         record = self._store.give(
-            kind, aggregate_id, type, body, numbered=numbered, prints=prints, drops_draft=drops_draft
+            kind, aggregate_id, type, body, numbered=numbered, series=series, prints=prints, drops_draft=drops_draft
         )
         self._sent()
         return record
+
+    def want_series(self, names: Sequence[str]) -> None:
+        self._store.want_series(names)
+        self._sent()
 
 
 class AppHost:

@@ -1,11 +1,18 @@
-"""Leases of official numbers: a device holds a block of serials, so that it can number cases offline."""
+"""Leases of official numbers: a device holds a block of serials, so that it can number cases and tickets offline.
+
+A hall has one series for its cases, ``3411A``, and one for each group of its queue and each day,
+``3411AQA261122``: its own, ``Q``, the group's letter, the day (China) as yymmdd.
+"""
 
 from __future__ import annotations
+
+import re
+from datetime import date, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from modules.common.clock import Clock, iso
+from modules.common.clock import CHINA, Clock, iso
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 from server_stub import audit
@@ -14,6 +21,9 @@ from server_stub.writer import Writer
 from sync.protocol import Lease, LeaseRequest
 
 LEASE_LIMIT = 1000
+DAYS_BACK, DAYS_AHEAD = 1, 2
+"""For which days tickets are numbered: yesterday's may still be at work at midnight, tomorrow's are fetched today."""
+_TICKETS = re.compile(r"Q[A-Z](?P<day>[0-9]{6})")
 
 
 class Numbers:
@@ -24,7 +34,9 @@ class Numbers:
         self._clock = clock
 
     def lease(self, device_id: str, request: LeaseRequest) -> Lease:
-        """The next block. Raises NUM-005 for another hall's series, NUM-006 for a senseless count."""
+        """The next block. Raises NUM-005 for what is no series of the device's hall, NUM-006 for a senseless count,
+        NUM-007 for tickets of a day long past or far ahead.
+        """
         if not 1 <= request.count <= LEASE_LIMIT:
             raise GovDeskError("NUM-006", tr("一次可申请 1 至 {limit} 个号码。", limit=LEASE_LIMIT))
 
@@ -34,8 +46,7 @@ class Numbers:
                 .join(Device, Device.hall_id == Organisation.id)
                 .where(Device.id == device_id)
             )
-            if session.execute(own).scalar_one() != request.series:
-                raise GovDeskError("NUM-005", tr("号段 {series} 不属于这台设备所在的大厅。", series=request.series))
+            _check(request.series, session.execute(own).scalar_one(), self._clock.now().astimezone(CHINA).date())
             advance = update(NumberSeries).filter_by(series=request.series)
             advance = advance.values(next_serial=NumberSeries.next_serial + request.count)
             following = session.execute(advance.returning(NumberSeries.next_serial)).scalar_one_or_none()
@@ -53,3 +64,16 @@ class Numbers:
             return lease
 
         return self._writer.do(store)
+
+
+def _check(series: str, own: str, today: date) -> None:
+    """Raise NUM-005 or NUM-007 unless a device of the hall whose series is ``own`` may number in ``series``."""
+    if series == own:
+        return
+    tickets = _TICKETS.fullmatch(series.removeprefix(own)) if series.startswith(own) else None
+    if tickets is None:
+        raise GovDeskError("NUM-005", tr("号段 {series} 不属于这台设备所在的大厅。", series=series))
+    first, last = today - timedelta(days=DAYS_BACK), today + timedelta(days=DAYS_AHEAD)
+    # six digits of one century sort as their days do, but at its turn
+    if not f"{first:%y%m%d}" <= tickets["day"] <= f"{last:%y%m%d}":
+        raise GovDeskError("NUM-007", tr("号段 {series} 的日期已过或太远，不再发号。", series=series))

@@ -33,6 +33,8 @@ from sync.protocol import (
 
 NETWORK = frozenset({"NET-001", "NET-002", "NET-003", "NET-005", "NET-006"})
 """Failures that concern every question alike."""
+NO_SERIES = frozenset({"NUM-005", "NUM-007"})
+"""The server's no to a series as such."""
 
 
 class SyncStore(Protocol):
@@ -68,6 +70,8 @@ class SyncStore(Protocol):
 
     def add_lease(self, series: str, first: int, last: int) -> None: ...
 
+    def drop_series(self, series: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -78,6 +82,8 @@ class Policy:
     backoff_cap: float = 60.0
     block: int = 200
     """Serials in a leased block; a new one is asked for when fewer than half of it are left."""
+    wanted_block: int = 20
+    """The same for each further series that is wanted: the queue of one day needs few."""
     slice: int = 100
     """Changes stored in one transaction: small enough that an acceptance never waits for a pull."""
     stuck_after: float = 300.0
@@ -103,10 +109,11 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Borrow:
-    """Ask for a block of serials; the reply is a ``Lease``."""
+    """Ask for a block of serials; the reply is a ``Lease``. ``wanted``: not of the series of the hall's cases."""
 
     request: LeaseRequest
     statement: str
+    wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +217,7 @@ class SyncEngine:
             self._pulled(action, reply)
         elif isinstance(action, Borrow) and isinstance(reply, Lease):
             self._store.add_lease(reply.series, reply.first, reply.last)
-            self._lanes.pop("lease", None)
+            self._lanes.pop(_lane(action), None)
         else:
             raise TypeError(f"{type(reply).__name__} does not answer {type(action).__name__}")
         self._tell(self._store.tally())
@@ -218,6 +225,12 @@ class SyncEngine:
     def on_failure(self, action: Action | None, error: Exception) -> None:
         """``action`` could not be carried out, or, without one, the step itself failed: tried again later."""
         code = error.code if isinstance(error, GovDeskError) else "SYNC-010"
+        if isinstance(action, Borrow) and action.wanted and code in NO_SERIES:
+            # tickets of a day gone by: whoever wants numbers of today says so again
+            self._online = True
+            self._store.drop_series(action.request.series)
+            self._tell(None)
+            return
         if self._page is not None:
             self._due.pop(self._page.scope, None)
             self._page = None
@@ -259,6 +272,9 @@ class SyncEngine:
             return Push(self._request())
         if store.series and tally.serials < self._policy.block / 2 and self._ready("lease", now):
             return Borrow(LeaseRequest(store.series, self._policy.block), store.statement)
+        for series, unused in tally.wanted.items():
+            if unused < self._policy.wanted_block / 2 and self._ready(f"lease:{series}", now):
+                return Borrow(LeaseRequest(series, self._policy.wanted_block), store.statement, wanted=True)
         times = [lane.until for lane in self._lanes.values() if lane.until > now]
         for scope in store.scopes:
             at = max(self._due.get(scope, 0.0), self._lanes.get(f"pull:{scope}", _Lane()).until)
@@ -377,7 +393,9 @@ def stuck_words() -> str:
 def _lane(action: Action) -> str:
     if isinstance(action, Pull):
         return f"pull:{action.scope}"
-    return "push" if isinstance(action, Push) else "lease" if isinstance(action, Borrow) else ""
+    if isinstance(action, Borrow):
+        return f"lease:{action.request.series}" if action.wanted else "lease"
+    return "push" if isinstance(action, Push) else ""
 
 
 def _leading(changes: Sequence[Change], since: int) -> list[Change]:

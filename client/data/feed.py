@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -41,11 +41,14 @@ class RefusedCommand:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Commands that wait, commands refused and not dealt with, and unused serials of the session's series."""
+    """Commands that wait, commands refused and not dealt with, unused serials of the session's series, and those of
+    each further series that is wanted.
+    """
 
     waiting: int
     refused: int
     serials: int
+    wanted: Mapping[str, int] = field(default_factory=dict)
 
 
 class Answer(Protocol):

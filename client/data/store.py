@@ -239,12 +239,13 @@ class Store:
         body: Mapping[str, Any],
         *,
         numbered: bool = False,
+        series: str = "",
         prints: str = "",
         drops_draft: str = "",
     ) -> Record:
         """Decide, and on success commit record, outbox entry, used number, owed print and dropped draft in one
         transaction. Raises ``Refused``, NUM-001 (no leased number left), AUTH-001, AUTH-005 (sign-in expired)
-        or DATA-010 (disk full), each with nothing changed.
+        or DATA-010 (disk full), each with nothing changed. ``series`` numbers in another series than the session's.
         """
         if not is_aggregate_id(aggregate_id):
             # the server would turn away the whole push that carries it
@@ -260,7 +261,7 @@ class Store:
         with self._writing() as unit:
             db = unit.db
             row = db.get(RecordRow, (kind, aggregate_id))
-            number = _take_number(db, person.series) if numbered else None
+            number = _take_number(db, series or person.series) if numbered or series else None
             command = Command(
                 id=self.new_id(),
                 kind=kind,
@@ -287,6 +288,11 @@ class Store:
             unit.changed.add((kind, aggregate_id))
             db.flush()
             return _record(row)
+
+    def want_series(self, names: Sequence[str]) -> None:
+        """Keep blocks of these series, and of no other beside the session's; remembered until it is said anew."""
+        with self._writing() as unit:
+            _put_meta(unit.db, "series", json.dumps(sorted(set(names))))
 
     def refused_commands(self) -> list[RefusedCommand]:
         """Refused commands that nobody has dealt with, of everyone who worked here: the tray (待处理)."""
@@ -360,12 +366,14 @@ class Store:
 
     def tally(self) -> Tally:
         """Counts for the status and for the next step."""
-        series = self._person.series if self._person else ""
-        unused = select(func.coalesce(func.sum(LeaseRow.last - LeaseRow.next + 1), 0)).where(LeaseRow.series == series)
+        own = self._person.series if self._person else ""
+        unused = select(LeaseRow.series, func.sum(LeaseRow.last - LeaseRow.next + 1)).group_by(LeaseRow.series)
         states = select(OutboxRow.state, func.count()).where(OutboxRow.state.in_((WAITING, REFUSED)))
         with self._reading() as db:
             counts = dict(db.execute(states.group_by(OutboxRow.state)).all())
-            return Tally(counts.get(WAITING, 0), counts.get(REFUSED, 0), db.scalar(unused) or 0)
+            left = dict(db.execute(unused).all())
+            wanted = {name: left.get(name, 0) for name in _wanted(db) if name != own}
+            return Tally(counts.get(WAITING, 0), counts.get(REFUSED, 0), left.get(own, 0), wanted)
 
     def unsent(self, limit: int) -> list[Queued]:
         """The first ``limit`` commands that wait, in the order of ``n``."""
@@ -492,12 +500,22 @@ class Store:
             block = insert(LeaseRow).values(series=series, first=first, last=last, next=first)
             unit.db.execute(block.on_conflict_do_nothing())
 
+    def drop_series(self, series: str) -> None:
+        """The server has no numbers of this series: it is wanted no more."""
+        with self._writing() as unit:
+            _put_meta(unit.db, "series", json.dumps([name for name in _wanted(unit.db) if name != series]))
+
     def prune(self) -> None:
-        """Drop done commands after ``KEEP_DONE``, and statements that nothing refers to any more."""
+        """Drop done commands after ``KEEP_DONE``, statements that nothing refers to any more, and blocks of tickets
+        of series that nobody wants any more.
+        """
         cutoff = iso(self.now() - KEEP_DONE)
         with self._writing() as unit:
             done = OutboxRow.state.in_((APPLIED, DISMISSED)), OutboxRow.acked_at < cutoff
             unit.db.execute(delete(OutboxRow).where(*done))
+            if self._person is not None:
+                kept = [self._person.series, *_wanted(unit.db)]
+                unit.db.execute(delete(LeaseRow).where(LeaseRow.series.not_in(kept)))
             newest = select(func.max(StatementRow.issued_at)).group_by(StatementRow.login)
             used = select(OutboxRow.statement_id)
             unit.db.execute(
@@ -893,6 +911,12 @@ def _take_number(db: Session, series: str) -> Number:
     serial = block.next
     block.next += 1
     return Number(series, serial)
+
+
+def _wanted(db: Session) -> list[str]:
+    row = db.get(MetaRow, "series")
+    names: list[str] = json.loads(row.value) if row else []
+    return names
 
 
 def _next_n(db: Session, *, at_least: int = 1) -> int:

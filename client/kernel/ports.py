@@ -101,6 +101,7 @@ class Commands(Protocol):
         body: Mapping[str, Any],
         *,
         numbered: bool = False,
+        series: str = "",
         prints: str = "",
         drops_draft: str = "",
     ) -> Record:
@@ -108,6 +109,15 @@ class Commands(Protocol):
         ``prints``) and dropped draft in one transaction. Raises ``Refused`` with nothing changed.
 
         ``numbered`` takes the next serial of this device's leased block; raises NUM-001 when none is left.
+        ``series`` takes it from that series instead (see ``want_series``), numbered or not.
+        """
+        ...
+
+    def want_series(self, names: Sequence[str]) -> None:
+        """Have blocks of these series at hand, such as those of today's and tomorrow's tickets, and of no other.
+
+        Remembered across restarts. Nothing is there until the server has been asked; what it knows no longer
+        is forgotten.
         """
         ...
 

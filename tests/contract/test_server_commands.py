@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from modules.common.clock import iso
+from modules.common.clock import CHINA, iso
 from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
 from modules.common.server_ports import Caller
@@ -361,6 +361,50 @@ def test_a_refused_command_spends_its_number(office: Central, type: str) -> None
     assert counter.ack(counter.command(type, number=number)).status == "refused"
     assert count(office, NumberUsed, **number) == 1
     assert refused(office, counter, number=number) == "NUM-004"
+
+
+def test_tickets_are_leased_by_group_and_day_and_used_once(office: Central) -> None:
+    counter, other = office.counter(), office.counter()
+    day = office.clock.now().astimezone(CHINA)
+    lease = office.services.numbers.lease
+    series = [f"{counter.series}Q{group}{day:%y%m%d}" for group in "AB"]
+    first = lease(counter.device, LeaseRequest(series[0], 20))
+    assert (first.first, first.last) == (1, 20)
+    assert lease(other.device, LeaseRequest(series[0], 20)).first == 21
+    assert lease(other.device, LeaseRequest(series[1], 20)).first == 1
+    number = {"series": series[0], "serial": 7}
+    assert counter.ack(counter.command(number=number)).status == "applied"
+    assert refused(office, counter, number=number) == "NUM-004"
+    assert refused(office, other, number={"series": series[0], "serial": 8}) == "NUM-003"
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        ("Q{group}{yesterday}", ""),
+        ("Q{group}{after}", ""),
+        ("Q{group}{before}", "NUM-007"),
+        ("Q{group}{far}", "NUM-007"),
+        ("Q{group}", "NUM-005"),
+        ("q{group}{yesterday}", "NUM-005"),
+        ("Qa{yesterday}", "NUM-005"),
+        ("Q{group}{yesterday}0", "NUM-005"),
+        ("X", "NUM-005"),
+    ],
+)
+def test_which_series_a_hall_has(office: Central, ending: str, code: str) -> None:
+    counter = office.counter()
+    day = office.clock.now().astimezone(CHINA).date()
+    days = {"yesterday": -1, "after": 2, "before": -2, "far": 3}
+    names = {name: f"{day + timedelta(days=n):%y%m%d}" for name, n in days.items()}
+    try:
+        office.services.numbers.lease(
+            counter.device, LeaseRequest(counter.series + ending.format(group="A", **names), 1)
+        )
+        said = ""
+    except GovDeskError as error:
+        said = error.code
+    assert said == code
 
 
 def test_a_lease_is_for_the_hall_of_the_device(office: Central) -> None:

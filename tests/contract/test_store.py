@@ -170,6 +170,50 @@ def test_numbers_go_on_in_the_next_block_and_are_used_once(desk: Desk) -> None:
     assert desk.store.tally().serials == 0
 
 
+def test_tickets_are_numbered_in_a_series_of_their_own(desk: Desk) -> None:
+    desk.store.add_lease("T1", 1, 20)
+    today, tomorrow = "T1QA261120", "T1QA261121"
+    with pytest.raises(GovDeskError, match="编号已经用完") as caught:
+        desk.note(series=today)
+    assert caught.value.code == "NUM-001"
+    desk.store.want_series([tomorrow, today, "T1"])
+    assert dict(desk.store.tally().wanted) == {today: 0, tomorrow: 0}
+    desk.store.add_lease(today, 41, 42)
+    assert [desk.note(series=today).number for _ in range(2)] == [f"{today}-20261120-{n:06d}" for n in (41, 42)]
+    with pytest.raises(GovDeskError, match="NUM-001"):
+        desk.note(series=today)
+    # the series of the hall's cases goes on by itself
+    assert desk.note(numbered=True).number == "T1-20261120-000001"
+    assert (desk.store.tally().serials, dict(desk.store.tally().wanted)) == (19, {today: 0, tomorrow: 0})
+    assert [entry.number for entry in desk.store.unsent(2)] == [{"series": today, "serial": n} for n in (41, 42)]
+
+
+def test_wanted_series_outlive_a_restart_and_their_blocks_go_with_them(desk: Desk) -> None:
+    old, new = "T1QA261120", "T1QA261121"
+    desk.store.want_series([old])
+    for series in ("T1", old, new):
+        desk.store.add_lease(series, 1, 20)
+    desk.store.close()
+    desk.open()
+    desk.sign_in(ZHANG)
+    assert dict(desk.store.tally().wanted) == {old: 20}
+    desk.store.want_series([old, new])
+    desk.store.drop_series(old)
+    desk.store.prune()
+    assert dict(desk.store.tally().wanted) == {new: 20}
+    assert desk.store.tally().serials == 20
+    desk.store.want_series([old, new])
+    assert dict(desk.store.tally().wanted) == {old: 0, new: 20}
+
+
+@pytest.mark.parametrize("id", ["", "A", "a b", "a/b", "张三"])
+def test_what_names_no_record_never_reaches_the_outbox(desk: Desk, id: str) -> None:
+    with pytest.raises(ValueError):
+        desk.store.give("note", id, "note.open", {"title": "一"})
+    assert desk.store.unsent(1) == []
+    assert desk.store.give("note", "2026-11-20", "note.open", {"title": "一"}).id == "2026-11-20"
+
+
 def test_a_full_disk_is_told_and_changes_nothing(desk: Desk) -> None:
     desk.store.drafts.save("d", "note", "草稿", {"a": 1})
     desk.note()

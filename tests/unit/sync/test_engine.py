@@ -369,3 +369,47 @@ def test_a_step_that_fails_is_tried_again_later(bench: Bench) -> None:
 def test_an_answer_of_the_wrong_kind_is_a_fault_of_ours(bench: Bench) -> None:
     with pytest.raises(TypeError):
         bench.engine.on_reply(bench.next(Pull), Lease("T1", 1, 2))
+
+
+# -- further series of numbers
+
+
+def test_wanted_series_are_borrowed_in_small_blocks_each_by_itself(make: Callable[..., Bench]) -> None:
+    bench = make(series="T1")
+    bench.store.want_series(["T1QA261120", "T1QB261120"])
+    asked = []
+    while isinstance(action := bench.engine.next_action(), Borrow):
+        asked.append((action.request.series, action.request.count))
+        bench.engine.on_reply(action, Lease(action.request.series, 1, action.request.count))
+    assert asked == [("T1", 200), ("T1QA261120", 20), ("T1QB261120", 20)]
+    for _ in range(11):
+        bench.store.give("note", bench.store.new_id(), "note.open", {"title": "一"}, series="T1QB261120")
+    push = bench.next(Push)
+    bench.pushed(push, *(Ack(command.cmd_id, command.n, "applied", rev=1) for command in push.request.cmds))
+    assert bench.next(Borrow).request.series == "T1QB261120"
+
+
+def test_a_series_that_fails_holds_up_no_other(make: Callable[..., Bench]) -> None:
+    bench = make(series="T1")
+    bench.store.add_lease("T1", 1, 200)
+    bench.store.want_series(["T1QA261120", "T1QB261120"])
+    bench.engine.on_failure(bench.next(Borrow), GovDeskError("SRV-505", "坏了"))
+    assert bench.next(Borrow).request.series == "T1QB261120"
+
+
+def test_a_series_that_the_server_does_not_have_is_wanted_no_more(make: Callable[..., Bench]) -> None:
+    bench = make(series="T1")
+    bench.store.add_lease("T1", 1, 200)
+    bench.store.want_series(["T1QA261101", "T1QA261120"])
+    bench.engine.on_failure(bench.next(Borrow), GovDeskError("NUM-007", "已过"))
+    assert dict(bench.store.tally().wanted) == {"T1QA261120": 0}
+    assert (bench.engine.status.state, bench.engine.status.reason) == ("online", "")
+    assert bench.next(Borrow).request.series == "T1QA261120"
+
+
+def test_the_halls_own_series_is_asked_for_again_whatever_is_said(make: Callable[..., Bench]) -> None:
+    bench = make(series="T1")
+    bench.engine.on_failure(bench.next(Borrow), GovDeskError("NUM-005", "不属于"))
+    assert bench.engine.status.reason == "NUM-005"
+    bench.engine.poke()
+    assert bench.next(Borrow).request.series == "T1"
