@@ -1,0 +1,169 @@
+"""Scanning the materials of a case, one after the other, without leaving the keyboard. Requirement C12."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from client.kernel.contract import Lanes
+from client.widgets.basics import Button, Card, Label
+from client.widgets.capture import CaptureView
+from client.widgets.theme import theme
+from devices.ports import Camera, Page
+from modules.acceptance.ui.counter.materials import MaterialsView
+from modules.common.text import tr
+
+
+class ScanDialog(QDialog):
+    """The camera at the left, the materials at the right. ``page`` brings a material's id and a ``Page``.
+
+    Space photographs and goes on to the next material without pages, Shift+Space photographs one more page of the
+    same; ↑↓ choose a material, Delete takes its last page back, Esc ends. With ``auto`` a page that lies still is
+    photographed by itself. The dialog changes ``materials`` in no other way than through ``page`` and ``taken_back``.
+    """
+
+    page = Signal(str, object)
+    taken_back = Signal(str)
+    auto_changed = Signal(bool)
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        find_camera: Callable[[], Camera],
+        materials: MaterialsView,
+        *,
+        first: str = "",
+        auto: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("扫描材料"))
+        self._materials = materials
+        self._stay = False
+        self.camera = CaptureView(lanes, find_camera)
+        self.camera.shoot_button.set_label(tr("拍摄（空格）"))
+        self.camera.shoot_button.setAccessibleName(tr("拍摄"))
+        self.list = QListWidget()
+        self.list.setAccessibleName(tr("要扫描的材料"))
+        self.points = Label("", wrap=True)
+        self.auto = QCheckBox(tr("放稳自动拍"))
+        self.auto.setChecked(auto)
+        self.more = Button(tr("同一材料再拍一页"), icon="plus")
+        self.back = Button(tr("撤回上一页"), icon="undo-2")
+        self.finish = Button(tr("完成"))
+        for row in materials.rows():
+            entry = QListWidgetItem()
+            entry.setData(Qt.ItemDataRole.UserRole, row.id)
+            self.list.addItem(entry)
+        side = Card(tr("材料"))
+        side.body.addWidget(self.list, 2)
+        side.body.addWidget(self.points, 1)
+        side.body.addWidget(self.auto)
+        for button in (self.more, self.back, self.finish):
+            side.body.addWidget(button)
+        row_ = QHBoxLayout()
+        row_.addWidget(self.camera, 3)
+        row_.addWidget(side, 2)
+        keys = tr("空格 拍摄并转到下一种 · Shift+空格 同一材料再拍一页 · ↑↓ 选材料 · Delete 撤回 · Esc 完成")
+        column = QVBoxLayout(self)
+        column.setSpacing(theme().space(2))
+        column.addLayout(row_, 1)
+        column.addWidget(Label(keys, "small"))
+        self.resize(theme().text_width(72), theme().text_width(46))
+        self.camera.taken.connect(self._taken)
+        self.list.currentItemChanged.connect(self._show_points)
+        self.auto.toggled.connect(self._set_auto)
+        self.more.clicked.connect(partial(self._shoot, True))
+        self.back.clicked.connect(self._take_back)
+        self.finish.clicked.connect(self.accept)
+        self.list.installEventFilter(self)
+        self._show_counts()
+        self.choose(first or materials.next_to_scan())
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.camera.auto = auto
+        self.camera.start()
+
+    @property
+    def current(self) -> str:
+        """The id of the material that the next page belongs to."""
+        entry = self.list.currentItem()
+        return str(entry.data(Qt.ItemDataRole.UserRole)) if entry else ""
+
+    def choose(self, id: str) -> None:
+        """Go to a material; to the first for an unknown one."""
+        for place in range(self.list.count()):
+            if self.list.item(place).data(Qt.ItemDataRole.UserRole) == id:
+                self.list.setCurrentRow(place)
+                return
+        if self.list.currentRow() < 0:
+            self.list.setCurrentRow(0)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # the list would take the space for itself
+        if watched is self.list and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+                self._shoot(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+                return True
+            if event.key() == Qt.Key.Key_Delete:
+                self._take_back()
+                return True
+        return super().eventFilter(watched, event)
+
+    def done(self, result: int) -> None:
+        self.camera.stop()
+        super().done(result)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.camera.stop()
+        super().closeEvent(event)
+
+    @Slot(bool)
+    def _shoot(self, stay: bool) -> None:
+        self._stay = stay
+        self.camera.shoot()
+
+    @Slot(object)
+    def _taken(self, page: Page) -> None:
+        id = self.current
+        if not id:
+            return
+        self.page.emit(id, page)
+        stay, self._stay = self._stay, False
+        self._show_counts()
+        if not stay and (following := self._materials.next_to_scan(id)):
+            self.choose(following)
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot()
+    def _take_back(self) -> None:
+        self.taken_back.emit(self.current)
+        self._show_counts()
+
+    @Slot(bool)
+    def _set_auto(self, auto: bool) -> None:
+        self.camera.auto = auto
+        self.auto_changed.emit(auto)
+
+    def refresh(self) -> None:
+        """The materials have changed: say how many pages each has."""
+        self._show_counts()
+
+    def _show_counts(self) -> None:
+        for place, row in enumerate(self._materials.rows()):
+            name, count = str(row.material["name"]), len(row.images)
+            words = tr("{n} 页", n=count) if count else tr("必收") if row.material["required"] else tr("有则收")
+            entry = self.list.item(place)
+            entry.setText(f"{name}\n{words}")
+            entry.setIcon(theme().icon("circle-check" if count else "dot", "good" if count else "quiet"))
+            entry.setData(Qt.ItemDataRole.AccessibleTextRole, f"{name} {words}")
+        self.back.setEnabled(any(row.images for row in self._materials.rows()))
+
+    @Slot()
+    def _show_points(self) -> None:
+        if self.current:
+            material = self._materials.row(self.current).material
+            self.points.setText("\n".join([str(material.get("note", "")), *(f"· {p}" for p in material["review"])]))
