@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from client.widgets.basics import Button, Card, Label, LinkButton, PrimaryButton, SearchBox, TextEdit
-from client.widgets.theme import set_role, theme
+from client.widgets.basics import Card, Label, LinkButton, SearchBox
+from client.widgets.dialogs import TextDialog
+from client.widgets.theme import theme
 from modules.acceptance.domain.knowledge import sort_name, useful
 from modules.common.aggregate import Doc
 from modules.common.text import tr
@@ -82,8 +83,14 @@ class PointsPane(Card):
 
     @Slot(str)
     def _ask(self, entry_id: str) -> None:
-        dialog = AskDialog(self)
-        dialog.asked.connect(partial(self.asked.emit, entry_id))
+        dialog = TextDialog(
+            tr("送给部门"),
+            tr("哪里不准、应当怎样"),
+            self,
+            consequence=tr("部门会在“知识库反馈”里收到，处理后您会看到答复。"),
+            needed=tr("请写明哪里不准。"),
+        )
+        dialog.given.connect(partial(self.asked.emit, entry_id))
         dialog.open()
 
 
@@ -146,43 +153,3 @@ class Entry(QWidget):
         self.yes.setChecked(says)
         self.no.setChecked(not says)
         self.rated.emit(self._id, says)
-
-
-class AskDialog(QDialog):
-    """What is wrong, in the clerk's words, for the department."""
-
-    asked = Signal(str)
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(tr("请部门更新"))
-        set_role(self, "page")
-        self.text = TextEdit(tr("哪里不准、应当怎样"), 4)
-        self.text.setPlaceholderText(tr("哪里不准、应当怎样"))
-        self._fault = Label("", "fault", wrap=True)
-        self._fault.hide()
-        send, keep = PrimaryButton(tr("送给部门"), icon="send"), Button(tr("取消"))
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(keep)
-        buttons.addWidget(send)
-        column = QVBoxLayout(self)
-        column.addWidget(Label(tr("部门会在“知识库反馈”里收到，处理后您会看到答复。"), "quiet", wrap=True))
-        column.addWidget(self.text)
-        column.addWidget(self._fault)
-        column.addLayout(buttons)
-        self.setMinimumWidth(theme().text_width(30))
-        send.clicked.connect(self._send)
-        keep.clicked.connect(self.reject)
-        self.text.submitted.connect(self._send)
-
-    @Slot()
-    def _send(self) -> None:
-        words = self.text.text().strip()
-        if not words:
-            self._fault.setText(tr("请写明哪里不准。"))
-            self._fault.show()
-            self.text.setFocus(Qt.FocusReason.OtherFocusReason)
-            return
-        self.asked.emit(words)
-        self.accept()
