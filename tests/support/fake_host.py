@@ -24,12 +24,13 @@ from modules.common.permissions import Actor
 
 NOW = datetime(2026, 11, 20, 2, 24, tzinfo=UTC)
 """10:24 in China, a Friday."""
-ITEMS = Path(__file__).resolve().parents[2] / "server_stub" / "seeds" / "service_items"
+ITEMS = Path(__file__).resolve().parents[1] / "data" / "items"
+"""Three service items as the first release had them: no element, no approval, no state."""
 HALL = {"id": "hall-1", "name": "示范市政务服务中心", "phone": "0550-3021234", "kind": "hall"}
 
 
 def item(name: str = "individual_business") -> dict[str, Any]:
-    """One of the demonstration's service items."""
+    """One of the service items of ``tests/data/items``."""
     loaded: dict[str, Any] = json.loads((ITEMS / f"{name}.json").read_text("utf-8"))
     return loaded
 
