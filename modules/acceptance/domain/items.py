@@ -22,9 +22,11 @@ Fields are named by path: ``promised_days``, ``elements.place``, ``green.promise
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from modules.common import forms, workflow
@@ -286,6 +288,20 @@ CODE_SCHEMES: tuple[CodeScheme, ...] = (
 )
 """Known schemes (see GB/T 39554.1-2020, DB52/T 1264-2018): a code must fit one of them."""
 
+PLAIN_FORM: forms.Form = {
+    "schema": {
+        "type": "object",
+        "properties": {
+            "matter": {"title": "申请内容", "type": "string", "maxLength": 500, "x-lines": 4},
+            "remark": {"title": "备注", "type": "string", "maxLength": 200},
+        },
+        "required": ["matter"],
+    },
+    "layout": [{"title": "申请内容", "fields": ["matter", "remark"]}],
+    "fills": {},
+}
+"""The form of items that come without one of their own, out of a workbook or from the province."""
+
 _GENERIC = (
     r"(?:相关|有关|必要|需要|应当|法定|证明|申请|补充|要求|规定|认为|提交|提供|报送|出具|的|须|应|可|、|，|和|及)*"
 )
@@ -295,6 +311,8 @@ _CATCH_ALL = re.compile(
     rf"|.+等(?:其[他它]|相关|有关){_GENERIC}{_THINGS}"
     rf"|(?:法律|法规|行政法规|规章|规范性文件|国家|、|，|和|及)+(?:另有)?(?:规定|要求)的?(?:其[他它])?{_GENERIC}{_THINGS}"
 )
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""Characters that no sheet, page or paper can hold."""
 _MONEY = re.compile(r"\d{1,9}\.\d{2}")
 _ITEM_ID = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,55}(@[1-9][0-9]{0,5})?")
 _ROW_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -727,10 +745,18 @@ def _form_faults(form: Any) -> Iterator[Fault]:
     if not form:
         yield Fault("form", tr("还没有申请表单。"), "ACC-127")
         return
+    if why := _form_words(json.dumps(form, sort_keys=True)):
+        yield Fault("form", why, "ACC-127")
+
+
+@lru_cache(maxsize=512)
+def _form_words(text: str) -> str:
+    """What is wrong with a form, once per form: whole catalogues share a few."""
     try:
-        forms.check_form(form)
+        forms.check_form(json.loads(text))
     except GovDeskError as error:
-        yield Fault("form", error.message, "ACC-127")
+        return error.message
+    return ""
 
 
 def _template_faults(template: Any) -> Iterator[Fault]:
@@ -810,7 +836,7 @@ def _value_fault(path: str, field: Field, value: Any) -> Fault | None:
             if value not in allowed:
                 return Fault(path, tr("{title}没有“{value}”这一选项。", title=name, value=str(value)[:40]), "ACC-121")
         case "choices" | "words" | "departments":
-            if not isinstance(value, list) or not all(isinstance(entry, str) and entry for entry in value):
+            if not isinstance(value, list) or not all(_is_line(entry) for entry in value):
                 return _misshapen(path, tr("“{name}”的形式不对。", name=name))
             if sum(map(len, value)) > LONGEST_TEXT or len(set(value)) != len(value):
                 return _misshapen(path, tr("{title}太长或有重复。", title=name))
@@ -819,9 +845,18 @@ def _value_fault(path: str, field: Field, value: Any) -> Fault | None:
         case _:
             if not isinstance(value, str):
                 return _misshapen(path, tr("{title}应为文字。", title=name))
+            if _UNWRITABLE.search(value):
+                return _misshapen(path, tr("{title}里有看不见的控制字符，请删去重新输入。", title=name))
             if len(value) > LONGEST_TEXT:
                 return _misshapen(path, tr("{title}最多 {most} 个字。", title=name, most=LONGEST_TEXT))
     return None
+
+
+def _is_line(entry: Any) -> bool:
+    """Whether an entry of a list is a line of text."""
+    return (
+        isinstance(entry, str) and entry.strip() == entry != "" and "\n" not in entry and not _UNWRITABLE.search(entry)
+    )
 
 
 _BY_PATH = {field.path: field for field in FIELDS}
