@@ -5,6 +5,8 @@ from __future__ import annotations
 from client.kernel.contract import Host
 from client.kernel.ports import Commands, Drafts, Printer, Prints, Records, Session, Tray
 from modules.acceptance.services.cases import AcceptanceService
+from modules.acceptance.services.messages import MessageGateway
+from modules.acceptance.services.queue import QueueService
 from modules.common.clock import Clock
 
 
@@ -19,4 +21,15 @@ def service_of(host: Host) -> AcceptanceService:
         printer=host.service(Printer),  # type: ignore[type-abstract]
         session=host.service(Session),  # type: ignore[type-abstract]
         clock=host.service(Clock),  # type: ignore[type-abstract]
+    )
+
+
+def queue_of(host: Host) -> QueueService:
+    """What a window does with its line. Raises ``LookupError`` when the application lacks a port."""
+    return QueueService(
+        records=host.service(Records),  # type: ignore[type-abstract]
+        commands=host.service(Commands),  # type: ignore[type-abstract]
+        session=host.service(Session),  # type: ignore[type-abstract]
+        clock=host.service(Clock),  # type: ignore[type-abstract]
+        gateway=host.service(MessageGateway),  # type: ignore[type-abstract]
     )
