@@ -66,7 +66,7 @@ class CallBar(QWidget):
         self._window_id = str(self._memory.recall(MEMORY) or "")
         self._silent: list[str] = []
         set_role(self, "bar")
-        self.window = ComboBox(tr("窗口"))
+        self.counter = ComboBox(tr("窗口"))
         self.state = StateLabel("quiet", "")
         self.current = Label("", "title")
         self.about = ElidedLabel("", "quiet")
@@ -80,7 +80,7 @@ class CallBar(QWidget):
         self.banner = Banner()
         row = QHBoxLayout()
         row.setSpacing(theme().space(2))
-        for widget in (self.window, self.state, self.current):
+        for widget in (self.counter, self.state, self.current):
             row.addWidget(widget)
         row.addWidget(self.about, 1)
         for widget in (self.waiting, self.call, self.recall, self.skip, self.finish, self.pause, self.more):
@@ -89,7 +89,7 @@ class CallBar(QWidget):
         column.setContentsMargins(*(theme().space(2),) * 4)
         column.addLayout(row)
         column.addWidget(self.banner)
-        self.window.activated.connect(self._choose_window)
+        self.counter.activated.connect(self._choose_window)
         self.call.clicked.connect(self._call)
         self.recall.clicked.connect(self._recall)
         self.skip.clicked.connect(self._skip)
@@ -173,11 +173,11 @@ class CallBar(QWidget):
             return
         self._window_id = str(line.window["id"])
         names = [(str(doc["name"]), str(doc["id"])) for doc in line.windows]
-        if names != [(self.window.itemText(row), self.window.itemData(row)) for row in range(self.window.count())]:
-            self.window.clear()
+        if names != [(self.counter.itemText(row), self.counter.itemData(row)) for row in range(self.counter.count())]:
+            self.counter.clear()
             for name, id in names:
-                self.window.addItem(name, id)
-        self.window.setCurrentIndex(self.window.findData(self._window_id))
+                self.counter.addItem(name, id)
+        self.counter.setCurrentIndex(self.counter.findData(self._window_id))
         signed, suspended = line.window["state"]["signed_in"], line.window["state"]["suspended"]
         mine = signed is not None and signed["id"] == self._session.actor.id
         state, words = self._state(signed, suspended, mine)
@@ -239,7 +239,7 @@ class CallBar(QWidget):
 
     @Slot()
     def _choose_window(self) -> None:
-        self._window_id = str(self.window.currentData())
+        self._window_id = str(self.counter.currentData())
         self._memory.remember(MEMORY, self._window_id)
         self._act(lambda: self._service.sign_in(self._window_id))
 
