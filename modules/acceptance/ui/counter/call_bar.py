@@ -83,8 +83,8 @@ class CallBar(QWidget):
         for widget in (self.counter, self.state, self.current):
             row.addWidget(widget)
         row.addWidget(self.about, 1)
-        for widget in (self.waiting, self.call, self.recall, self.skip, self.finish, self.pause, self.more):
-            row.addWidget(widget)
+        for control in (self.waiting, self.call, self.recall, self.skip, self.finish, self.pause, self.more):
+            row.addWidget(control)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme().space(2),) * 4)
         column.addLayout(row)
