@@ -148,6 +148,9 @@ class WireSimulator(ABC):
     def _restarted(self) -> None:
         """The cable was pulled or plugged, under the lock: forget what a device without power forgets."""
 
+    def _woken(self) -> None:  # noqa: B027 - most simulators only answer
+        """Something else than bytes woke the wire's thread: a person did something to the device."""
+
     def _more_state(self) -> dict[str, Any]:
         return {}
 
@@ -179,6 +182,8 @@ class WireSimulator(ABC):
             data = self._wire.receive()
             if data and self._plugged:
                 self._received(data)
+            elif not data:
+                self._woken()
             with self._lock:
                 orders, self._orders = self._orders, []
             for order in orders:
