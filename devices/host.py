@@ -14,15 +14,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from devices import wire
-from devices.ports import DeviceError, IdentityRecord
+from devices.ports import Corners, DeviceError, Frame, IdentityRecord, Page, Photo, PrinterStatus, Ticket
 from modules.common.clock import Clock, SystemClock
 from modules.common.errors import GovDeskError
 from modules.common.text import language, set_language, tr
@@ -37,6 +39,8 @@ START_TIME = 15.0
 GRACE = 5.0
 """Seconds that a call may go past its own deadline before its host counts as hung."""
 PROBE_TIME = 8.0
+_STUCK = 70
+"""Exit status of a host that ends itself because native code does not come back."""
 CRASHES = 3
 CRASH_WINDOW = 60.0
 """So many ends or hangs within so many seconds stop a driver until the oldest is that old."""
@@ -57,7 +61,81 @@ def _sdt(parameters: Mapping[str, Any]) -> Calls:
     return {"read": read, "probe": probe}
 
 
-DRIVERS: Mapping[str, Callable[[Mapping[str, Any]], Calls]] = {"sdt": _sdt}
+def _camera(parameters: Mapping[str, Any]) -> Calls:
+    # Only the camera's own process pays for OpenCV, and dies of it.
+    from devices.drivers.camera import DocumentCamera
+
+    camera = DocumentCamera(**parameters, stuck=lambda: os._exit(_STUCK))
+
+    def frame(args: Mapping[str, Any], token: threading.Event) -> Any:
+        return wire.frame_to_wire(camera.frame(args["after"], args["width"], args["timeout"], token))
+
+    def capture(args: Mapping[str, Any], token: threading.Event) -> Any:
+        return wire.photo_to_wire(camera.capture(args["timeout"], token))
+
+    def crop(args: Mapping[str, Any], token: threading.Event) -> Any:
+        page = camera.crop(wire.page_from_wire(args["frame"]), wire.corners_from_wire(args["corners"]))
+        return wire.page_to_wire(page)
+
+    def probe(args: Mapping[str, Any], token: threading.Event) -> None:
+        camera.probe()
+
+    return {"frame": frame, "capture": capture, "crop": crop, "probe": probe}
+
+
+def _escpos(parameters: Mapping[str, Any]) -> Calls:
+    from devices.drivers.escpos import EscPosPrinter
+
+    printer = EscPosPrinter(**parameters)
+
+    def print_ticket(args: Mapping[str, Any], token: threading.Event) -> None:
+        printer.print_ticket(wire.ticket_from_wire(args["ticket"]), args["timeout"], token)
+
+    def status(args: Mapping[str, Any], token: threading.Event) -> Any:
+        return asdict(printer.status(args["timeout"]))
+
+    def probe(args: Mapping[str, Any], token: threading.Event) -> Any:
+        return asdict(printer.probe())
+
+    return {"print_ticket": print_ticket, "status": status, "probe": probe}
+
+
+def _evaluator(parameters: Mapping[str, Any]) -> Calls:
+    from devices.drivers.evaluator import SerialEvaluator
+
+    evaluator = SerialEvaluator(**parameters)
+
+    def ask(args: Mapping[str, Any], token: threading.Event) -> int:
+        return evaluator.ask(args["timeout"], token)
+
+    def probe(args: Mapping[str, Any], token: threading.Event) -> None:
+        evaluator.probe()
+
+    return {"ask": ask, "probe": probe}
+
+
+def _window_screen(parameters: Mapping[str, Any]) -> Calls:
+    from devices.drivers.window_screen import LedScreen
+
+    screen = LedScreen(**parameters)
+
+    def show(args: Mapping[str, Any], token: threading.Event) -> None:
+        screen.show(args["lines"], args["timeout"], token)
+
+    def probe(args: Mapping[str, Any], token: threading.Event) -> None:
+        screen.probe()
+
+    return {"show": show, "probe": probe}
+
+
+DRIVERS: Mapping[str, Callable[[Mapping[str, Any]], Calls]] = {
+    "sdt": _sdt,
+    "camera": _camera,
+    "escpos": _escpos,
+    "evaluator": _evaluator,
+    "window_screen": _window_screen,
+}
+"""Every driver there is; a binding names one."""
 
 
 def run_host(name: str, drivers: Mapping[str, Callable[[Mapping[str, Any]], Calls]] = DRIVERS) -> int:
@@ -342,38 +420,116 @@ class HostedDriver:
         self._crashes.append(self._clock.monotonic())
 
 
-class HostedIdCardReader:
-    """An ``IdCardReader`` whose driver lives in a host."""
+class Hosted:
+    """A device whose driver lives in a host: ``cancel`` ends what waits there. ``token``s are set by their callers."""
 
     def __init__(self, driver: HostedDriver) -> None:
         self._driver = driver
-        self._reads: dict[threading.Event, Callable[[], None] | None] = {}
-
-    def read(self, timeout: float = 15.0, token: threading.Event | None = None) -> IdentityRecord:
-        """See ``IdCardReader.read``. With a ``token`` set before the call or while it starts, it is cancelled."""
-        mine = token or threading.Event()
-
-        def begun(cancel: Callable[[], None]) -> None:
-            self._reads[mine] = cancel
-            if mine.is_set():
-                cancel()
-
-        self._reads[mine] = None
-        try:
-            return wire.record_from_wire(self._driver.call("read", {"timeout": timeout}, timeout + GRACE, begun))
-        finally:
-            del self._reads[mine]
+        self._calls: dict[threading.Event, Callable[[], None] | None] = {}
 
     def cancel(self) -> None:
-        """See ``IdCardReader.cancel``."""
-        for token, cancel in [*self._reads.items()]:
+        """End every call that waits."""
+        for token, cancel in [*self._calls.items()]:
             token.set()
             if cancel is not None:
                 cancel()
 
-    def probe(self) -> None:
-        """Ask the reader whether it is well; see ``SdtIdCardReader.probe``."""
-        self._driver.call("probe", {}, PROBE_TIME)
+    def probe(self) -> Any:
+        """Ask the device whether it is well; raises what is the matter."""
+        return self._driver.call("probe", {}, PROBE_TIME)
+
+    def _call(self, what: str, args: dict[str, Any], timeout: float, token: threading.Event | None = None) -> Any:
+        """A call that is cancelled by ``cancel``, or by a ``token`` set before it or while it starts."""
+        mine = token or threading.Event()
+
+        def begun(cancel: Callable[[], None]) -> None:
+            self._calls[mine] = cancel
+            if mine.is_set():
+                cancel()
+
+        self._calls[mine] = None
+        try:
+            return self._driver.call(what, {**args, "timeout": timeout}, timeout + GRACE, begun)
+        finally:
+            del self._calls[mine]
+
+
+class HostedIdCardReader(Hosted):
+    """An ``IdCardReader`` whose driver lives in a host."""
+
+    def read(self, timeout: float = 15.0, token: threading.Event | None = None) -> IdentityRecord:
+        """See ``IdCardReader.read``."""
+        return wire.record_from_wire(self._call("read", {}, timeout, token))
+
+
+class HostedCamera(Hosted):
+    """A ``Camera`` whose driver lives in a host."""
+
+    def preview(self, show: Callable[[Frame], None], *, width: int = 640, rate: float = 10.0) -> None:
+        """See ``Camera.preview``."""
+        token = threading.Event()
+        number, due = 0, time.monotonic()
+        while True:
+            try:
+                frame = self.frame(number, width, token=token)
+            except DeviceError as error:
+                if error.code == "DEV-205" or token.is_set():
+                    return
+                raise
+            show(frame)
+            # a host that was started anew counts from the beginning
+            number = frame.number
+            due = max(due + 1 / rate, time.monotonic())
+            self._calls[token] = None
+            cancelled = token.wait(max(0.0, due - time.monotonic()))
+            self._calls.pop(token, None)
+            if cancelled:
+                return
+
+    def frame(self, after: int, width: int = 640, timeout: float = 5.0, token: threading.Event | None = None) -> Frame:
+        """The first preview picture with a number above ``after``."""
+        return wire.frame_from_wire(self._call("frame", {"after": after, "width": width}, timeout, token))
+
+    def capture(self, timeout: float = 10.0, token: threading.Event | None = None) -> Photo:
+        """See ``Camera.capture``."""
+        return wire.photo_from_wire(self._call("capture", {}, timeout, token))
+
+    def crop(self, frame: Page, corners: Corners, timeout: float = 10.0) -> Page:
+        """See ``Camera.crop``."""
+        args = {"frame": wire.page_to_wire(frame), "corners": corners}
+        return wire.page_from_wire(self._call("crop", args, timeout))
+
+
+class HostedTicketPrinter(Hosted):
+    """A ``TicketPrinter`` whose driver lives in a host."""
+
+    def print_ticket(self, ticket: Ticket, timeout: float = 15.0, token: threading.Event | None = None) -> None:
+        """See ``TicketPrinter.print_ticket``."""
+        self._call("print_ticket", {"ticket": asdict(ticket)}, timeout, token)
+
+    def status(self, timeout: float = 3.0) -> PrinterStatus:
+        """See ``TicketPrinter.status``."""
+        return wire.printer_status_from_wire(self._call("status", {}, timeout))
+
+    def probe(self) -> PrinterStatus:
+        """See ``EscPosPrinter.probe``."""
+        return wire.printer_status_from_wire(super().probe())
+
+
+class HostedEvaluator(Hosted):
+    """An ``Evaluator`` whose driver lives in a host."""
+
+    def ask(self, timeout: float = 60.0, token: threading.Event | None = None) -> int:
+        """See ``Evaluator.ask``."""
+        return int(self._call("ask", {}, timeout, token))
+
+
+class HostedWindowScreen(Hosted):
+    """A ``WindowScreen`` whose driver lives in a host."""
+
+    def show(self, lines: Sequence[str], timeout: float = 3.0, token: threading.Event | None = None) -> None:
+        """See ``WindowScreen.show``."""
+        self._call("show", {"lines": [*lines]}, timeout, token)
 
 
 def host_command(name: str) -> list[str]:

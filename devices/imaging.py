@@ -405,3 +405,9 @@ def whiten(page: Any) -> Any:
     ground = cv2.medianBlur(cv2.dilate(rough, np.ones((5, 5), np.uint8)), 15)
     ground = cv2.resize(cv2.GaussianBlur(ground, (5, 5), 0), (width, height), interpolation=cv2.INTER_LINEAR)
     return cv2.divide(page, ground, scale=250)
+
+
+def usable(corners: Any) -> bool:
+    """Whether four corners, clockwise, enclose something that can be a page."""
+    places = np.asarray(corners, np.float32)
+    return bool(cv2.isContourConvex(places) and cv2.contourArea(places) > 2500)

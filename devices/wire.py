@@ -15,7 +15,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, Protocol
 
-from devices.ports import IdentityRecord
+from devices.ports import Corners, Frame, IdentityRecord, Page, Paper, Photo, PrinterStatus, Ticket
 
 VERSION = 1
 # An A4 page in colour is some 25 MB; a longer announcement is not a message of ours.
@@ -50,13 +50,14 @@ def receive(source: _Source) -> dict[str, Any] | None:
 
 
 def _exactly(source: _Source, size: int) -> bytes | None:
-    data = b""
-    while len(data) < size:
-        more = source.read(size - len(data))
+    parts: list[bytes] = []
+    while size > 0:
+        more = source.read(size)
         if not more:
             return None
-        data += more
-    return data
+        parts.append(more)
+        size -= len(more)
+    return b"".join(parts)
 
 
 def record_to_wire(record: IdentityRecord) -> dict[str, Any]:
@@ -74,3 +75,59 @@ def record_from_wire(values: dict[str, Any]) -> IdentityRecord:
         name: date.fromisoformat(values[name]) if values[name] else None for name in ("birth", "valid_from", "valid_to")
     }
     return IdentityRecord(**{**values, **days, "photo": base64.b64decode(values["photo"])})
+
+
+def page_to_wire(page: Page) -> dict[str, Any]:
+    """A picture as JSON values."""
+    return {"jpeg": base64.b64encode(page.jpeg).decode("ascii"), "width": page.width, "height": page.height}
+
+
+def page_from_wire(values: dict[str, Any]) -> Page:
+    """The picture that ``page_to_wire`` wrote."""
+    return Page(base64.b64decode(values["jpeg"]), values["width"], values["height"])
+
+
+def corners_from_wire(values: list[list[float]]) -> Corners:
+    """Four corners out of JSON's lists."""
+    first, second, third, fourth = ((float(x), float(y)) for x, y in values)
+    return (first, second, third, fourth)
+
+
+def frame_to_wire(frame: Frame) -> dict[str, Any]:
+    """A preview picture as JSON values."""
+    page = page_to_wire(frame.page)
+    return {"page": page, "number": frame.number, "corners": frame.corners, "still": frame.still}
+
+
+def frame_from_wire(values: dict[str, Any]) -> Frame:
+    """The preview picture that ``frame_to_wire`` wrote."""
+    corners = corners_from_wire(values["corners"]) if values["corners"] else None
+    return Frame(page_from_wire(values["page"]), values["number"], corners, values["still"])
+
+
+def photo_to_wire(photo: Photo) -> dict[str, Any]:
+    """A shot as JSON values; a page that is the whole frame travels once."""
+    return {
+        "page": None if photo.page == photo.frame else page_to_wire(photo.page),
+        "frame": page_to_wire(photo.frame),
+        "corners": photo.corners,
+        "confidence": photo.confidence,
+        "sure": photo.sure,
+    }
+
+
+def photo_from_wire(values: dict[str, Any]) -> Photo:
+    """The shot that ``photo_to_wire`` wrote."""
+    frame = page_from_wire(values["frame"])
+    page = page_from_wire(values["page"]) if values["page"] else frame
+    return Photo(page, frame, corners_from_wire(values["corners"]), values["confidence"], values["sure"])
+
+
+def ticket_from_wire(values: dict[str, Any]) -> Ticket:
+    """The ticket that ``dataclasses.asdict`` took apart."""
+    return Ticket(**{**values, "lines": tuple(values["lines"])})
+
+
+def printer_status_from_wire(values: dict[str, Any]) -> PrinterStatus:
+    """The printer's status that ``dataclasses.asdict`` took apart."""
+    return PrinterStatus(**{**values, "paper": Paper(values["paper"])})
