@@ -15,7 +15,7 @@ from modules.common.codes.typed import normalise
 from modules.common.errors import Refusal
 from modules.common.text import RESOURCES, tr
 
-_GENERIC = ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划")
+_GENERIC = ("市辖区", "市区", "县", "省直辖县级行政单位", "自治区直辖县级行政单位")
 """Names of codes that only hold others together."""
 
 
@@ -119,30 +119,36 @@ def _current() -> tuple[Region, ...]:
     return tuple(each for stood in _table().values() for each in stood if each.current)
 
 
+@cache
+def _searchable() -> tuple[tuple[Region, str], ...]:
+    """Every region that can be meant, with its whole name."""
+    return tuple(
+        (each, region_name(each.code, each.last))
+        for stood in _table().values()
+        for each in stood
+        if each.name not in _GENERIC
+    )
+
+
 @lru_cache(maxsize=64)
-def find_regions(text: str, limit: int = 20, near: str = "") -> Sequence[Region]:
+def find_regions(text: str, limit: int = 20) -> Sequence[Region]:
     """Regions that ``text`` may mean: by code from its start, by part of the name, or by initials (``lyq`` 琅琊区).
 
-    Those whose name or initials begin so come first, then those of the same city and province as ``near`` (a code),
-    wider ones before narrower; abolished ones last.
+    Those whose code, name or initials begin so come first, wider ones before narrower; abolished ones last.
     """
     typed = normalise(text)
     if not typed:
         return ()
     low = typed.lower()
     hits: list[tuple[tuple[int, ...], Region]] = []
-    for stood in _table().values():
-        for each in stood:
-            if each.name in _GENERIC:
-                continue
-            if each.code.startswith(typed) or each.name.startswith(typed) or each.initials.startswith(low):
-                rank = 0
-            elif typed in each.name or (len(typed) > 2 and typed in region_name(each.code, each.last)):
-                rank = 1
-            else:
-                continue
-            shared = 0 if near and each.code[:4] == near[:4] else 1 if near and each.code[:2] == near[:2] else 2
-            width = {"province": 0, "prefecture": 1, "county": 2}[each.level]
-            hits.append(((0 if each.current else 1, rank, shared, width, int(each.code)), each))
+    for each, whole in _searchable():
+        if each.code.startswith(typed) or each.name.startswith(typed) or each.initials.startswith(low):
+            rank = 0
+        elif typed in whole:
+            rank = 1
+        else:
+            continue
+        width = {"province": 0, "prefecture": 1, "county": 2}[each.level]
+        hits.append(((0 if each.current else 1, rank, width, int(each.code)), each))
     hits.sort(key=lambda hit: hit[0])
     return tuple(each for _, each in hits[:limit])

@@ -253,12 +253,10 @@ def _compared(mark: str, left: Run, right: Run) -> Run:
         a, b = left(scope), right(scope)
         if mark in ("==", "!="):
             return (type(a) is type(b) and a == b) == (mark == "==")
-        order: int
-        if (isinstance(a, Decimal) and isinstance(b, Decimal)) or (isinstance(a, str) and isinstance(b, str)):
-            order = (a > b) - (a < b)
-        else:
+        if type(a) is not type(b) or not isinstance(a, (Decimal, str)):
             return None
-        return {"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[mark]
+        less, more = a < b, a > b  # type: ignore[operator]
+        return {"<": less, "<=": not more, ">": more, ">=": not less}[mark]
 
     return run
 
