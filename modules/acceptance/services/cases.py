@@ -25,28 +25,28 @@ from client.kernel.ports import (
 )
 from modules.acceptance.domain.cases import (
     ACCEPT,
-    CLOSE,
-    CLOSED,
-    DECIDE,
     ITEM_KIND,
     KIND,
     MAY_ACCEPT,
     MAY_CLOSE,
     MAY_DECIDE,
     MAY_READ,
+    standing_of,
 )
-from modules.acceptance.services.papers import RECEIPT, Origin, Paper, make
+from modules.acceptance.domain.items import offered as offered_items
+from modules.acceptance.services.handling import Handling
+from modules.acceptance.services.papers import CORRECTION, DECLINE, KINDS, RECEIPT, Origin, Paper, make, title_of
 from modules.common.aggregate import Doc
 from modules.common.calendar import WorkCalendar
-from modules.common.clock import CHINA, Clock, parse_iso
-from modules.common.errors import Refused
+from modules.common.clock import Clock
 from modules.common.numbering import read_scan
-from modules.common.permissions import forbidden
 from modules.common.text import tr
 
 DRAFT = "case.draft"
 MOST = 500
 """Records that a list shows at most."""
+EVERY = 5000
+"""Versions of items that an office keeps at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,19 @@ class Intake:
     materials: Sequence[Mapping[str, Any]] = ()
     card: bool = False
     sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lacking: Sequence[str] = ()
+    green: bool | None = None
+    ticket: Mapping[str, str] | None = None
+    window_id: str = ""
 
     def body(self) -> dict[str, Any]:
-        """The body of ``case.accept``."""
+        """The body of ``case.accept``; ``green`` is left to the item where nobody has chosen."""
+        chosen: dict[str, Any] = {
+            "lacking": list(self.lacking),
+            "green": self.green,
+            "ticket": self.ticket and dict(self.ticket),
+            "window_id": self.window_id,
+        }
         return {
             "item_id": self.item_id,
             "item_version": self.item_version,
@@ -75,6 +85,7 @@ class Intake:
             "form": dict(self.form),
             "materials": [dict(entry) for entry in self.materials],
             "card": self.card,
+            **{key: value for key, value in chosen.items() if value not in (None, "", [])},
         }
 
     def to_doc(self) -> dict[str, Any]:
@@ -96,16 +107,21 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptOrder:
-    """A receipt that can be made without asking the store again."""
+    """A paper that can be made without asking the store again: a receipt, or another ``kind`` of the case's papers.
+
+    ``copy`` counts the prints before this one.
+    """
 
     record: Record
     hall: str
     phone: str
+    kind: str = RECEIPT
+    copy: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A receipt that was never printed: the program stopped between acceptance and paper."""
+    """A paper that was never printed: the program stopped between the change and its paper."""
 
     job: PrintJob
     order: ReceiptOrder
@@ -119,8 +135,8 @@ class Printed:
     missing: tuple[str, ...]
 
 
-class AcceptanceService:
-    """The use cases of the module."""
+class AcceptanceService(Handling):
+    """The use cases of the counter, on top of those of ``Handling``: items, drafts, the tray, acceptance, paper."""
 
     def __init__(
         self,
@@ -133,18 +149,11 @@ class AcceptanceService:
         session: Session,
         clock: Clock,
     ) -> None:
-        self._records = records
-        self._commands = commands
+        super().__init__(records, commands, session, clock)
         self._drafts = drafts
         self._prints = prints
         self._tray = tray
         self._printer = printer
-        self._session = session
-        self._clock = clock
-
-    def may(self, permission: str) -> bool:
-        """Whether the person may; any thread."""
-        return self._session.actor.may(permission)
 
     def may_decide(self, case: Doc) -> bool:
         """Whether the person approves cases like this one; any thread."""
@@ -156,17 +165,12 @@ class AcceptanceService:
         near = actor.department_id == case["item"]["department_id"] or actor.hall_id == case["hall_id"]
         return self.may(MAY_CLOSE) and near
 
-    def today(self) -> date:
-        """China's date; any thread."""
-        return self._clock.now().astimezone(CHINA).date()
-
     # -- reading, lane ``read`` -------------------------------------------------------------------
 
     def items(self) -> list[Doc]:
-        """The service items, by department and name."""
+        """The service items that can be accepted now: green channel first, then by department and name."""
         self._require(MAY_ACCEPT)
-        found = (record.doc for record in self._records.find(ITEM_KIND, limit=MOST))
-        return sorted(found, key=lambda item: (item["department"], item["name"]))
+        return offered_items(record.doc for record in self._records.find(ITEM_KIND, limit=EVERY))
 
     def item(self, id: str) -> Doc | None:
         """One service item, to read a case's form by."""
@@ -184,21 +188,13 @@ class AcceptanceService:
             return self._records.find(KIND, text=scan.number, limit=MOST)
         return self._records.find(KIND, states=states, text=text.strip(), limit=MOST)
 
-    def case(self, id: str) -> Record | None:
-        """One case."""
-        self._require(MAY_READ)
-        return self._records.get(KIND, id)
-
-    def calendar(self) -> WorkCalendar:
-        """Working days with the office's own table."""
-        return WorkCalendar.from_documents(record.doc for record in self._records.find("calendar_day", limit=5000))
-
-    def order_receipt(self, record: Record) -> ReceiptOrder:
-        """What the receipt of a case needs beside the case."""
+    def order_receipt(self, record: Record, kind: str = RECEIPT) -> ReceiptOrder:
+        """What a paper of a case needs beside the case."""
         self._require(MAY_READ)
         hall = self._records.get("organisation", record.doc["hall_id"])
         doc = hall.doc if hall else {}
-        return ReceiptOrder(record, str(doc.get("name", "")), str(doc.get("phone", "")))
+        copy = sum(paper["kind"] == kind for paper in record.doc.get("papers", ()))
+        return ReceiptOrder(record, str(doc.get("name", "")), str(doc.get("phone", "")), kind, copy)
 
     # -- drafts and tray, lane ``data`` -----------------------------------------------------------
 
@@ -238,71 +234,59 @@ class AcceptanceService:
         Raises ``Refused`` with faults by field, or NUM-001; everything entered stays in the draft.
         """
         self._require(MAY_ACCEPT)
+        body = intake.body() | self._joint_names(intake.item_id)
         record = self._commands.give(
-            KIND, intake.id, ACCEPT, intake.body(), numbered=True, prints=RECEIPT, drops_draft=intake.id
+            KIND, intake.id, ACCEPT, body, numbered=True, prints=RECEIPT, drops_draft=intake.id
         )
         return self.order_receipt(record)
 
-    def decide(self, case_id: str, result: str, opinion: str) -> Record:
-        """Approve or reject. Raises ``Refused``."""
-        self._require(MAY_DECIDE)
-        return self._commands.give(KIND, case_id, DECIDE, {"result": result, "opinion": opinion})
+    def correct(self, intake: Intake, items: Sequence[Mapping[str, str]]) -> ReceiptOrder:
+        """一次性告知补正 at the window: ``items`` are ``{about, text, field?}``; the notice is owed."""
+        return self._begun(intake, "case.correct", CORRECTION, items=[dict(entry) for entry in items])
 
-    def close(self, case_id: str) -> Record:
-        """Close a decided case. Raises ``Refused``."""
-        self._require(MAY_CLOSE)
-        return self._commands.give(KIND, case_id, CLOSE, {})
+    def decline(self, intake: Intake, ground: str, text: str) -> ReceiptOrder:
+        """不予受理 at the window; the decision's paper is owed. Raises ``Refused``."""
+        return self._begun(intake, "case.decline", DECLINE, ground=ground, text=text)
+
+    def _begun(self, intake: Intake, type: str, paper: str, **more: Any) -> ReceiptOrder:
+        self._require(MAY_ACCEPT)
+        body = {**intake.body(), **more}
+        record = self._commands.give(KIND, intake.id, type, body, prints=paper, drops_draft=intake.id)
+        return self.order_receipt(record, paper)
 
     def owed(self) -> list[Owed]:
-        """Receipts that this counter still owes, oldest first."""
+        """Papers that this counter still owes, oldest first."""
         self._require(MAY_ACCEPT)
         owed = []
         for job in self._prints.owed():
-            record = self._records.get(KIND, job.record_id) if job.kind == KIND and job.template == RECEIPT else None
+            record = self._records.get(KIND, job.record_id) if job.kind == KIND and job.template in KINDS else None
             # what the server refused is no case: its receipt must not go out
             if record and not (record.refused and not record.rev):
-                owed.append(Owed(job, self.order_receipt(record)))
+                owed.append(Owed(job, self.order_receipt(record, job.template)))
         return owed
 
     def settle(self, case_id: str) -> None:
-        """The receipt of a case is printed, or nobody wants it: it is owed no more."""
+        """The papers of a case are printed, or nobody wants them: they are owed no more."""
         for job in self._prints.owed():
             if job.record_id == case_id:
                 self._prints.done(job.id)
 
     # -- paper, lane ``cpu`` ----------------------------------------------------------------------
 
-    def receipt(self, order: ReceiptOrder) -> Paper:
-        """The receipt as PDF."""
+    def receipt(self, order: ReceiptOrder, format: str = "pdf") -> Paper:
+        """The paper that was ordered, as ``pdf``, ``docx``, ``xlsx`` or ``html``."""
         self._require(MAY_READ)
-        return make(RECEIPT, order.record.doc, Origin(order.hall, order.phone, self._clock.now()))
+        origin = Origin(order.hall, order.phone, self._clock.now(), order.copy)
+        return make(order.kind, order.record.doc, origin, format)
 
     def print_receipt(self, order: ReceiptOrder) -> Printed:
-        """Make and print the receipt. Raises ``GovDeskError`` PRT-…; it is owed until ``settle``."""
-        receipt = self.receipt(order)
-        sentence = self._printer.print_pdf(receipt.data, tr("受理通知书 {number}", number=order.record.number))
-        return Printed(sentence, receipt.missing)
-
-    def _require(self, permission: str) -> None:
-        if not self.may(permission):
-            raise Refused(forbidden(permission))
+        """Make and print a paper. Raises ``GovDeskError`` PRT-…; it is owed until ``settle``."""
+        paper = self.receipt(order)
+        title = " ".join(filter(None, (title_of(order.kind), order.record.number)))
+        return Printed(self._printer.print_pdf(paper.data, title), paper.missing)
 
 
 def due_words(case: Doc, today: date, calendar: WorkCalendar) -> tuple[str, str]:
-    """State (``good``, ``due``, ``red``, ``info``) and words for how much of the term is left, or how it ended."""
-    due = date.fromisoformat(case["due"]["date"])
-    closed = case["state"] == CLOSED
-    end = parse_iso(case["closed_at"]).astimezone(CHINA).date() if closed else today
-    left = calendar.workdays_between(end, due)
-    late = end > due
-    if late and closed:
-        state, words = "red", tr("超期 {n} 个工作日办结", n=-left) if left else tr("已过期限办结")
-    elif late:
-        state, words = "red", tr("超期 {n} 个工作日", n=-left) if left else tr("已过期限")
-    elif closed:
-        state, words = "good", tr("按期办结")
-    elif left == 0:
-        state, words = "due", tr("今天到期")
-    else:
-        state, words = "due" if left == 1 else "info", tr("还剩 {n} 个工作日", n=left)
-    return state, words + tr("（暂定）") if case["due"]["provisional"] else words
+    """A state of the theme and words for how much of the term is left, or how it ended; no words where no term runs."""
+    found = standing_of(case, today, calendar)
+    return (found.shown_as, found.words) if found else ("info", "")

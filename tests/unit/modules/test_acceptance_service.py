@@ -164,8 +164,8 @@ def test_printing_goes_through_the_printer_and_stays_owed_until_settled() -> Non
         (date(2026, 11, 20), ("info", "还剩 3 个工作日")),
         (date(2026, 11, 24), ("due", "还剩 1 个工作日")),
         (date(2026, 11, 25), ("due", "今天到期")),
-        (date(2026, 11, 26), ("red", "超期 1 个工作日")),
-        (date(2026, 12, 1), ("red", "超期 4 个工作日")),
+        (date(2026, 11, 26), ("yellow", "黄牌：超期 1 个工作日")),
+        (date(2026, 12, 1), ("red", "红牌：超期 4 个工作日")),
     ],
 )
 def test_terms_in_words(today: date, expected: tuple[str, str]) -> None:
@@ -187,8 +187,15 @@ def test_how_a_closed_case_ended(due: str, closed_at: str, expected: tuple[str, 
 
 
 def test_a_weekend_after_the_last_day_is_late_without_a_number() -> None:
-    case = {"state": "accepted", "due": {"date": "2026-11-20", "provisional": True}}
-    assert due_words(case, date(2026, 11, 21), WorkCalendar()) == ("red", "已过期限（暂定）")
+    case = {"state": "accepted", "due": {"date": "2026-11-20", "provisional": False}}
+    assert due_words(case, date(2026, 11, 21), WorkCalendar()) == ("yellow", "已过期限")
+
+
+def test_a_term_into_an_unpublished_year_says_so() -> None:
+    host = FakeHost()
+    host.clock.advance(41 * 86_400)
+    case = service_of(host).accept(ready(service_of(host))).record.doc
+    assert due_words(case, date(2026, 12, 31), WorkCalendar()) == ("info", "还剩 3 个工作日（暂定）")
 
 
 def test_cards_speak_the_language_of_forms() -> None:
