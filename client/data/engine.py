@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from client.data.profile import disk_full, disk_full_in_words
+from client.data.search import words
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every schema revision this program knows, oldest first; the last is the one it works with."""
 HEAD = REVISIONS[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -61,7 +62,10 @@ def writer(engine: Engine) -> Engine:
 
 
 def connect(path: Path, key: bytes) -> Any:
-    """A raw connection. ``synchronous=FULL``: what is committed survives a power cut."""
+    """A raw connection that can make words for the index.
+
+    ``synchronous=FULL``: what is committed survives a power cut.
+    """
     connection = sqlcipher.connect(str(path), check_same_thread=False, isolation_level=None, timeout=10)
     try:
         connection.execute(f"PRAGMA key=\"x'{key.hex()}'\"")
@@ -70,6 +74,7 @@ def connect(path: Path, key: bytes) -> Any:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.create_function("govdesk_words", -1, words, deterministic=True)
     except BaseException:
         connection.close()
         raise

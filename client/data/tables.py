@@ -1,4 +1,7 @@
-"""The tables of the local store. Times are UTC text as ``clock.iso`` writes them; documents are JSON."""
+"""The tables of the local store, but for the index ``record_search`` (see ``client.data.search``).
+
+Times are UTC text as ``clock.iso`` writes them; documents are JSON.
+"""
 
 from __future__ import annotations
 
@@ -152,6 +155,22 @@ class DraftRow(Base):
     updated_at: Mapped[str]
 
 
+class BlobRow(Base):
+    """A page image or a scan whose encrypted file is here. ``waiting`` until the server has it, too; ``tries`` counts
+    attempts, so that one that will not go is tried behind the others.
+    """
+
+    __tablename__ = "blob"
+    __table_args__ = (Index(None, "waiting", "tries"),)
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int]
+    type: Mapped[str]
+    waiting: Mapped[bool] = mapped_column(default=True)
+    tries: Mapped[int] = mapped_column(default=0)
+    kept_at: Mapped[str]
+
+
 class PrintRow(Base):
     """A paper that is owed; gone once it is printed."""
 
@@ -171,3 +190,8 @@ class MetaRow(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
+
+
+def is_mapped(name: str | None, type: str, parents: object) -> bool:
+    """For Alembic's comparisons: everything but the tables in which FTS5 keeps the index."""
+    return type != "table" or not str(name).startswith("record_search")

@@ -80,9 +80,25 @@ class Records(Protocol):
         ...
 
     def find(
-        self, kind: str, *, states: Sequence[str] = (), text: str = "", limit: int = 200, newest_first: bool = True
+        self,
+        kind: str,
+        *,
+        states: Sequence[str] = (),
+        text: str = "",
+        number: str = "",
+        due: date | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        limit: int = 200,
+        newest_first: bool = True,
     ) -> list[Record]:
-        """Records by summary state and by words in their title, number or search text."""
+        """Records by summary state, and by every word of ``text`` in their title, number or search text.
+
+        Han words are found anywhere, of one character and more; letters and digits from a word's beginning (long
+        numbers by their last four or six as well); names also by pinyin and its initials. ``number`` begins so;
+        ``due`` on that day or before; made from the day ``since`` to the day ``until`` (China; only ids that are
+        UUIDv7 say when they were made).
+        """
         ...
 
     def count(self, kind: str, *, states: Sequence[str] = ()) -> int:

@@ -14,6 +14,7 @@ import pytest
 import sqlcipher3.dbapi2 as sqlcipher
 from sqlalchemy import text
 
+from client.data import search
 from client.data.engine import connect
 from client.data.store import Store
 from client.data.tables import Base
@@ -303,6 +304,7 @@ def test_killed_between_commit_and_print_the_paper_is_still_owed(desk: Desk) -> 
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from client.data import search
 from client.data.engine import connect
 from client.data.store import Store
 from modules.common.clock import FixedClock
@@ -555,12 +557,120 @@ def test_finding_by_state_words_and_order(desk: Desk) -> None:
     assert found(states=["open"]) == ["a3", "a1"]
     assert found(text="张三") == ["a3", "a1"]
     assert found(text="公司 张三") == ["a1"]
-    assert found(text="%") == ["a1"]
-    assert found(text="_") == ["a2"]
-    assert found(text="\\") == []
+    # punctuation is no word
+    assert found(text="%") == found(text="_") == found(text="\\") == found(text='"') == []
+    assert found(text='100% "') == ["a1"]
     assert found(text="t1-1") == ["a1"]
     assert desk.store.count("note") == 3
     assert desk.store.count("note", states=["closed"]) == 1
+
+
+def test_words_are_found_as_people_type_them(desk: Desk) -> None:
+    titles = {
+        "b1": "张三 · 个体工商户设立登记",
+        "b2": "曾单 · 居住登记",
+        "b3": "三张 · 张小三",
+        "b4": "吕布·㐱",
+        "b5": "Zoë 13800138000 11010519491231002X",
+        "b6": "买买提·吐尔逊（代理：李四）",
+        "b7": "\U0002b819 三 A017 3411A-20261120-000042",
+    }
+    desk.feed(*({"id": id, "rev": 1, "doc": opened(id, title=title)} for id, title in titles.items()))
+
+    def found(text: str) -> list[str]:
+        return [note.id[1:] for note in desk.store.find("note", text=text)]
+
+    # two characters and one, newest first; neither across words nor in the wrong order
+    assert found("张三") == ["1"]
+    assert found("三张") == ["3"]
+    assert found("三") == ["7", "3", "1"]
+    assert found("登记") == ["2", "1"]
+    assert found("登记 张") == ["1"]
+    assert found("三个") == []
+    # initials and pinyin, in every reading of a name, ü as it is typed
+    assert found("zs") == ["2", "1"]
+    assert found("ZhangS") == found("zhang san 登记") == ["1"]
+    assert found("zs 设立") == ["1"]
+    assert found("zengshan") == found("zd 居住") == ["2"]
+    assert found("lvbu") == found("lb") == ["4"]
+    assert found("mmt") == found("ls 代理") == found("李四") == ["6"]
+    assert found("gtgsh") == ["1"]
+    # letters and digits by their beginning; long numbers by their end, too; serials without zeros
+    assert found("zoë") == found("ｚｏ") == ["5"]
+    assert found("1380") == found("8000") == found("002x") == found("31002X") == ["5"]
+    assert found("380") == []
+    assert found("3411A-20261120-000042") == found("3411a-2026") == found("42") == found("a01") == ["7"]
+    # rare characters, whatever tables an SQLite brings
+    assert found("\U0002b819") == ["7"]
+    assert found("㐱") == ["4"]
+    for odd in ('"', "*", "AND", "张 OR", "NEAR(", "^张", "rowid:1", "words:张", "¦", "-三"):
+        assert found(odd) == (["7", "3", "1"] if odd == "-三" else ["3", "1"] if odd == "^张" else [])
+
+
+def test_the_index_follows_every_change(desk: Desk) -> None:
+    def found(text: str) -> list[str]:
+        return [note.id for note in desk.store.find("note", text=text)]
+
+    note = desk.note("草头公司")
+    assert found("草头") == [note.id]
+    desk.feed({"id": note.id, "rev": 1, "doc": opened(note.id, title="木尾公司"), "cause": ""})
+    assert (found("草头"), found("木尾"), found("gongsi"), found("mwgs")) == ([], [note.id], [], [note.id])
+    desk.feed({"id": note.id, "rev": 2, "doc": opened(note.id, title="木尾公司", state="closed")})
+    assert found("木尾") == [note.id]
+    desk.feed({"id": note.id, "rev": 3, "op": "tombstone"})
+    desk.store.settle([ack(desk, place, rev=3) for place in range(len(desk.store.unsent(9)))])
+    with desk.store._engine.connect() as connection:
+        left = connection.execute(text("SELECT count(*) FROM record_search")).scalar_one()
+        assert left == connection.execute(text("SELECT count(*) FROM record")).scalar_one()
+    assert found("木尾") == []
+
+
+def test_words_show_nobody_what_their_feeds_do_not(desk: Desk) -> None:
+    desk.note("张三")
+    desk.sign_in(OFFICER)
+    assert desk.store.find("note", text="张三") == []
+    desk.sign_in(LI)
+    assert len(desk.store.find("note", text="zs")) == 1
+
+
+def test_words_made_in_an_older_way_are_made_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.note("张三")
+    with desk.store._writing() as unit:
+        unit.db.execute(text("INSERT INTO record_search (record_search) VALUES ('delete-all')"))
+    assert desk.store.find("note", text="张三") == []
+    for version, count in ((search.VERSION, 0), (search.VERSION + 1, 1)):
+        desk.store.close()
+        monkeypatch.setattr(search, "VERSION", version)
+        desk.open()
+        desk.sign_in(ZHANG)
+        assert len(desk.store.find("note", text="张三")) == count
+
+
+def test_finding_by_number_due_and_day(desk: Desk) -> None:
+    midnight = datetime(2026, 11, 19, 16, 0, tzinfo=UTC)
+    moments = [midnight - timedelta(milliseconds=1), midnight, midnight + timedelta(days=1)]
+    stamps = [f"{int(moment.timestamp() * 1000):012x}" for moment in moments]
+    ids = [f"{stamp[:8]}-{stamp[8:]}-7000-8000-000000000000" for stamp in stamps]
+    for place, id in enumerate(ids, 1):
+        entry = Change(place, "note", id, 1, "put", opened(id), {"title": "件", "number": f"T1-{place}"})
+        if place > 1:
+            entry.summary["due"] = f"2026-11-2{place}"
+        desk.store.receive("hall:h1", [entry], complete=True)
+    desk.store.give("note", "2026-11-20", "note.open", {"title": "有名"})
+
+    def found(**query: Any) -> list[int]:
+        return sorted(ids.index(note.id) if note.id in ids else 9 for note in desk.store.find("note", **query))
+
+    day = date(2026, 11, 20)
+    assert found() == [0, 1, 2, 9]
+    assert found(since=day) == [1, 2]
+    assert found(until=day) == [0, 1]
+    assert found(since=day, until=day) == [1]
+    assert found(due=date(2026, 11, 22)) == [1]
+    assert found(due=date(2026, 11, 23), since=day) == [1, 2]
+    assert found(number="T1-") == [0, 1, 2]
+    assert found(number="T1-3") == [2]
+    assert found(number="%") == []
 
 
 def test_scanned_codes_find_their_record(desk: Desk) -> None:

@@ -1,0 +1,291 @@
+"""A record's view: the server's document with the unsent commands applied again, by the module's own rules.
+
+Those rules are loaded only for records that have unsent commands.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, or_, select, tuple_, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from client.data.feed import Incoming
+from client.data.outbox import command_of
+from client.data.tables import (
+    APPLIED,
+    DISMISSED,
+    REFUSED,
+    WAITING,
+    OutboxRow,
+    PrintRow,
+    RecordRow,
+    ScopeRow,
+    StatementRow,
+)
+from client.kernel.ports import Record
+from modules.common.aggregate import Aggregate, Command, Context, Doc, Key, apply
+from modules.common.calendar import WorkCalendar
+from modules.common.clock import parse_iso
+from modules.common.errors import Refusal
+from modules.common.permissions import Actor
+from modules.common.statement import read
+
+log = logging.getLogger(__name__)
+
+_UNSEEN = {"synchronize_session": False}
+"""For bulk statements: no object of the session holds these rows."""
+_CONFIRMED = (
+    "rev", "doc", "summary", "local_doc", "title", "state", "number", "due", "search", "stale", "updated_at",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Unit:
+    """One transaction and the records that it changes."""
+
+    db: Session
+    changed: set[Key] = field(default_factory=set)
+
+
+class Views:
+    """Keeps views in step with feeds and commands, inside the transactions of the store."""
+
+    def __init__(self, rules: Callable[[str], Aggregate]) -> None:
+        self._rules = rules
+        self._calendar: WorkCalendar | None = None
+        self.place = ""
+        """The counter that rules are told of."""
+
+    def forget_calendar(self) -> None:
+        """Days have changed."""
+        self._calendar = None
+
+    def context(self, db: Session, rules: Aggregate, command: Command, now: datetime, actor: Actor) -> Context:
+        """All that the rules may know beside the state."""
+        refs: dict[Key, Doc] = {}
+        for key in rules.refs(command):
+            row = db.get(RecordRow, key)
+            state = state_of(row)
+            if state is not None:
+                refs[key] = state
+        if self._calendar is None:
+            days = db.scalars(select(RecordRow.doc).where(RecordRow.kind == "calendar_day", RecordRow.doc.is_not(None)))
+            self._calendar = WorkCalendar.from_documents([day for day in days if day is not None])
+        return Context(now=now, actor=actor, calendar=self._calendar, place=self.place, refs=refs)
+
+    def receive(self, unit: Unit, scope: str, generation: int, changes: Sequence[Incoming], now: str) -> None:
+        """Take in entries of the feed ``scope``."""
+        db = unit.db
+        latest = {(change.kind, change.id): change for change in changes}
+        known = {
+            (kind, id): (rev, stale)
+            for kind, id, rev, stale in db.execute(
+                select(RecordRow.kind, RecordRow.id, RecordRow.rev, RecordRow.stale).where(
+                    tuple_(RecordRow.kind, RecordRow.id).in_(list(latest))
+                )
+            )
+        }
+        puts = [change for change in latest.values() if change.op == "put"]
+        fresh = []
+        for change in puts:
+            rev, stale = known.get((change.kind, change.id), (0, False))
+            # another feed may already have brought a later revision
+            if stale or change.rev >= rev:
+                fresh.append(change)
+        if fresh:
+            rows = insert(RecordRow)
+            db.execute(
+                rows.on_conflict_do_update(
+                    index_elements=[RecordRow.kind, RecordRow.id],
+                    set_={name: rows.excluded[name] for name in _CONFIRMED},
+                ),
+                [_confirmed(change, now) for change in fresh],
+            )
+        if puts:
+            members = insert(ScopeRow)
+            db.execute(
+                members.on_conflict_do_update(
+                    index_elements=[ScopeRow.kind, ScopeRow.id, ScopeRow.scope],
+                    set_={"generation": members.excluded.generation},
+                ),
+                [{"kind": put.kind, "id": put.id, "scope": scope, "generation": generation} for put in puts],
+            )
+        gone = [key for key, change in latest.items() if change.op == "tombstone"]
+        if gone:
+            member = tuple_(ScopeRow.kind, ScopeRow.id).in_(gone)
+            db.execute(delete(ScopeRow).where(ScopeRow.scope == scope, member))
+            for kind, id in gone:
+                # remembers that the server knew a thing whose document never came here
+                unknown = RecordRow.kind == kind, RecordRow.id == id, RecordRow.doc.is_(None)
+                db.execute(update(RecordRow).where(*unknown).values(rev=latest[kind, id].rev))
+        # seen in the feed is as good as acknowledged, should the reply have been lost
+        causes = {change.cause: change for change in changes if change.cause}
+        waiting = OutboxRow.state == WAITING
+        for row in db.scalars(select(OutboxRow).where(waiting, OutboxRow.cmd_id.in_(list(causes)))):
+            row.state, row.rev, row.acked_at = APPLIED, causes[row.cmd_id].rev, now
+        record = and_(RecordRow.kind == OutboxRow.kind, RecordRow.id == OutboxRow.aggregate_id)
+        open_ = or_(
+            OutboxRow.state.in_((WAITING, REFUSED)), and_(OutboxRow.state == APPLIED, OutboxRow.rev > RecordRow.rev)
+        )
+        query = select(OutboxRow.kind, OutboxRow.aggregate_id).join(RecordRow, record).distinct()
+        ours = query.where(tuple_(OutboxRow.kind, OutboxRow.aggregate_id).in_(list(latest)), open_)
+        again = {*gone, *((kind, id) for kind, id in db.execute(ours))}
+        done = [key for key in latest if key not in again]
+        if done:
+            # nothing of ours is left over them: what the feed says is all there is to say
+            these = tuple_(RecordRow.kind, RecordRow.id).in_(done)
+            db.execute(update(RecordRow).where(these).values(pending=0, refused=0), execution_options=_UNSEEN)
+            own = ScopeRow.generation == 0, tuple_(ScopeRow.kind, ScopeRow.id).in_(done)
+            db.execute(delete(ScopeRow).where(*own), execution_options=_UNSEEN)
+        for key in sorted(again):
+            self.refresh(unit, key)
+        unit.changed.update(latest)
+
+    def sweep(self, unit: Unit, scope: str, generation: int) -> None:
+        """Drop from ``scope`` what an earlier reading brought and the present one did not."""
+        old = (ScopeRow.scope == scope, ScopeRow.generation > 0, ScopeRow.generation < generation)
+        keys = unit.db.execute(select(ScopeRow.kind, ScopeRow.id).where(*old)).all()
+        unit.db.execute(delete(ScopeRow).where(*old))
+        for kind, id in keys:
+            self.refresh(unit, (kind, id))
+
+    def refresh(self, unit: Unit, key: Key) -> None:
+        """Make a record's view again from the server's document and the commands that it does not contain yet."""
+        db = unit.db
+        unit.changed.add(key)
+        row = db.get(RecordRow, key, populate_existing=True)
+        if row is None:
+            return
+        query = select(OutboxRow, StatementRow).join(StatementRow).where(
+            OutboxRow.kind == row.kind, OutboxRow.aggregate_id == row.id, OutboxRow.state != DISMISSED
+        )  # fmt: skip
+        entries = db.execute(query.order_by(OutboxRow.n)).all()
+        row.pending = sum(entry.state == WAITING for entry, _ in entries)
+        row.refused = sum(entry.state == REFUSED for entry, _ in entries)
+        left = has_left(db, row)
+        shown = [
+            (entry, statement)
+            for entry, statement in entries
+            if entry.state == WAITING
+            # what left the person's feeds will never be brought by them
+            or (entry.state == APPLIED and entry.rev > row.rev and not left)
+            # what the server has never known stays in sight until a person has dealt with it
+            or (entry.state == REFUSED and row.doc is None)
+        ]
+        if shown:
+            rules = self._rules(row.kind)
+            state = self._replay(db, rules, row, shown)
+            if state is not None:
+                show(db, row, rules, state)
+            return
+        if row.doc is None or left:
+            db.execute(delete(PrintRow).where(PrintRow.kind == row.kind, PrintRow.record_id == row.id))
+            db.execute(delete(ScopeRow).where(ScopeRow.kind == row.kind, ScopeRow.id == row.id))
+            db.delete(row)
+            return
+        row.local_doc = None
+        columns(row, row.summary or {})
+        db.execute(delete(ScopeRow).where(*own_scopes(row)))
+
+    def _replay(
+        self, db: Session, rules: Aggregate, row: RecordRow, entries: Sequence[tuple[OutboxRow, StatementRow]]
+    ) -> Doc | None:
+        """The server's document with ``entries`` applied. One that no longer applies is passed over: it stays
+        in the outbox, and the server decides. What the server has never known keeps the view it had.
+        """
+        state: Doc | None = row.doc
+        for entry, statement in entries:
+            command = command_of(entry)
+            try:
+                context = self.context(db, rules, command, parse_iso(entry.at), read(statement.token).actor())
+                outcome = apply(rules, state, command, context)
+            except Exception:
+                # a fault in a module's rules must not keep the server's documents out
+                log.exception("a waiting command cannot be shown", extra={"kind": row.kind, "type": entry.type})
+                continue
+            if not isinstance(outcome, Refusal):
+                state = outcome[0]
+        return row.local_doc if state is None else state
+
+
+def _confirmed(change: Incoming, now: str) -> dict[str, Any]:
+    summary = change.summary
+    return {
+        "kind": change.kind,
+        "id": change.id,
+        "rev": change.rev,
+        "doc": change.doc,
+        "summary": summary,
+        "local_doc": None,
+        "title": summary.get("title", ""),
+        "state": summary.get("state", ""),
+        "number": summary.get("number", ""),
+        "due": summary.get("due"),
+        "search": summary.get("search", ""),
+        "pending": 0,
+        "refused": 0,
+        "stale": False,
+        "updated_at": now,
+    }
+
+
+def columns(row: RecordRow, summary: Mapping[str, Any]) -> None:
+    """Make the columns of lists and search say what ``summary`` says."""
+    row.title = summary.get("title", "")
+    row.state = summary.get("state", "")
+    row.number = summary.get("number", "")
+    row.due = summary.get("due")
+    row.search = summary.get("search", "")
+
+
+def show(db: Session, row: RecordRow, rules: Aggregate, state: Doc) -> None:
+    """Make ``state`` the record's view, seen in the feeds that the rules name until the server says which."""
+    row.local_doc = dict(state)
+    columns(row, rules.summary(state).to_wire())
+    db.execute(delete(ScopeRow).where(*own_scopes(row)))
+    members = [{"kind": row.kind, "id": row.id, "scope": scope, "generation": 0} for scope in rules.scopes(state)]
+    if members:
+        db.execute(insert(ScopeRow).on_conflict_do_nothing(), members)
+
+
+def own_scopes(row: RecordRow) -> tuple[ColumnElement[bool], ...]:
+    """The memberships that only this device asserts."""
+    return ScopeRow.kind == row.kind, ScopeRow.id == row.id, ScopeRow.generation == 0
+
+
+def has_left(db: Session, row: RecordRow) -> bool:
+    """Whether the server has brought this record here and since taken it out of every feed that is read."""
+    if row.doc is None and row.rev == 0:
+        return False  # begun here, and not come back yet
+    told = select(ScopeRow.id).where(ScopeRow.kind == row.kind, ScopeRow.id == row.id, ScopeRow.generation > 0)
+    return db.scalar(told.limit(1)) is None
+
+
+def state_of(row: RecordRow | None) -> Doc | None:
+    """What rules see: the view, but not a thing that the server has refused to begin."""
+    if row is None or (row.doc is None and row.refused):
+        return None
+    return row.doc if row.local_doc is None else row.local_doc
+
+
+def record_of(row: RecordRow) -> Record:
+    """The record as ports show it."""
+    return Record(
+        kind=row.kind,
+        id=row.id,
+        rev=row.rev,
+        doc=(row.doc if row.local_doc is None else row.local_doc) or {},
+        title=row.title,
+        state=row.state,
+        number=row.number,
+        due=date.fromisoformat(row.due) if row.due else None,
+        updated_at=parse_iso(row.updated_at),
+        pending=row.pending,
+        refused=row.refused,
+    )
