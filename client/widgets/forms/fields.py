@@ -45,7 +45,8 @@ class OfferChip(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
-        return QSize(metrics.horizontalAdvance(self.text()) + 2 * theme().space(2), metrics.height() + theme().space(1))
+        width = metrics.horizontalAdvance(self.text()) + 2 * theme().space(2) + theme().space(1)
+        return QSize(width, metrics.height() + theme().space(1))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(theme().text_width(6), self.sizeHint().height())
@@ -93,7 +94,6 @@ class Field(QWidget):
         self._source = ""
         self._offers: tuple[Offer, ...] = ()
         self._required = required
-        self._bare = False
         self._notes: dict[str, Label] = {}
         self._chip: OfferChip | None = None
         title = tr(str(prop["title"]))
@@ -197,10 +197,11 @@ class Field(QWidget):
 
     def set_bare(self, bare: bool) -> None:
         """Whether the label is left out, because the head of a table's column says it."""
-        self._bare = bare
         self._label.setVisible(not bare)
         if self._star:
             self._star.setVisible(not bare)
+        if self.computed:
+            self._notes["source"].setVisible(not bare)
         self._describe()
 
     def take_focus(self) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QRadioButton, QToolButton, QVBoxLayout, QWidget
 
 from client.widgets.basics import Button, Label, LinkButton
 from client.widgets.forms.fields import Field
 from client.widgets.theme import theme
-from modules.common.forms import MOST_ROWS, Settled, blank_row, columns, empty, shown
-from modules.common.text import tr
+from modules.common.forms import MOST_ROWS, Settled, blank_row, columns, empty, is_computed, shown
+from modules.common.text import aside, together, tr
 
 SHOWN = 20
 """Rows that are drawn at once; the others follow when they are asked for, so that no table stalls its window."""
@@ -57,11 +57,7 @@ class TableField(Field):
         self._cells = QGridLayout(self._place)
         self._cells.setContentsMargins(0, 0, 0, 0)
         self._heads = {
-            column: Label(
-                tr(str(inner["title"])).replace("&", "&&") + (" *" if column in self._needed else ""),
-                "quiet",
-                parent=self._place,
-            )
+            column: Label(_heading(inner, column in self._needed), "quiet", parent=self._place)
             for column, inner in self._columns.items()
         }
         self._add = Button(tr("添加一行"), icon="plus")
@@ -357,11 +353,10 @@ class TableField(Field):
         """Tab goes through the cells row by row, then to what is below."""
         before: QWidget | None = None
         for cell in self.cells():
-            for widget in (cell.editor, *cell.editor.findChildren(QWidget)):
-                if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not widget.focusProxy():
-                    if before:
-                        QWidget.setTabOrder(before, widget)
-                    before = widget
+            for widget in _reachable(cell.editor):
+                if before:
+                    QWidget.setTabOrder(before, widget)
+                before = widget
         for button in (self._add, self._more, self._undo):
             if before:
                 QWidget.setTabOrder(before, button)
@@ -387,3 +382,16 @@ class TableField(Field):
         super()._space()
         self._cells.setHorizontalSpacing(theme().space(2))
         self._cells.setVerticalSpacing(theme().space(1 if self._grid_now else 2))
+
+
+def _reachable(editor: QWidget) -> list[QWidget]:
+    """What Tab reaches of an editor: itself, or the radio buttons in it; never the list of a closed combo box."""
+    stops = [editor, *editor.findChildren(QRadioButton)]
+    return [widget for widget in stops if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not widget.focusProxy()]
+
+
+def _heading(prop: Mapping[str, Any], required: bool) -> str:
+    title = tr(str(prop["title"])).replace("&", "&&")
+    if is_computed(prop):
+        return together(title, aside(tr("自动计算")))
+    return f"{title} *" if required else title
