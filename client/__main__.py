@@ -17,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--server", default="", metavar="URL", help="the central server, https://…")
     made.add_argument("--enrol", default="", metavar="CODE", help="enrol this computer with a one-time code")
     made.add_argument("--read-serial", default="", metavar="PORT", help="the serial port of the identity card reader")
+    made.add_argument("--devices", type=Path, metavar="FILE", help="the devices of this window, as JSON")
     made.add_argument("--simulated", action="store_true", help="that reader is a simulator, and the window says so")
     made.add_argument("--no-keyring", action="store_true", help="keep no secret in the system keyring")
     made.add_argument("--measure", choices=("sign-in", "home"), help="say what it took to get there, and end")

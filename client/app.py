@@ -42,7 +42,7 @@ from client.widgets.gui_thread import GuiThread
 from client.widgets.notices import NoticeModel
 from client.widgets.theme import Theme
 from devices.manager import DeviceManager
-from devices.ports import Devices, DeviceStatus, IdCardReader
+from devices.ports import Camera, Devices, DeviceStatus, Evaluator, IdCardReader, TicketPrinter, WindowScreen
 from modules.common.clock import Clock, SystemClock
 from modules.common.errors import GovDeskError
 from modules.common.manifest import load_all
@@ -130,10 +130,18 @@ class Application(QObject):
             self.accounts, profile, self.settings, url=options.server, keyring=not options.no_keyring
         )
         self._enrol(options.server, options.enrol)
-        self.devices = DeviceManager(_bindings(options), clock=self.clock)
+        self.devices = self._bound(options)
         self.devices.listen(self._device_changed)
         self.entrance: SignInWindow | None = None
         self.session: OpenDesk | None = None
+
+    def _bound(self, options: argparse.Namespace) -> DeviceManager:
+        """The devices of this place; a file of bindings that is none is told, and the window works without."""
+        try:
+            return DeviceManager(_bindings(options), clock=self.clock)
+        except GovDeskError as error:
+            self._tell(error)
+            return DeviceManager({}, clock=self.clock)
 
     def _enrol(self, url: str, code: str) -> None:
         """Enrol with the code of the command line; what goes wrong is told, and the window asks for another."""
@@ -297,7 +305,11 @@ class OpenDesk(QObject):
             Events: suite.events,
             Settings: suite.settings,
             Devices: suite.devices,
-            IdCardReader: LazyReader(suite.devices.id_card),
+            IdCardReader: Lazy(suite.devices.id_card),
+            Camera: Lazy(suite.devices.camera),
+            TicketPrinter: Lazy(suite.devices.ticket_printer),
+            Evaluator: Lazy(suite.devices.evaluator),
+            WindowScreen: Lazy(suite.devices.window_screen),
         }
         self.host = AppHost(suite.lanes, suite.notices, services)
         self.registry = Registry(suite.manifests, self.host)
@@ -387,25 +399,35 @@ class OpenDesk(QObject):
             self._suite.leave_session()
 
 
-class LazyReader:
-    """The port ``IdCardReader``; where none is bound each read says so."""
+class Lazy:
+    """A device's port before anybody knows whether one is bound; where none is, each use says so."""
 
-    def __init__(self, find: Callable[[], IdCardReader]) -> None:
+    def __init__(self, find: Callable[[], Any]) -> None:
         self._find = find
 
-    def read(self, timeout: float = 15.0) -> Any:
-        return self._find().read(timeout)
-
-    def cancel(self) -> None:
-        self._find().cancel()
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments, **named: getattr(self._find(), name)(*arguments, **named)
 
 
 def _bindings(options: argparse.Namespace) -> Mapping[str, Mapping[str, Any]]:
-    """The devices of this place. A reader on a pseudo terminal or a socket is a simulator, and is said to be one."""
-    port: str = options.read_serial
-    if not port:
-        return {}
-    return {"id_card": {"driver": "sdt", "port": port, "simulated": options.simulated}}
+    """The devices of this place: those of the file, and the reader of the command line in its place.
+
+    Raises ``GovDeskError`` DEV-010 for a file that is none.
+    """
+    bindings: dict[str, Mapping[str, Any]] = {}
+    if options.devices is not None:
+        try:
+            bindings.update(json.loads(options.devices.read_text("utf-8")))
+            DeviceManager(bindings)
+        except (OSError, TypeError, ValueError) as error:
+            raise GovDeskError(
+                "DEV-010",
+                tr("设备绑定文件 {path} 不能用：{why}", path=options.devices, why=error),
+                fix=tr("请系统管理员检查这个文件；没有它也可以办件，只是没有外接设备。"),
+            ) from error
+    if options.read_serial:
+        bindings["id_card"] = {"driver": "sdt", "port": options.read_serial, "simulated": options.simulated}
+    return bindings
 
 
 class Measure(QObject):

@@ -465,26 +465,39 @@ class HostedIdCardReader(Hosted):
 class HostedCamera(Hosted):
     """A ``Camera`` whose driver lives in a host."""
 
-    def preview(self, show: Callable[[Frame], None], *, width: int = 640, rate: float = 10.0) -> None:
+    def __init__(self, driver: HostedDriver) -> None:
+        super().__init__(driver)
+        self._previews: set[threading.Event] = set()
+
+    def cancel(self) -> None:
+        """See ``Camera.cancel``."""
+        for token in [*self._previews]:
+            token.set()
+        super().cancel()
+
+    def preview(
+        self,
+        show: Callable[[Frame], None],
+        *,
+        width: int = 640,
+        rate: float = 10.0,
+        token: threading.Event | None = None,
+    ) -> None:
         """See ``Camera.preview``."""
-        token = threading.Event()
+        token = token or threading.Event()
+        self._previews.add(token)
         number, due = 0, time.monotonic()
-        while True:
-            try:
+        try:
+            while not token.wait(max(0.0, due - time.monotonic())):
                 frame = self.frame(number, width, token=token)
-            except DeviceError as error:
-                if error.code == "DEV-205" or token.is_set():
-                    return
+                number = frame.number
+                show(frame)
+                due = max(due + 1 / rate, time.monotonic())
+        except DeviceError:
+            if not token.is_set():
                 raise
-            show(frame)
-            # a host that was started anew counts from the beginning
-            number = frame.number
-            due = max(due + 1 / rate, time.monotonic())
-            self._calls[token] = None
-            cancelled = token.wait(max(0.0, due - time.monotonic()))
-            self._calls.pop(token, None)
-            if cancelled:
-                return
+        finally:
+            self._previews.discard(token)
 
     def frame(self, after: int, width: int = 640, timeout: float = 5.0, token: threading.Event | None = None) -> Frame:
         """The first preview picture with a number above ``after``."""

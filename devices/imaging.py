@@ -268,7 +268,7 @@ class _Judge:
         area = cv2.contourArea(corners.astype(np.float32)) / (self._width * self._height)
         support = 0.5 * min(supports) + 0.5 * float(np.mean(supports))
         paper = 0.5 * min(plains) + 0.5 * float(np.mean(plains))
-        return support * (0.55 + 0.45 * paper) * (0.94 + 0.06 * min(1.0, area / 0.5))
+        return float(support * (0.55 + 0.45 * paper) * (0.94 + 0.06 * min(1.0, area / 0.5)))
 
 
 def _sharpen(picture: Any, corners: Any, reach: float) -> Any:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import cv2  # noqa: TID253 - only the camera's own process comes here
+import numpy as np  # noqa: TID253
 
 from devices import imaging
 from devices.ports import WHOLE, Corners, DeviceError, Frame, Page, Photo
@@ -63,7 +64,7 @@ class Picture:
         """About ``width`` pixels wide. Raises ``ValueError`` for a damaged picture."""
         if self._pixels is None:
             # a JPEG can be decoded at a quarter of its size, for a tenth of the work
-            found = cv2.imdecode(imaging.np.frombuffer(self._jpeg, "uint8"), cv2.IMREAD_REDUCED_COLOR_4)
+            found = cv2.imdecode(np.frombuffer(self._jpeg, "uint8"), cv2.IMREAD_REDUCED_COLOR_4)
             if found is None:
                 raise ValueError("no picture")
             if found.shape[1] < width:
@@ -271,7 +272,7 @@ class DocumentCamera:
             # the picture that is under way may have been taken before the page lay there
             running = self._thread is not None
             first = self._number + (2 if running else 1)
-        number, picture = self._wait(first, timeout, token)
+        _, picture = self._wait(first, timeout, token)
         try:
             pixels = picture.pixels
         except ValueError as error:
@@ -295,7 +296,7 @@ class DocumentCamera:
         if corners == WHOLE:
             return _jpeg(imaging.whiten(pixels))
         high, wide = pixels.shape[:2]
-        places = imaging.np.array(corners) * [wide, high]
+        places = np.array(corners) * [wide, high]
         if not imaging.usable(places):
             raise DeviceError("DEV-206", tr("这四个角围不成一页。"), fix=tr("请把四个角拖到纸张的四角上。"))
         return _page(pixels, places)

@@ -169,7 +169,7 @@ class Profile:
                 return 0 if size == 0 else 1
             if len(buffer) < size:
                 return 0
-            return self._opened(buffer, size)
+            return self._opened(buffer, size) or 1
         end = buffer.find(self.tail, len(self.head))
         while 0 <= end <= _LONGEST:
             found = self._opened(buffer, end + len(self.tail), may_go_on=True)
@@ -193,7 +193,7 @@ class Profile:
             return -1
         return data + sum(len(part) if isinstance(part, bytes) else fixed[part] for part in self._parts)
 
-    def _opened(self, buffer: bytearray, size: int, may_go_on: bool = False) -> Any:
+    def _opened(self, buffer: bytearray, size: int, may_go_on: bool = False) -> Message | Damaged | None:
         whole = bytes(buffer[:size])
         fixed = {"length": self._length_size, "command": 1, "sum": self._sum_size}
         data_size = size - sum(len(part) if isinstance(part, bytes) else fixed.get(part, 0) for part in self._parts)

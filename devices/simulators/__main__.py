@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m devices.simulators", description=tr("设备模拟器"))
     parser.add_argument("--ready-file", type=Path, help=tr("就绪后写入端口信息的文件"))
     parser.add_argument("--devices-file", type=Path, help=tr("就绪后写入设备绑定的文件，供 --devices 使用"))
-    parser.add_argument("--only", nargs="+", choices=SIMULATORS, default=["id_card"], help=tr("只启动这些设备"))
+    parser.add_argument("--only", nargs="+", choices=SIMULATORS, default=list(SIMULATORS), help=tr("只启动这些设备"))
     parser.add_argument("--wire", choices=["pty", "tcp"], default="", help=tr("连接方式，缺省按系统选择"))
     parser.add_argument("--tickets", type=Path, help=tr("打印出的号票存成图片的文件夹"))
     parser.add_argument("--list", action="store_true", help=tr("列出全部模拟器"))

@@ -31,7 +31,7 @@ class Watched:
 
     def __init__(self, port: str, command: list[str] = HOST) -> None:
         binding = {"driver": "sdt", "port": port, "simulated": True, "poll": 0.02, "answer_time": 1.0}
-        self.manager = DeviceManager({"id_card": binding}, clock=FixedClock(NOON), command=command, poll=0.05)
+        self.manager = DeviceManager({"id_card": binding}, clock=FixedClock(NOON), host=lambda name: command, poll=0.05)
         self.told: queue.SimpleQueue[DeviceStatus] = queue.SimpleQueue()
         self.manager.listen(self.told.put)
 
