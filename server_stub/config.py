@@ -31,6 +31,10 @@ class Settings:
     sign_ins_per_minute_address: int = 600
     min_free_mib: int = 200
     """Below this much room on the disk the server says that it is not ready."""
+    province_url: str = ""
+    """The provincial catalogue of service items (docs/province-protocol.md); none: items are kept here alone."""
+    province_app: str = ""
+    province_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,9 @@ class Services:
     def require(self, permission: str) -> Callable[..., Caller]:
         return self.guard.require(permission)
 
+    def setting(self, name: str) -> str:
+        return str(getattr(self.config.settings, name))
+
     def ready(self) -> dict[str, str]:
         """What stands in the way of work, by part; empty when nothing does."""
         faults = {}

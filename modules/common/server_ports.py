@@ -248,3 +248,7 @@ class ServerServices(Protocol):
     def require(self, permission: str) -> Callable[..., Caller]:
         """A FastAPI dependency: the caller, who holds ``permission``; else the answer is 401 or 403."""
         ...
+
+    def setting(self, name: str) -> str:
+        """A setting of ``server.toml`` that is text, such as ``province_url``; empty where the operator set none."""
+        ...

@@ -8,8 +8,8 @@ The document, as ``blank_item`` makes it:
 
 - ``id`` ``"<base>@<version>"`` (a first version may go without ``@1``), ``code`` 实施编码 (see ``CODE_SCHEMES``),
   ``version``, ``state`` draft | published | superseded | withdrawn (none: published), ``previous`` id of the version
-  it was copied from, ``published_at``, ``superseded_at``, ``superseded_by``, ``withdrawn_at``, ``withdraw_reason``,
-  ``updated_at``, ``updated_by``;
+  it was copied from, ``published_at``, ``superseded_at``, ``superseded_by``, ``withdrawn_at``, ``withdrawn_by``,
+  ``withdraw_reason``, ``updated_at``, ``updated_by``;
 - ``origin`` local | province, ``origin_version``, ``overridden`` ``{path: what the province last sent}`` for what
   was edited here since;
 - what ``FIELDS`` lists (the 36 elements of the implementation list among them, those of no other place under
@@ -242,6 +242,7 @@ KEPT = frozenset(
         "superseded_at",
         "superseded_by",
         "withdrawn_at",
+        "withdrawn_by",
         "withdraw_reason",
         "updated_at",
         "updated_by",
@@ -909,7 +910,8 @@ class ItemRules:
             case "item.superseded":
                 return {**before, "state": SUPERSEDED, "superseded_at": body["at"], "superseded_by": body["item"]}
             case "item.withdrawn":
-                return {**before, "state": WITHDRAWN, "withdrawn_at": body["at"], "withdraw_reason": body["reason"]}
+                return {**before, "state": WITHDRAWN, "withdrawn_at": body["at"], "withdraw_reason": body["reason"],
+                        "withdrawn_by": body["by"]}  # fmt: skip
         raise ValueError(f"unknown event {event.type}")
 
     def summary(self, state: Doc) -> Summary:

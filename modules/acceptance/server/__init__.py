@@ -1,0 +1,15 @@
+"""The module's part on the server: its addresses under ``/v1/m/acceptance`` and its jobs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from modules.acceptance.server import province
+from modules.common.server_ports import ServerServices
+
+
+def routes(services: ServerServices) -> APIRouter:
+    """The module's router; every route names its permission."""
+    router = APIRouter()
+    province.add_routes(router, services)
+    return router
