@@ -4,14 +4,15 @@
 source: "id_card" | "phone" | "appointment" | "priority" | "paper", priority: 0…9, priority_class, person: {name,
 id_number (both masked), id_hash, phone}, booking_id, slot: {start, end} | null, state, taken_at, place_at, after,
 directed: {window, group, from} | null, window: {id, name} | null, turn, held, calls, called_at, called_as, reason,
-served_at, done_at, skips, turns: [{turn, window, at, by}], doubles: [{turn, window, at, by, state}], warning,
-merged_into, history}``. ``turn`` counts the calls, ``held`` is the turn under which ``window`` has the ticket.
+served_at, done_at, skips, turns: [{turn, call, window, at, by}], doubles: [{turn, call, window, at, by, state}],
+warning, merged_into, history}``. ``turns`` are the calls that counted, ``turn`` is how many they are; a call is known
+by its command's id, and ``held`` is the one under which ``window`` has the ticket.
 
 States: ``printing`` (the number is taken, its paper is not out) → ``waiting`` → ``called`` → ``serving`` → ``served``;
 ``skipped`` (过号), ``cancelled``, ``void`` (the paper failed: the number is spent and nobody holds it), ``merged`` (a
 number given by hand that turned out to be a ticket known elsewhere).
 
-**Two windows, one number.** A window says which turn it saw last. Two calls that saw the same turn were made apart:
+**Two windows, one number.** With a call a window says which call it saw last. Two that saw the same were made apart:
 the first by the server's order is kept, the other becomes an entry of ``doubles``, and so does all that its window
 went on to do. Where the second window really served the person and the first did not, the ticket goes over to it
 and the first call is the double. What has happened is never refused, so that nothing is hidden.
@@ -58,7 +59,8 @@ JOIN, MERGE = "ticket.join", "ticket.merge"
 
 PRINTING, WAITING, CALLED, SERVING, SERVED = "printing", "waiting", "called", "serving", "served"
 SKIPPED, CANCELLED, VOIDED, MERGED = "skipped", "cancelled", "void", "merged"
-OPEN = (PRINTING, WAITING, CALLED, SERVING, SKIPPED)
+TAKEN_OVER = "taken_over"
+"""The state of a double whose window has been given the ticket."""
 ID_CARD, PHONE, APPOINTMENT, PRIORITY, PAPER = "id_card", "phone", "appointment", "priority", "paper"
 SOURCES = (ID_CARD, PHONE, APPOINTMENT, PRIORITY)
 MOST_SKIPS = 3
@@ -156,14 +158,12 @@ class TicketRules:
         before = dict(state or {})
         line = {"event": event.type, "at": body["at"], "by": body["by"], "text": body["text"]}
         changed = {**before, **body["set"], "history": [*before.get("history", []), line]}
-        if "turn_made" in body:
-            changed["turns"] = [*before.get("turns", []), body["turn_made"]]
+        if "turns" in body:
+            changed["turns"] = [*before.get("turns", []), *body["turns"]]
         if "doubles" in body:
             new = body["doubles"]
             kept = [entry for entry in before["doubles"] if not any(_same(entry, other) for other in new)]
             changed["doubles"] = [*kept, *new]
-        if "no_double" in body:
-            changed["doubles"] = [entry for entry in changed["doubles"] if not _same(entry, body["no_double"])]
         return changed
 
     def summary(self, state: Doc) -> Summary:
@@ -183,7 +183,7 @@ TICKET = TicketRules()
 
 
 def _same(a: Doc, b: Doc) -> bool:
-    return bool(a["turn"] == b["turn"] and a["window"]["id"] == b["window"]["id"])
+    return bool(a["call"] == b["call"])
 
 
 def _event(type: str, context: Context, text: str, changes: Mapping[str, Any], **more: Any) -> list[Event]:
@@ -197,7 +197,7 @@ def _begun(id: str, hall: str, number: str, serial: int, day: date, at: str) -> 
         "item": None, "source": PAPER, "priority": 0, "priority_class": "", "person": {}, "booking_id": "",
         "slot": None,
         "state": WAITING, "taken_at": at, "place_at": at, "after": "", "directed": None, "window": None, "turn": 0,
-        "held": 0, "calls": 0, "called_at": "", "called_as": "", "reason": "", "served_at": "", "done_at": "",
+        "held": "", "calls": 0, "called_at": "", "called_as": "", "reason": "", "served_at": "", "done_at": "",
         "skips": 0,
         "turns": [], "doubles": [], "warning": "", "merged_into": "",
     }  # fmt: skip
@@ -285,8 +285,8 @@ def _hand_in(state: Doc | None, command: Command, context: Context) -> Sequence[
         return Refusal("ACC-209", fault, {"number": fault})
     number, at = ticket_number(*read), iso(context.now)
     begun = _begun(command.aggregate_id, window["hall_id"], number, read[1], today, at)
-    called, turn = _call_of(begun, window, "凭纸号呼叫", PAPER, context)
-    return _event("ticket.handed_in", context, f"{window['name']}凭纸号呼叫", {**begun, **called}, turn_made=turn)
+    called, turn = _call_of(begun, window, "凭纸号呼叫", PAPER, command.id, context)
+    return _event("ticket.handed_in", context, f"{window['name']}凭纸号呼叫", {**begun, **called}, turns=[turn])
 
 
 def _window_of(body: Doc, context: Context) -> Doc | Refusal:
@@ -297,42 +297,45 @@ def _window_of(body: Doc, context: Context) -> Doc | Refusal:
 
 
 def _call_of(
-    state: Doc, window: Doc, reason: str, called_as: str, context: Context
+    state: Doc, window: Doc, reason: str, called_as: str, call: str, context: Context
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     at, turn = iso(context.now), state["turn"] + 1
     short = {"id": window["id"], "name": window["name"]}
     changes = {
-        "state": CALLED, "window": short, "turn": turn, "held": turn, "calls": 1, "called_at": at,
-        "called_as": called_as,
-        "reason": reason, "directed": None,
+        "state": CALLED, "window": short, "turn": turn, "held": call, "calls": 1, "called_at": at,
+        "called_as": called_as, "reason": reason, "directed": None,
     }  # fmt: skip
-    return changes, {"turn": turn, "window": short, "at": at, "by": by(context.actor)}
+    return changes, {"turn": turn, "call": call, "window": short, "at": at, "by": by(context.actor)}
+
+
+def last_call(state: Doc) -> str:
+    """The call that counted last, as ``ticket.call`` names the one that its window has seen; empty before the first."""
+    return str(state["turns"][-1]["call"]) if state["turns"] else ""
 
 
 def _at_window(state: Doc, command: Command, context: Context) -> Sequence[Event] | Refusal:
-    """What a window does with a ticket. Each body names ``window`` and the ``turn`` that it is about."""
-    body = command.body
-    window = _window_of(body, context)
+    """What a window does with a ticket. Each body names the ``window`` and the ``call`` (``held``) that it follows."""
+    window = _window_of(command.body, context)
     if isinstance(window, Refusal):
         return window
-    turn = body.get("turn")
-    if type(turn) is not int or not 0 <= turn <= state["turn"]:
-        return Refusal("ACC-211", tr("叫号的次序不对，请刷新后重试。"))
     if command.type == CALL:
-        return _call(state, body, window, turn, context)
-    mark = {"turn": turn, "window": {"id": window["id"], "name": window["name"]}}
-    if state["window"] is not None and _same(_holder(state), mark):
-        return _AT_WINDOW[command.type](state, body, context)
-    double = next((entry for entry in state["doubles"] if _same(entry, mark)), None)
-    kept = next((entry for entry in state["turns"] if _same(entry, mark)), None)
-    moved_on = state["window"] is not None or state["turn"] > turn
-    if double is None and (kept is None or not moved_on):
+        return _call(state, command, window, context)
+    call = command.body.get("call")
+    if state["window"] is not None and call == state["held"]:
+        return _AT_WINDOW[command.type](state, command.body, context)
+    double = next((entry for entry in state["doubles"] if entry["call"] == call), None)
+    if double is not None:
+        return _went_on(state, command.type, double, context)
+    kept = next((entry for entry in state["turns"] if entry["call"] == call), None)
+    # its own window let go of the ticket, or the line has moved on without it
+    if kept is None or (state["window"] is None and call == last_call(state)):
         return _not_here(state)
-    return _went_on(state, command.type, {**(double or {**(kept or {}), "state": CALLED}), **mark}, context)
+    return _went_on(state, command.type, {**kept, "state": CALLED}, context)
 
 
 def _holder(state: Doc) -> dict[str, Any]:
-    return {"turn": state["held"], "window": state["window"]}
+    turn = next(entry["turn"] for entry in (*state["turns"], *state["doubles"]) if entry["call"] == state["held"])
+    return {"turn": turn, "call": state["held"], "window": state["window"]}
 
 
 def _not_here(state: Doc) -> Refusal:
@@ -342,27 +345,29 @@ def _not_here(state: Doc) -> Refusal:
     return Refusal("ACC-212", sentence)
 
 
-def _call(state: Doc, body: Doc, window: Doc, turn: int, context: Context) -> Sequence[Event] | Refusal:
-    """``{window, turn, reason, as, given}``. ``given``: the paper was shown at the window."""
-    reason, called_as = body.get("reason", ""), body.get("as", "")
-    if not isinstance(reason, str) or not isinstance(called_as, str) or len(reason) > 200:
-        return Refusal("ACC-205", tr("取号信息不完整，请重新取号。"))
-    number, here = state["number"], {"id": window["id"], "name": window["name"]}
-    made = {"turn": turn + 1, "window": here, "at": iso(context.now), "by": by(context.actor)}
-    if turn < state["turn"]:
-        if any(_same(entry, made) for entry in (*state["turns"], *state["doubles"])):
-            return Refusal("ACC-213", tr("{number} 本窗已经呼叫过。", number=number))
-        first = next(entry for entry in state["turns"] if entry["turn"] == turn + 1)
-        text = f"{window['name']}重复呼叫（{first['window']['name']}先叫）"
-        return _event("ticket.double_called", context, text, {}, doubles=[{**made, "state": CALLED}])
+def _call(state: Doc, command: Command, window: Doc, context: Context) -> Sequence[Event] | Refusal:
+    """``{window, seen, reason, as, given}``. ``seen``: the last call known there; ``given``: the paper was shown."""
+    body = command.body
+    reason, called_as, seen = (body.get(key, "") for key in ("reason", "as", "seen"))
+    if not all(isinstance(text, str) and len(text) <= 200 for text in (reason, called_as, seen)):
+        return Refusal("ACC-211", tr("叫号的内容不完整，请刷新后重试。"))
+    if seen != last_call(state):
+        before = next((entry["turn"] for entry in state["turns"] if entry["call"] == seen), 0 if not seen else None)
+        turn = state["turn"] if before is None else before + 1
+        double = {
+            "turn": turn, "call": command.id, "window": {"id": window["id"], "name": window["name"]},
+            "at": iso(context.now), "by": by(context.actor), "state": CALLED,
+        }  # fmt: skip
+        text = f"{window['name']}重复呼叫（{state['turns'][turn - 1]['window']['name']}先叫）"
+        return _event("ticket.double_called", context, text, {}, doubles=[double])
     given = body.get("given") is True
     if state["state"] == WAITING or (given and state["state"] in (PRINTING, SKIPPED)):
-        changes, entry = _call_of(state, window, reason, called_as, context)
+        changes, entry = _call_of(state, window, reason, called_as, command.id, context)
         text = f"{window['name']}呼叫" + (f"：{reason}" if reason else "")
-        return _event("ticket.called", context, text, changes, turn_made=entry)
+        return _event("ticket.called", context, text, changes, turns=[entry])
     if state["state"] in (CALLED, SERVING):
         at = at_words(state["called_at"])
-        return Refusal("ACC-214", tr("{number} 已由{window}于 {at} 呼叫。", number=number,
+        return Refusal("ACC-214", tr("{number} 已由{window}于 {at} 呼叫。", number=state["number"],
                                      window=state["window"]["name"], at=at))  # fmt: skip
     return _ended(state)
 
@@ -379,18 +384,19 @@ def _went_on(state: Doc, type: str, entry: dict[str, Any], context: Context) -> 
     name, at = entry["window"]["name"], iso(context.now)
     if type == SERVE and state["state"] not in (SERVING, SERVED, MERGED):
         changes = {
-            "state": SERVING, "window": entry["window"], "held": entry["turn"], "served_at": at,
+            "state": SERVING, "window": entry["window"], "held": entry["call"], "served_at": at,
             "called_at": entry["at"],
         }  # fmt: skip
-        first = next(made for made in state["turns"] if made["turn"] == entry["turn"])
+        first = state["turns"][entry["turn"] - 1]
         doubles = [{**first, "state": SKIPPED}]
         if state["state"] == CALLED:
             holder = {**_holder(state), "at": state["called_at"], "by": state["turns"][-1]["by"], "state": CALLED}
             doubles = [made for made in doubles if not _same(made, holder)] + [holder]
-        doubles = [made for made in doubles if not _same(made, entry)]
+        doubles = [made for made in doubles if not _same(made, entry)] + [{**entry, "state": TAKEN_OVER}]
         text = f"{name}办理（重复呼叫，当事人在{name}）"
-        return _event("ticket.taken_over", context, text, changes, doubles=doubles, no_double=entry)
-    stages = {RECALL: entry["state"], SERVE: SERVING, FINISH: SERVED, SKIP: SKIPPED, TRANSFER: SKIPPED}
+        return _event("ticket.taken_over", context, text, changes, doubles=doubles)
+    ended = SERVED if entry["state"] in (SERVING, SERVED) else SKIPPED
+    stages = {RECALL: entry["state"], SERVE: SERVING, FINISH: SERVED, SKIP: ended, TRANSFER: ended}
     verb = {RECALL: "重呼", SERVE: "办理", FINISH: "办完", SKIP: "过号", TRANSFER: "转出"}[type]
     double = {**entry, "state": stages[type]}
     if type == SERVE:
@@ -496,17 +502,22 @@ def _join(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refusal:
     paper = context.refs.get((KIND, str(body.get("paper_ticket"))))
     if paper is None or paper["number"] != state["number"] or not paper["turns"]:
         return Refusal("ACC-223", tr("没有同号的纸号。"))
-    first = paper["turns"][0]
-    text = f"{first['window']['name']}凭纸号办理，并入"
+    text = f"{paper['turns'][0]['window']['name']}凭纸号办理，并入"
+    # the paper's calls follow those of the ticket
+    behind = state["turn"]
+    turns, doubles = (
+        [{**entry, "turn": entry["turn"] + behind} for entry in paper[key]] for key in ("turns", "doubles")
+    )
+    changes = {"turn": behind + paper["turn"]}
     if state["state"] not in (SERVED, SERVING, MERGED) and paper["state"] == SERVED:
-        keys = ("window", "called_at", "served_at", "done_at", "calls", "called_as", "reason")
-        turn = {**first, "turn": state["turn"] + 1}
-        changes = {**{key: paper[key] for key in keys}, "state": SERVED, "turn": turn["turn"], "held": turn["turn"]}
-        # where both called it, the one whose window served is kept
-        doubles = [{**state["turns"][-1], **_holder(state), "state": CALLED}] if state["state"] == CALLED else []
-        return _event("ticket.joined", context, text, changes, turn_made=turn, doubles=doubles)
-    entry = {**first, "turn": max(1, state["turn"]), "state": paper["state"], "done_at": paper["done_at"]}
-    return _event("ticket.joined", context, text, {}, doubles=[entry])
+        keys = ("state", "window", "called_at", "served_at", "done_at", "calls", "called_as", "reason")
+        changes |= {**{key: paper[key] for key in keys}, "held": paper["held"]}
+        if state["state"] == CALLED:
+            # where both called it, the one whose window served is kept
+            doubles.append({**state["turns"][-1], **_holder(state), "state": CALLED})
+    else:
+        doubles.append({**turns[-1], "state": paper["state"], "done_at": paper["done_at"]})
+    return _event("ticket.joined", context, text, changes, turns=turns, doubles=doubles)
 
 
 def _merge(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refusal:
@@ -765,6 +776,23 @@ def _handed_in(tickets: Iterable[Doc]) -> set[tuple[str, str, str]]:
     }
 
 
+def _parties(ticket: Doc) -> list[tuple[str, str, bool, str]]:
+    """When, at which window (name, id) and whether with service a ticket was called: now, and where it was doubled."""
+    entries = []
+    if ticket["window"] and ticket["state"] in (CALLED, SERVING, SERVED):
+        done = ticket["state"] in (SERVING, SERVED)
+        entries.append({**_holder(ticket), "at": ticket["called_at"], "done": done})
+    for double in ticket["doubles"]:
+        if not any(_same(double, entry) for entry in entries):
+            entries.append({**double, "done": double["state"] in (SERVING, SERVED)})
+    doubled = {entry["turn"] for entry in ticket["doubles"]}
+    for kept in ticket["turns"]:
+        # whose call was kept may have let the person go since: it was called there all the same
+        if kept["turn"] in doubled and not any(_same(kept, entry) for entry in entries):
+            entries.append({**kept, "done": False})
+    return [(entry["at"], entry["window"]["name"], entry["done"], entry["window"]["id"]) for entry in entries]
+
+
 def double_calls(tickets: Iterable[Doc]) -> list[DoubleCall]:
     """Every double call among ``tickets``, by number: of one ticket, or of a ticket and of its paper."""
     same: dict[tuple[str, str, str], list[Doc]] = defaultdict(list)
@@ -773,14 +801,7 @@ def double_calls(tickets: Iterable[Doc]) -> list[DoubleCall]:
             same[ticket["hall_id"], ticket["day"], ticket["number"]].append(ticket)
     found = []
     for (_, _, number), group in sorted(same.items()):
-        parties: list[tuple[str, str, bool, str]] = []
-        for ticket in group:
-            if ticket["window"] and ticket["state"] in (CALLED, SERVING, SERVED):
-                done = ticket["state"] in (SERVING, SERVED)
-                parties.append((ticket["called_at"], ticket["window"]["name"], done, ticket["window"]["id"]))
-            for entry in ticket["doubles"]:
-                done = entry["state"] in (SERVING, SERVED)
-                parties.append((entry["at"], entry["window"]["name"], done, entry["window"]["id"]))
+        parties = [party for ticket in group for party in _parties(ticket)]
         doubled = any(ticket["doubles"] for ticket in group)
         if not doubled and len({party[3] for party in parties}) < 2:
             continue

@@ -165,8 +165,9 @@ class QueueService:
         found = []
         for ticket in self.hall.tickets():
             entry = _double(ticket, window_id)
-            if entry and entry["state"] in (queue.CALLED, queue.SERVING):
-                found.append((ticket, queue.told(ticket, window_id)))
+            words = queue.told(ticket, window_id)
+            if words and entry and entry["state"] in (queue.CALLED, queue.SERVING):
+                found.append((ticket, words))
         return found
 
     # -- the window itself, lane ``data`` -----------------------------------------------------------
@@ -258,8 +259,11 @@ class QueueService:
         """The window has read that another window has the ticket: its own call of it ends."""
         self.hall.require(MAY_QUEUE)
         entry = _double(self._ticket(ticket_id), window_id)
-        turn = entry["turn"] if entry else 0
-        return self._commands.give(queue.KIND, ticket_id, queue.SKIP, {"window": window_id, "turn": turn})
+        if entry is None:
+            raise Refused(Refusal("ACC-244", tr("本窗没有叫号，请先叫号。")))
+        # what was begun at this window was done: it is not forgotten
+        type = queue.FINISH if entry["state"] == queue.SERVING else queue.SKIP
+        return self._commands.give(queue.KIND, ticket_id, type, {"window": window_id, "call": entry["call"]})
 
     # -- the citizen's phone, lane ``net`` ------------------------------------------------------------
 
@@ -293,14 +297,14 @@ class QueueService:
             raise Refused(Refusal("ACC-241", tr("{number} 还没有办完，请先办完、过号或转出。", number=held["number"])))
 
     def _call(self, window_id: str, ticket: Doc, reason: str, called_as: str, *, given: bool) -> Call:
-        body = {"window": window_id, "turn": ticket["turn"], "reason": reason, "as": called_as, "given": given}
+        body = {"window": window_id, "seen": queue.last_call(ticket), "reason": reason, "as": called_as, "given": given}
         return _made(self._commands.give(queue.KIND, ticket["id"], queue.CALL, body))
 
     def _at_window(self, window_id: str, type: str, **more: str) -> Record:
         held = self.current(window_id)
         if held is None:
             raise Refused(Refusal("ACC-244", tr("本窗没有叫号，请先叫号。")))
-        body = {"window": window_id, "turn": held["held"], **more}
+        body = {"window": window_id, "call": held["held"], **more}
         return self._commands.give(queue.KIND, held["id"], type, body)
 
     def _ticket(self, id: str) -> Doc:
