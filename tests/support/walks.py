@@ -23,18 +23,23 @@ from modules.common.permissions import Actor
 from modules.common.workflow import Flow, Offer, Template
 
 S = TypeVar("S")
+M = TypeVar("M")
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 
 
-class Subject(Protocol[S]):
-    """What is walked over. ``step`` raises ``AssertionError`` when an invariant is broken."""
+class Subject(Protocol[S, M]):
+    """What is walked over: states of type ``S``, moves of type ``M``. Broken invariants are ``AssertionError``."""
 
     def start(self, chance: random.Random) -> S:
         """A fresh state."""
         ...
 
-    def step(self, state: S, chance: random.Random) -> tuple[S, str]:
-        """One attempt of somebody, which may well be refused: the state after it, and what was tried."""
+    def move(self, state: S, chance: random.Random) -> M:
+        """What somebody tries next; it may well be something that is refused."""
+        ...
+
+    def take(self, state: S, move: M) -> S:
+        """The state after the attempt, judged."""
         ...
 
     def end(self, state: S) -> None:
@@ -43,29 +48,30 @@ class Subject(Protocol[S]):
 
 
 class Broken(AssertionError):
-    """A walk that has broken an invariant: which seed, after which steps, and how."""
+    """A walk that has broken an invariant: which seed, after which moves, and how."""
 
-    def __init__(self, seed: int, tried: Sequence[str], cause: BaseException) -> None:
-        super().__init__(f"walk {seed}, after\n  " + "\n  ".join(tried) + f"\n{type(cause).__name__}: {cause}")
+    def __init__(self, seed: int, moves: Sequence[Any], cause: BaseException) -> None:
+        lines = "\n  ".join(map(str, moves))
+        super().__init__(f"walk {seed}:\n  {lines}\n{type(cause).__name__}: {cause}")
         self.seed = seed
 
 
-def walk(subject: Subject[S], seed: int, longest: int = 30) -> S:
-    """One walk, the same for the same seed. Raises ``Broken``."""
+def walk(subject: Subject[S, Any], seed: int, longest: int = 30) -> S:
+    """One walk, the same for the same seed. Raises ``Broken``, also for an error that a rule has raised."""
     chance = random.Random(seed)
-    tried: list[str] = []
+    moves: list[Any] = []
     try:
         state = subject.start(chance)
         for _ in range(chance.randint(1, longest)):
-            tried.append("…")
-            state, tried[-1] = subject.step(state, chance)
+            moves.append(subject.move(state, chance))
+            state = subject.take(state, moves[-1])
         subject.end(state)
-    except (AssertionError, KeyError, ValueError, TypeError, IndexError, AttributeError) as cause:
-        raise Broken(seed, tried, cause) from cause
+    except (AssertionError, LookupError, ValueError, TypeError, AttributeError) as cause:
+        raise Broken(seed, moves, cause) from cause
     return state
 
 
-def found_after(subject: Subject[Any], most: int, longest: int = 30) -> int | None:
+def found_after(subject: Subject[Any, Any], most: int, longest: int = 30) -> int | None:
     """The number of walks until one breaks, None when ``most`` do not: what a mutant is caught with."""
     for seed in range(most):
         try:
@@ -145,6 +151,19 @@ TEMPLATES: Mapping[str, Template] = {
 
 
 @dataclass(frozen=True)
+class Move:
+    """Somebody tries a verb at a moment."""
+
+    now: datetime
+    actor: Actor
+    verb: str
+    body: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.now:%m-%d %H:%M:%S} {self.actor.name} {self.verb} {self.body}"
+
+
+@dataclass(frozen=True)
 class Standing(Generic[S]):
     """Where a walk stands: the state on one side, the same on the other, and the time."""
 
@@ -216,15 +235,8 @@ class FlowSubject:
         judge(flow)
         return Standing(flow, wire(flow), START)
 
-    def step(self, state: Standing[Flow], chance: random.Random) -> tuple[Standing[Flow], str]:
+    def move(self, state: Standing[Flow], chance: random.Random) -> Move:
         now = state.now + timedelta(seconds=chance.choice((0, 20, 59, 60, 3600, 86_400, 500_000)))
-        actor, verb, body = self._attempt(state, chance, now)
-        tried = f"{now:%m-%d %H:%M:%S} {actor.name} {verb} {body}"
-        return Standing(*self.attempt(state, actor, verb, body, now), now), tried
-
-    def _attempt(
-        self, state: Standing[Flow], chance: random.Random, now: datetime
-    ) -> tuple[Actor, str, dict[str, Any]]:
         actors = chance.sample(list(self.cast), 3)
         for actor in actors:
             usable = [offer for offer in workflow.offered(state.here, actor, now) if not offer.why_not]
@@ -234,19 +246,18 @@ class FlowSubject:
             # what is offered to most people most of the time is rarely taken, so that walks go far
             weights = [RARE.get(offer.verb, 1.0) for offer in usable]
             offer = chance.choices(usable, weights)[0]
-            return actor, offer.verb, fitting(chance, state.here, offer, now, self.cast)
+            return Move(now, actor, offer.verb, fitting(chance, state.here, offer, now, self.cast))
         verb = chance.choice(workflow.VERBS)
         body = fitting(chance, state.here, Offer(verb, verb), now, self.cast)
         if chance.random() < 0.3:
             body["visit"] = chance.choice((None, "1", True, 0, state.here["visit"] - 1))
         if chance.random() < 0.3 and len(body) > 1:
             body[chance.choice(list(body))] = chance.choice((None, "", 0, -1, [], {}, "x" * 501, ["a"], {"id": 1}))
-        return actors[0], verb, body
+        return Move(now, actors[0], verb, body)
 
-    def attempt(
-        self, state: Standing[Flow], actor: Actor, verb: str, body: dict[str, Any], now: datetime
-    ) -> tuple[Flow, Flow]:
+    def take(self, state: Standing[Flow], move: Move) -> Standing[Flow]:
         """Somebody tries something on both sides, judged: both sides after it."""
+        now, actor, verb, body = move.now, move.actor, move.verb, move.body
         before, kept = state.here, state.there
         outcome = workflow.decide(before, verb, body, context(actor, now))
         offer = next((one for one in workflow.offered(before, actor, now) if one.verb == verb), None)
@@ -257,7 +268,7 @@ class FlowSubject:
             assert outcome.message
             about_body = bool(outcome.fields) or outcome.code in ("WF-006", "WF-007")
             assert about_body or offer is None or offer.why_not == outcome.message, "offered, and refused nevertheless"
-            return state.here, state.there
+            return Standing(state.here, state.there, now)
         assert offer is not None, "not offered, and taken nevertheless"
         assert not offer.why_not, "not offered, and taken nevertheless"
         assert not isinstance(elsewhere, Refusal)
@@ -273,7 +284,7 @@ class FlowSubject:
         assert after == there, "the two sides differ"
         judge(after)
         judge_change(before, verb, actor, body, outcome, after, now)
-        return after, there
+        return Standing(after, there, now)
 
     def end(self, state: Standing[Flow]) -> None:
         """Wherever a walk stops, somebody can lead it to a decision, with neither end by force nor skipping."""
@@ -334,7 +345,7 @@ def judge(flow: Flow) -> None:
             assert slot["acting"]["by"]["id"] != slot["acting"]["for"]["id"], "acted for himself"
             assert slot["acting"]["basis"]
     assert not any(by_id[id]["mandatory"] for id, how in flow["passed"].items() if how == "skipped"), (
-        "mandatory skipped"
+        "a mandatory step has been skipped"
     )
     own = {group["id"]: group["need"] for group in flow["groups"] if group["by"] is None}
     if status == "done":
