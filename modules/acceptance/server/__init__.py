@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from modules.acceptance.server import province
+from modules.acceptance.server import applications, province, queue
 from modules.common.server_ports import ServerServices
 
 
@@ -12,4 +12,6 @@ def routes(services: ServerServices) -> APIRouter:
     """The module's router; every route names its permission."""
     router = APIRouter()
     province.add_routes(router, services)
+    router.include_router(applications.router(services))
+    router.include_router(queue.router(services))
     return router

@@ -13,6 +13,7 @@ from modules.acceptance.domain.cases.intake import open_gaps
 from modules.acceptance.domain.cases.term import flow_event
 from modules.acceptance.domain.cases.words import (
     ACCEPTED,
+    APPROVED,
     CLOSED,
     ISSUED,
     MAY_CLOSE,
@@ -64,9 +65,9 @@ _PAPER_WORDS = {
 
 
 def may_finish(state: Doc) -> Refusal | None:
-    """Nothing goes out while what was promised has not come (C28)."""
+    """Nothing that was granted goes out while what was promised has not come (C28)."""
     gaps = open_gaps(state)
-    if gaps:
+    if gaps and state["decision"] and state["decision"]["result"] == APPROVED:
         names = "、".join(entry["name"] for entry in gaps)
         return Refusal("ACC-032", tr("容缺材料尚未补齐（{names}），补齐后才能出件、办结。", names=names))
     return None

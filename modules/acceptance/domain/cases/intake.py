@@ -17,7 +17,7 @@ from modules.acceptance.domain.cases.parts import (
     received,
     shape_faults,
 )
-from modules.acceptance.domain.cases.term import MONITORING, clocked, flow_event, going_on, template_of
+from modules.acceptance.domain.cases.term import MONITORING, clocked, flow_event, going_on, monitoring, template_of
 from modules.acceptance.domain.cases.words import (
     ACCEPTED,
     APPLIED,
@@ -53,16 +53,23 @@ GROUNDS = (
     "同一事项已经受理或者已经作出决定",
 )
 """Legal grounds of declining (不予受理) that are offered; another may be written."""
-_ABORTING = ("终止", "撤回", "撤销", "放弃", "退件", "不予")
+SUSPEND, HOLD, ABORT, REJECT = "suspend", "hold", "abort", "reject"
+_CONSEQUENCES = (
+    (SUSPEND, ("暂停", "挂起", "中止办理")),
+    (HOLD, ("暂缓",)),
+    (ABORT, ("终止", "撤回", "撤销", "放弃", "退件", "作废")),
+    (REJECT, ("不予",)),
+)
 
 
 def consequence_of(text: str) -> str:
-    """What the words of a late material's consequence do: ``abort`` the case, or ``suspend`` it until it is supplied.
+    """What the words of a late material's consequence do.
 
-    The citizen was told these words on paper, so they alone decide. Whatever does not speak of an end suspends,
-    which a late supply undoes.
+    ``suspend`` the case until it is supplied, ``hold`` back nothing but the result, ``abort`` it, ``reject`` it. The
+    citizen was told these words on paper, so they alone decide; words that say none of these suspend, which a late
+    supply undoes.
     """
-    return "abort" if any(word in text for word in _ABORTING) else "suspend"
+    return next((does for does, words in _CONSEQUENCES if any(word in text for word in words)), SUSPEND)
 
 
 def item_of(command: Command, context: Context) -> Doc | Refusal:
@@ -347,7 +354,7 @@ def accept(state: Doc | None, command: Command, context: Context) -> Event | Ref
         "accepted_by": by,
         "provisional": {"materials": owed, "at": at} if owed else None,
         "flow": flow,
-        **clocked(term, context.refs.get(MONITORING, {}), None, context.calendar),
+        **clocked(term, monitoring(context.refs.get(MONITORING, {})), None, context.calendar),
     }
     # what is written into a record stays as it was written: no tr
     text = f"{context.place or '窗口'}受理，{'已读身份证' if body.get('card') else '证件号码由人工录入'}"

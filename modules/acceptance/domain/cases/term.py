@@ -29,7 +29,9 @@ from modules.common.workflow import TEMPLATES, check_template
 from modules.common.workflow import flow as flows
 
 MONITORING = ("dictionary", "case-monitoring")
-"""The record that sets the days to a reminder and to a red card: ``{"remind_before", "red_grace"}``, working days."""
+"""The dictionary that sets the days to a reminder and to a red card: its entries ``remind_before`` and ``red_grace``
+hold working days as text. A case keeps what held when it was accepted.
+"""
 
 DIRECT: Mapping[str, Any] = {
     "id": "direct",
@@ -106,6 +108,12 @@ def template_of(item: Doc) -> Mapping[str, Any]:
         sentence = tr("事项“{name}”的审批流程不可用：{why}", name=item["name"], why=faults[0])
         raise GovDeskError("ACC-035", sentence, fix=tr("请联系大厅管理员。"))
     return template
+
+
+def monitoring(dictionary: Doc) -> dict[str, int]:
+    """The working days that a dictionary sets; what it does not say, or not as a number, is left out."""
+    texts = {str(entry.get("value")): str(entry.get("text")).strip() for entry in dictionary.get("entries", ())}
+    return {key: int(text) for key, text in texts.items() if text.isdecimal() and text.isascii() and len(text) < 4}
 
 
 def clocked(term: Term, watch: Mapping[str, Any], before: Doc | None, calendar: WorkCalendar) -> dict[str, Any]:
@@ -202,9 +210,10 @@ def spoken(events: Sequence[Event]) -> str:
     return "；".join(texts)
 
 
-def ending(state: Doc, status: str, reason: str, context: Context) -> Event:
+def ending(state: Doc, status: str, reason: str, context: Context, result: str | None = None) -> Event:
     """The approval's end by somebody outside it: the applicant withdraws, or a late material lapses."""
-    body = {"status": status, "how": status, "result": None, "on": today_of(context).isoformat(), "reason": reason}
+    how = flows.FORWARD if status == flows.DONE else status
+    body = {"status": status, "how": how, "result": result, "on": today_of(context).isoformat(), "reason": reason}
     return Event("flow.finished", {**_told(context, reason), **body, "passed": flows.PASSED})
 
 

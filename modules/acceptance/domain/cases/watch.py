@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from modules.acceptance.domain.cases.intake import consequence_of, open_gaps
+from modules.acceptance.domain.cases.intake import ABORT, REJECT, SUSPEND, consequence_of, open_gaps
 from modules.acceptance.domain.cases.term import clocked, ending, flow_event, standing_of, stopping, term_of
-from modules.acceptance.domain.cases.words import ACCEPTED, today_of, told
+from modules.acceptance.domain.cases.words import ACCEPTED, DECIDED, REJECTED, person, today_of, told
 from modules.common import deadlines
 from modules.common.aggregate import Command, Context, Doc, Event
 from modules.common.calendar import WorkCalendar
@@ -96,11 +96,16 @@ def lapse(state: Doc, command: Command, context: Context) -> Event | Refusal:
     text = "容缺材料逾期未补：" + "；".join(
         f"{entry['name']}（应于 {entry['by']} 前补交，{entry['consequence']}）" for entry in late
     )
-    if state["state"] == "decided":
+    does = {consequence_of(entry["consequence"]) for entry in late}
+    if state["state"] == DECIDED:
         return Event("case.lapsed", told(context, text + "；补齐后方可出件", **changes))
-    if any(consequence_of(entry["consequence"]) == "abort" for entry in late):
+    if REJECT in does:
+        decision = {"result": REJECTED, "opinion": text, "at": iso(context.now), "by": person(context.actor)}
+        finish = ending(state, flows.DONE, text, context, REJECTED)
+        return flow_event("case.lapsed", state, [finish], context, text, {**changes, "decision": decision})
+    if ABORT in does:
         finish = ending(state, flows.ABORTED, text, context)
         return flow_event("case.lapsed", state, [finish], context, text, changes)
-    if state["state"] == ACCEPTED:
+    if SUSPEND in does and state["state"] == ACCEPTED:
         return flow_event("case.lapsed", state, [stopping(text, context)], context, text, changes)
     return Event("case.lapsed", told(context, text, **changes))
