@@ -11,7 +11,7 @@ from modules.common.server_ports import ServerServices
 def routes(services: ServerServices) -> APIRouter:
     """The module's router; every route names its permission."""
     router = APIRouter()
-    province.add_routes(router, services)
+    router.include_router(province.router(services))
     router.include_router(applications.router(services))
     router.include_router(queue.router(services))
     return router

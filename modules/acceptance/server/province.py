@@ -581,8 +581,9 @@ class PullStatus:
     last: dict[str, Any] | None
 
 
-def add_routes(router: APIRouter, services: ServerServices) -> None:
+def router(services: ServerServices) -> APIRouter:
     """``GET province/status`` and ``POST province/pull``."""
+    router = APIRouter()
     keep = Depends(services.require(MAY_KEEP))
 
     def status() -> PullStatus:
@@ -605,3 +606,5 @@ def add_routes(router: APIRouter, services: ServerServices) -> None:
             )
         synchronise(services, province)
         return status()
+
+    return router
