@@ -195,7 +195,7 @@ def check_id(kind: str, text: str, today: date | None = None) -> Refusal | None:
             return check_passport(number)
         case "travel":
             return check_travel_permit(number)
-    if re.fullmatch(r"[^\W_](?:[\w()/-]{2,28})[\w)]", number):
+    if re.fullmatch(r"[\w(][\w()/-]{2,28}[\w)]", number):
         return None
     return Refusal("ID-016", tr("证件号码应为 4–30 位字母、数字，请核对。"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -109,7 +108,7 @@ def _own_faults(properties: Mapping[str, Property], settled: Settled, today: dat
                 kind = _sibling(field, prop["x-kind"], values)
                 if sentence := _with_code(codes.check_id(kind, value, today)):
                     yield field, sentence
-        elif not isinstance(value, bool) and (not math.isfinite(value) or abs(value) >= HUGE):
+        elif not isinstance(value, bool) and not abs(value) < HUGE:  # nor what is no number at all
             yield field, tr("这个数太大，请核对。")
     for name, prop in properties.items():
         if prop["type"] == "array" and name not in values and name not in settled.hidden and prop.get("minItems"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -195,7 +194,7 @@ def operand(prop: Property, value: Any) -> Value:
     if prop["type"] == "array" or empty(value) or not fits(prop, value):
         return None
     if prop["type"] in ("integer", "number"):
-        return Decimal(str(value)) if math.isfinite(value) and abs(value) < HUGE else None
+        return Decimal(str(value)) if abs(value) < HUGE else None
     if prop.get("format") == "amount":
         return Decimal(value) if AMOUNT.fullmatch(value) else None
     return bool(value) if prop["type"] == "boolean" else str(value)
