@@ -26,12 +26,13 @@ class SerialEvaluator:
         """See ``Evaluator.ask``. Setting ``token`` ends it with DEV-405."""
         token = token or threading.Event()
         with self._claimed(asking=True):
+            if token.is_set():
+                raise Cancelled
             deadline = time.monotonic() + timeout
-            good = self._line.profile.calls["ask"].good
-            answer = self._line.ask("ask", token, seconds=round(timeout))
-            if answer is not None and not answer.data.startswith(good):
-                raise _refused()
             try:
+                answer = self._line.ask("ask", token, seconds=round(timeout))
+                if answer is not None and not answer.data.startswith(self._line.profile.calls["ask"].good):
+                    raise _refused()
                 return self._key(deadline, token)
             except Cancelled:
                 self._line.send("stop")

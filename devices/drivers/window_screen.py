@@ -29,6 +29,8 @@ class LedScreen:
         deadline = time.monotonic() + timeout
         with self._claimed(deadline, token):
             for row in range(profile.rows):
+                if token.is_set():
+                    raise Cancelled
                 text = lines[row] if row < len(lines) else ""
                 self._tell("show", token, row=row, text=profile.fitted(text, profile.columns))
                 if time.monotonic() > deadline:

@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from devices.drivers.sdt_id_card import SdtIdCardReader
-from devices.ports import DeviceError
+from devices.manager import DeviceManager
+from devices.ports import DeviceError, Ticket
+from devices.simulators.__main__ import SIMULATORS
 from devices.simulators.cards import CARDS
 from devices.simulators.control import Control
 
@@ -36,8 +39,8 @@ def simulators(
 @pytest.mark.parametrize("wire", ["pty", "tcp"])
 def test_it_is_driven_through_its_control_channel(wire: str, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
-    with simulators("--ready-file", str(ready), "--wire", wire) as (process, id_card):
-        assert json.loads(ready.read_text("utf-8")) == {"id_card": id_card}
+    with simulators("--only", "id_card", "--ready-file", str(ready), "--wire", wire) as (process, id_card):
+        assert json.loads(ready.read_text("utf-8"))["id_card"] == id_card
         control = Control(id_card["control"])
         reader = SdtIdCardReader(id_card["port"], poll=0.02)
         control.place("hmt")
@@ -68,7 +71,7 @@ def test_it_is_driven_through_its_control_channel(wire: str, tmp_path: Path) -> 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminal")
 def test_it_obeys_what_is_typed() -> None:
     near, far = os.openpty()
-    with simulators(stdin=far) as (process, id_card):
+    with simulators("--only", "id_card", stdin=far) as (process, id_card):
         os.close(far)
         assert process.stdout is not None
         os.write(near, b"place 2\nnonsense\nquit\n")
@@ -80,3 +83,37 @@ def test_it_obeys_what_is_typed() -> None:
     assert "训练卡 范例" in said
     assert "'card': 'placed'" in said
     assert "不懂这条命令" in said
+
+
+def test_all_of_them_bind_to_a_window_and_obey(tmp_path: Path) -> None:
+    ready, devices = tmp_path / "ready.json", tmp_path / "devices.json"
+    arguments = ("--ready-file", str(ready), "--devices-file", str(devices), "--tickets", str(tmp_path / "tickets"))
+    with simulators(*arguments):
+        said, bindings = json.loads(ready.read_text("utf-8")), json.loads(devices.read_text("utf-8"))
+        assert list(said) == list(bindings) == list(SIMULATORS)
+        assert all(binding["simulated"] for binding in bindings.values())
+        manager = DeviceManager(bindings, host=lambda name: [sys.executable, "-m", "devices.host", name])
+        controls = {kind: Control(entry["control"]) for kind, entry in said.items()}
+        try:
+            controls["camera"].send("place", page="lease")
+            assert manager.camera().capture().sure
+            manager.ticket_printer().print_ticket(Ticket("A017"))
+            assert (tmp_path / "tickets" / "0001.png").read_bytes().startswith(b"\x89PNG")
+            manager.window_screen().show(["请A017到3号窗"])
+            assert controls["window_screen"].state()["lines"][0] == "请A017到3号窗"
+            with ThreadPoolExecutor(1) as pool:
+                rating = pool.submit(manager.evaluator().ask, 20.0)
+                while not controls["evaluator"].state()["asking"]:
+                    assert not rating.done()
+                controls["evaluator"].send("press", key=4)
+                assert rating.result(20.0) == 4
+            controls["ticket_printer"].send("paper", lines=0)
+            with pytest.raises(DeviceError, match="DEV-302"):
+                manager.ticket_printer().print_ticket(Ticket("A018"))
+        finally:
+            manager.close()
+
+
+def test_it_names_them() -> None:
+    command = [sys.executable, "-m", "devices.simulators", "--list"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split() == list(SIMULATORS)
