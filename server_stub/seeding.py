@@ -155,15 +155,23 @@ def _references(people: Mapping[str, str]) -> list[Reference]:
 
 def _ask(services: Services) -> None:
     """What citizens have applied for from home and booked for the coming days: where nobody has yet."""
-    commands = services.commands
-    if not commands.find("case", limit=1):
+    if _unasked(services, "case"):
         for application in _read("applications.json"):
-            commands.give("case", uuid7(), "case.apply", application)
-    if not commands.find("booking", limit=1):
+            services.commands.give("case", uuid7(), "case.apply", application)
+    if _unasked(services, "booking"):
         calendar = WorkCalendar.from_documents(_demo()["calendar"])
         today = services.clock.now().astimezone(CHINA).date()
         for booking in _read("bookings.json"):
-            commands.give("booking", uuid7(), "booking.book", _slotted(booking, calendar, today))
+            services.commands.give("booking", uuid7(), "booking.book", _slotted(booking, calendar, today))
+
+
+def _unasked(services: Services, kind: str) -> bool:
+    """Whether a module has rules for ``kind``, and there is none of it yet."""
+    try:
+        services.rules(kind)
+    except KeyError:
+        return False
+    return not services.commands.find(kind, limit=1)
 
 
 def _slotted(booking: Mapping[str, Any], calendar: WorkCalendar, today: date) -> dict[str, Any]:
