@@ -171,8 +171,10 @@ class TableField(Field):
         self._read_only = read_only
         if self._star:
             self._star.setVisible(not read_only)
-        for cell in self.cells():
-            cell.set_read_only(read_only)
+        for row in self._rows:
+            row.delete.setVisible(not read_only)
+            for cell in row.cells.values():
+                cell.set_read_only(read_only)
         self._foot()
 
     def take_focus(self) -> None:

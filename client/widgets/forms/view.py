@@ -103,8 +103,7 @@ class FormView(QWidget):
         """Offer what is known at the fields that it fits, in place of what was offered before."""
         found = offers(self.form, known, self._today() if self._today else None)
         for name, field in self._fields.items():
-            if field.offers or name in found:
-                field.show_offers(found.get(name, ()))
+            field.show_offers(found.get(name, ()))
 
     def sources(self) -> dict[str, str]:
         """The fields whose value still is what a source gave."""
