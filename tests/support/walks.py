@@ -461,7 +461,7 @@ def _judge_signature(before: Flow, actor: Actor, after: Flow, asked: Mapping[str
     elif signed["how"] == "delegated":
         given = [one for one in before["delegations"] if one["from"]["id"] == signed["for"]["id"]]
         assert any(
-            one["to"]["id"] == actor.id and one["ended_at"] is None and one["since"] <= today <= one["until"]
+            one["to"]["id"] == actor.id and one["state"] == "active" and one["since"] <= today <= one["until"]
             for one in given
         ), "no delegation, or one that has expired"
     else:

@@ -59,6 +59,9 @@ skip, suspend, abort, void {reason}; extend {days, reason}; answer_extension {ag
 While suspended only resume, abort, void and urge are taken; after the end nothing is. The clock also stands in steps
 with ``bound: false``: ``pauses`` gives all spans. A request to extend lapses with the end of the flow.
 
+A delegation is ``{from: {id, name, roles, department_id, hall_id}, to: {id, name}, since, until, state}``: inside the
+flow (``delegate``), or a standing record of kind ``delegation`` (``modules.common.delegations``) in ``context.refs``.
+
 Events (``EVENTS``): ``flow.read``, ``.signed``, ``.moved``, ``.finished``, ``.cosigners_added``, ``.cosigner_dropped``,
 ``.acting``, ``.delegated``, ``.undelegated``, ``.suspended``, ``.resumed``, ``.extension_asked``,
 ``.extension_answered`` (``agree``, ``days``: the owner moves its term and monitoring point), ``.urged``. Every body has
@@ -93,7 +96,7 @@ from modules.common.workflow.flow import (
 from modules.common.workflow.gates import WHILE_SUSPENDED
 from modules.common.workflow.templates import DECIDE, ISSUE, REVIEW, TEMPLATES, Template, Unit, check_template
 from modules.common.workflow.verbs import ON_THE_STEP, VERBS, Offer, decide, offered
-from modules.common.workflow.view import DELEGATION_KIND, ending_name, verb_name
+from modules.common.workflow.view import DELEGATION_KIND, ending_name, principal, verb_name
 
 __all__ = [
     "ABORTED",
@@ -128,6 +131,7 @@ __all__ = [
     "offered",
     "open_slots",
     "pauses",
+    "principal",
     "progress",
     "step_of",
     "verb_name",

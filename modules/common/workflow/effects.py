@@ -33,6 +33,7 @@ from modules.common.workflow.view import (
     Hold,
     View,
     person_id,
+    principal,
     signer,
 )
 
@@ -216,16 +217,11 @@ def _do_delegate(view: View, body: Body) -> Outcome:
     actor, person = view.actor, unit(to)
     delegation = {
         "id": f"d{len(view.flow['delegations']) + 1}",
-        "from": {
-            **view.by,
-            "roles": sorted(actor.roles),
-            "department_id": actor.department_id,
-            "hall_id": actor.hall_id,
-        },
+        "from": principal(actor),
         "to": person,
         "since": view.on,
         "until": until.isoformat(),
-        "ended_at": None,
+        "state": flows.ACTIVE,
     }
     text = f"{actor.name}委托{person['name']}办理，至{until.isoformat()}"
     return [Event("flow.delegated", view.told(text, delegation=delegation))]

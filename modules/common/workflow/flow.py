@@ -22,6 +22,7 @@ Slot = Mapping[str, Any]
 RUNNING, SUSPENDED, DONE, ABORTED, VOID = "running", "suspended", "done", "aborted", "void"
 STATUSES = (RUNNING, SUSPENDED, DONE, ABORTED, VOID)
 APPROVED, REJECTED = "approved", "rejected"
+ACTIVE = "active"
 OPEN, DROPPED, SKIPPED, CANCELLED, REMOVED = "open", "dropped", "skipped", "cancelled", "removed"
 SIGNED = (APPROVED, REJECTED)
 PASSED = "passed"
@@ -331,8 +332,9 @@ def _delegated(flow: Flow, body: Mapping[str, Any]) -> Change:
 
 
 def _undelegated(flow: Flow, body: Mapping[str, Any]) -> Change:
-    ended = {"ended_at": body["at"]}
-    return {"delegations": [{**one, **ended} if one["id"] == body["id"] else one for one in flow["delegations"]]}
+    return {
+        "delegations": [{**one, "state": REMOVED} if one["id"] == body["id"] else one for one in flow["delegations"]]
+    }
 
 
 def _suspended(flow: Flow, body: Mapping[str, Any]) -> Change:

@@ -162,7 +162,7 @@ def delegation_of(view: View) -> Mapping[str, Any] | None:
         (
             one
             for one in view.flow["delegations"]
-            if one["from"]["id"] == view.actor.id and one["ended_at"] is None and view.on <= one["until"]
+            if one["from"]["id"] == view.actor.id and one["state"] == flows.ACTIVE and view.on <= one["until"]
         ),
         None,
     )

@@ -138,20 +138,12 @@ class View:
     @cached_property
     def principals(self) -> list[tuple[Mapping[str, Any], str]]:
         """As whom the actor may sign: himself, and those who have delegated to him and still do."""
-        actor = self.actor
-        myself = {
-            "id": actor.id,
-            "name": actor.name,
-            "roles": actor.roles,
-            "department_id": actor.department_id,
-            "hall_id": actor.hall_id,
-        }
         standing = [doc for (kind, _), doc in self.refs.items() if kind == DELEGATION_KIND]
         others = [one["from"] for one in (*self.flow["delegations"], *standing) if self._delegated_to_me(one)]
-        return [(myself, SELF), *((other, DELEGATED) for other in others)]
+        return [(principal(self.actor), SELF), *((other, DELEGATED) for other in others)]
 
     def _delegated_to_me(self, one: Mapping[str, Any]) -> bool:
-        if one["to"]["id"] != self.actor.id or one["ended_at"] is not None:
+        if one["to"]["id"] != self.actor.id or one["state"] != flows.ACTIVE:
             return False
         return bool(one["since"] <= self.on <= one["until"])
 
@@ -238,6 +230,17 @@ class View:
             names="、".join(holders(self.flow)),
         )
         return Refusal(NOT_YOURS, sentence)
+
+
+def principal(actor: Actor) -> dict[str, Any]:
+    """Somebody with what he may do, as a delegation keeps it under ``from``."""
+    return {
+        "id": actor.id,
+        "name": actor.name,
+        "roles": sorted(actor.roles),
+        "department_id": actor.department_id,
+        "hall_id": actor.hall_id,
+    }
 
 
 def ending_name(flow: Flow) -> str:

@@ -367,13 +367,13 @@ def test_a_standing_delegation_comes_with_the_context() -> None:
         "to": named(COLLEAGUE),
         "since": "2026-11-21",
         "until": "2026-11-30",
-        "ended_at": None,
+        "state": "active",
     }
     at.refs["delegation", "d-1"] = standing
     assert at.refuses(COLLEAGUE, "approve").code == "WF-002"
     at.now = START.replace(day=21)
     assert "approve" in at.may(COLLEAGUE)
-    at.refs["delegation", "d-1"] = {**standing, "ended_at": "2026-11-21T00:00:00.000Z"}
+    at.refs["delegation", "d-1"] = {**standing, "state": "removed"}
     assert at.refuses(COLLEAGUE, "approve").code == "WF-002"
     at.refs["delegation", "d-1"] = standing
     assert at.takes(COLLEAGUE, "approve")["slots"][0]["signed"]["for"] == named(OFFICER)
