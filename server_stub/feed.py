@@ -117,7 +117,7 @@ def publish(
 ) -> int:
     """Put new and changed reference documents into the feeds; returns how many there were.
 
-    Where ``rules`` know the kind, they say the summary and the feeds; else it is scope ``ref``. A document that
+    Where ``rules`` know the kind, they say the summary and the feeds; else the reference does. A document that
     a command has changed belongs to whoever changed it, and is left as it is.
     """
     wanted = {(reference.kind, reference.id): reference for reference in references}
@@ -163,7 +163,7 @@ def _described(reference: Reference, rules: Callable[[str], Aggregate] | None) -
     if known is not None:
         return known.summary(reference.doc), known.scopes(reference.doc)
     search = f"{reference.title} {reference.number}"
-    return Summary(reference.title, "", reference.number, search=search), frozenset({REFERENCE})
+    return Summary(reference.title, "", reference.number, search=search), reference.scopes
 
 
 def _summed(row: AggregateState) -> dict[str, Any]:

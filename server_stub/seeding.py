@@ -3,7 +3,7 @@
 ``seeds/`` holds it as data: ``demo.json`` who and where, ``service_items/<department>/`` one item each, whose
 ``form`` names a file of ``forms/`` (items may share one), ``hall.json`` windows and queue settings,
 ``knowledge/<department>.json``, ``dictionaries.json``, ``bookings.json`` and ``applications.json`` what citizens have
-asked for, ``base.json`` invented people and firms for the person base.
+asked for, ``base.json`` invented people and firms that are known already (人口库、法人库).
 """
 
 from __future__ import annotations
@@ -150,6 +150,11 @@ def _references(people: Mapping[str, str]) -> list[Reference]:
     for entry in _read("dictionaries.json"):
         kept = {"state": "active", "changed_at": WRITTEN, "changed_by": by}
         references.append(Reference("dictionary", entry["id"], {**entry, **kept}, entry["name"]))
+    base = _read("base.json")
+    # whoever looks somebody up asks the server, which notes it: the base itself is in no feed
+    held = frozenset[str]()
+    references += [Reference("base_person", row["id_number"], row, row["name"], scopes=held) for row in base["people"]]
+    references += [Reference("base_firm", row["credit_code"], row, row["name"], scopes=held) for row in base["firms"]]
     return references
 
 

@@ -170,7 +170,8 @@ class AuditLog(Protocol):
 class Reference:
     """A document that is published rather than commanded: a calendar day, an organisation, a seeded item.
 
-    ``title`` and ``number`` serve kinds without rules; an aggregate's own rules summarise its documents.
+    ``title``, ``number`` and ``scopes`` serve kinds without rules; an aggregate's own rules summarise its documents
+    and say its feeds. Without any scope a document stays on the server.
     """
 
     kind: str
@@ -178,6 +179,7 @@ class Reference:
     doc: Mapping[str, Any]
     title: str = ""
     number: str = ""
+    scopes: frozenset[str] = frozenset({"ref"})
 
 
 class ServerCommands(Protocol):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from modules.acceptance.domain.booking import person_of
 from modules.acceptance.domain.cases.intake import consequence_of
@@ -28,6 +29,7 @@ from modules.common.workflow import TEMPLATES, check_template
 from server_stub.config import Config
 from server_stub.seeding import SEEDS, seed, service_items
 from server_stub.services import Services
+from server_stub.tables import ChangeRow
 
 TODAY = date(2026, 11, 20)
 EXAMPLES = Path(__file__).resolve().parents[2] / "data" / "seeds" / "examples"
@@ -296,6 +298,13 @@ def test_a_seeded_hall_is_ready_to_work_and_stays_as_people_leave_it(tmp_path: P
         assert {case["state"] for case in commands.find("case")} == {"applied"}
         days = sorted(booking["day"] for booking in commands.find("booking"))
         assert (days[0], days[-1]) == ("2026-11-23", "2026-11-25"), "a Friday's bookings are for the next working days"
+        person_known = commands.get("base_person", "341103199005120015")
+        assert person_known is not None
+        assert person_known["name"] == "张三"
+        with services.database.read() as session:
+            fed = set(session.execute(select(ChangeRow.kind).distinct()).scalars())
+        assert "knowledge" in fed
+        assert not {kind for kind in fed if kind.startswith("base_")}, "who is known is told only to who asks"
         window = commands.get("window", "hall-1-w3")
         assert window is not None
         person = services.people.id_of("zhangsan")
