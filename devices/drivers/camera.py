@@ -211,8 +211,11 @@ class _Network:
         return Picture(data)
 
     def close(self) -> None:
-        if self._line is not None:
-            self._line.close()
+        # the answer holds the socket open even when the connection has let go of it
+        for end in (self._stream, self._line):
+            if end is not None:
+                end.close()
+        self._stream = self._line = None
 
 
 def source_of(spec: str, size: tuple[int, int], quiet: float) -> Source:
@@ -346,8 +349,8 @@ class DocumentCamera:
     def _run(self) -> None:
         failure: DeviceError | None = None
         try:
-            self._source.open()
             try:
+                self._source.open()
                 self._look_on()
             finally:
                 self._source.close()

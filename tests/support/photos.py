@@ -1,7 +1,8 @@
 """Photographs of pages on desks, drawn here, with the truth about where each page lies.
 
-A pinhole camera looks at a sheet of A4 on a dark, wooden, patterned or white desk: turned, tilted, with uneven
-light, shadows of a head or an arm, fingers that hold it, lens blur and sensor noise. No photograph of anybody's document is needed.
+A pinhole camera looks at a sheet of A4 on a dark, wooden, patterned or white desk: turned, tilted, held by fingers,
+with uneven light, the shadow of a head or an arm, lens blur and sensor noise. No photograph of anybody's document is
+needed.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import cv2
-import numpy as np  # noqa: TID253 - tests of pictures
+import cv2  # noqa: TID253 - tests of pictures
+import numpy as np  # noqa: TID253
 from PIL import Image, ImageDraw, ImageFont  # noqa: TID253
 
 from installer.environment import ROOT
