@@ -492,3 +492,15 @@ def test_tab_goes_through_a_table_row_by_row(form: FormView) -> None:
     cells = [name for name in stops if "，第" in name]
     assert cells == [f"{title}，第 {row} 行" for row in (1, 2, 3) for title in ("姓名", "出资", "份数", "小计", "户主")]
     assert stops.index("添加一行") > stops.index(cells[-1])
+
+
+def test_a_form_grows_with_the_zoom_while_it_is_shown(qtbot: Any, theme: Theme, form: FormView) -> None:
+    rows = family(form, {"who": "甲"})
+    form.offer([Known("phone", "13855012345", "人员库")])
+    chip = form.field("phone").findChild(OfferChip)
+    small = (chip.sizeHint().height(), rows.cell(0, "who").editor.sizeHint().height())
+    theme.apply("dark", 1.5)
+    assert chip.sizeHint().height() > small[0]
+    assert rows.cell(0, "who").editor.sizeHint().height() > small[1]
+    theme.apply("light")
+    assert (chip.sizeHint().height(), rows.cell(0, "who").editor.sizeHint().height()) == small

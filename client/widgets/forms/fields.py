@@ -115,7 +115,7 @@ class Field(QWidget):
             self.set_read_only(False)
             self._say("source", tr("自动计算"))
         self._describe()
-        self._space()
+        self.space()
 
     def value(self) -> Any:
         """What was entered, as it stands: text, bool, or a choice's value; None for no choice."""
@@ -164,7 +164,7 @@ class Field(QWidget):
             self._head.insertWidget(self._head.count(), self._chip)
             for widget in (self.editor, *self.editor.findChildren(QWidget)):
                 widget.installEventFilter(self)
-            self._space()
+            self.space()
         self._show_chip()
 
     @property
@@ -402,7 +402,8 @@ class Field(QWidget):
         parts = (self._fault, must, *said, offer, self._prop.get("description", ""))
         self.editor.setAccessibleDescription(" ".join(part for part in parts if part))
 
-    def _space(self) -> None:
+    def space(self) -> None:
+        """Take distances and the chip's font from the theme again."""
         self._column.setSpacing(theme().space(1))
         self._head.setSpacing(theme().space(1))
         if self._chip is not None:

@@ -69,6 +69,10 @@ class AttachmentField(Field):
             self._star.setVisible(not read_only)
         self._draw()
 
+    def space(self) -> None:
+        super().space()
+        self._draw()  # the icons in their new colour
+
     def _show(self, files: Any) -> None:
         self._files = [dict(file) for file in files if isinstance(file, Mapping)] if isinstance(files, list) else []
         self._deleted.clear()

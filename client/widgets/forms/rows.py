@@ -317,7 +317,7 @@ class TableField(Field):
         for at, row in enumerate(self._rows):
             line = self._arrange_row(at, row, line, grid=grid)
         self._place.setVisible(bool(self._rows))
-        self._space()
+        self.space()
         self._chain()
         self._foot()
 
@@ -380,10 +380,14 @@ class TableField(Field):
             words = tr("暂无内容。") if self._read_only else tr("暂无内容，按 Ins 添加。")
         self._told.setText(words)
 
-    def _space(self) -> None:
-        super()._space()
+    def space(self) -> None:
+        super().space()
         self._cells.setHorizontalSpacing(theme().space(2))
         self._cells.setVerticalSpacing(theme().space(1 if self._grid_now else 2))
+        for row in self._rows:
+            row.delete.setIcon(theme().icon("trash-2", "quiet", 16))
+            for cell in row.cells.values():
+                cell.space()
 
 
 def _reachable(editor: QWidget) -> list[QWidget]:

@@ -69,7 +69,7 @@ class FormView(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)
-        theme().changed.connect(self._space)
+        theme().changed.connect(self._retheme)
         if today is not None:
             app = QApplication.instance()
             assert isinstance(app, QApplication)
@@ -219,11 +219,16 @@ class FormView(QWidget):
         if isinstance(above, QScrollArea):
             above.ensureWidgetVisible(field)
 
-    @Slot()
     def _space(self) -> None:
         self._grid.setHorizontalSpacing(theme().space(6))
         self._grid.setVerticalSpacing(theme().space(2))
         self._arrange(again=True)
+
+    @Slot()
+    def _retheme(self) -> None:
+        for field in self._fields.values():
+            field.space()
+        self._space()
 
     def _arrange(self, *, again: bool = False) -> None:
         """As many fields beside each other as have room; what is hidden leaves no gap."""

@@ -151,9 +151,15 @@ def meant(prop: Property, value: Any) -> Any:
 
 
 def _bare(kind: str, text: str) -> str:
-    if kind == "bank-card":
-        return text.replace("-", "")
-    return text.replace("·", "").replace("•", "") if kind == "plate" else text
+    """Without what people write between or before the characters of a number."""
+    match kind:
+        case "bank-card":
+            return text.replace("-", "")
+        case "plate":
+            return text.replace("·", "").replace("•", "")
+        case "phone" | "mobile":
+            return text.removeprefix("+86").removeprefix("-")
+    return text
 
 
 def _meant_rows(prop: Property, rows: Any) -> Any:
