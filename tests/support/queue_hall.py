@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -186,9 +186,9 @@ class Desk:
             if key in self.central.docs:
                 self._told[key] = self.central.docs[key]
                 self._show(key, self._told[key][1])
-            else:
-                self.kinds[key[0]].pop(key[1], None)
-                self.rows.pop(key, None)
+            elif key in self.rows:
+                # what the server refused to begin stays in sight
+                self.rows[key] = self.kinds[key[0]][key[1]] = replace(self.rows[key], refused=1)
         for series in self.wanted:
             if len(self.numbers.setdefault(series, [])) < BLOCK // 2:
                 self.numbers[series] += self.central.lease(self.place, series)

@@ -190,8 +190,10 @@ class Day:
     def _minute(self, opened: bool) -> None:
         self.clock.advance(60)
         self.minute += 1
-        for index, (desk, kiosk, paper) in enumerate(self.kiosks):
-            self._connect(desk, index)
+        for desk, kiosk, paper in self.kiosks:
+            desk.online = desk.online or not opened
+            if opened:
+                self._connect(desk)
             desk.sync()
             whole, part = divmod(self.tickets / 500, 1)
             arriving = int(whole) + (self.rng.random() < part) if opened else 0
@@ -202,17 +204,16 @@ class Day:
         if self.minute % 7 == 0:
             self._change_strategy()
         for seat in self.rng.sample(self.seats, len(self.seats)):
+            seat.desk.online = seat.desk.online or not opened
             if opened:
-                self._connect(seat.desk, 0)
-            else:
-                seat.desk.online = True
+                self._connect(seat.desk)
             seat.desk.sync()
             self.clock.advance(0.01)
             self._work(seat)
             if self.rng.random() < 0.9:
                 seat.desk.sync()
 
-    def _connect(self, desk: Desk, least: int) -> None:
+    def _connect(self, desk: Desk) -> None:
         back = 0.04 if desk.place.startswith("w") else 0.02
         if self.rng.random() < (self.offline if desk.online else back):
             desk.online = not desk.online
@@ -364,7 +365,8 @@ class Day:
         docs = self.central.find(queue.KIND)
         handed = {doc["number"] for doc in docs if doc["source"] == queue.PAPER and doc["state"] == queue.SERVED}
         waiting = any(doc["state"] == queue.WAITING and doc["number"] not in handed for doc in docs)
-        return seats_done and not waiting and not any(seat.desk.outbox for seat in self.seats)
+        desks = [seat.desk for seat in self.seats] + [desk for desk, _, _ in self.kiosks]
+        return seats_done and not waiting and not any(desk.outbox for desk in desks)
 
     def _meet(self) -> None:
         desks = [seat.desk for seat in self.seats] + [desk for desk, _, _ in self.kiosks] + [self.manager_desk]
