@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import reduce
 from typing import Any
 
 from modules.acceptance.domain.cases.intake import open_gaps
@@ -16,7 +17,6 @@ from modules.acceptance.domain.cases.words import (
     APPROVED,
     CLOSED,
     ISSUED,
-    MAY_CLOSE,
     MAY_PRINT_AGAIN,
     PAPER,
     person,
@@ -76,10 +76,23 @@ def may_finish(state: Doc) -> Refusal | None:
 def undelivered(state: Doc) -> Refusal | None:
     """An approval with a step of delivery ends with it."""
     flow = state["flow"]
-    if flow and flow["status"] == flows.RUNNING:
-        step = flows.step_of(flow)["name"]
-        return Refusal("ACC-039", tr("“{step}”环节尚未完成，请先完成该环节或登记出件。", step=step))
-    return None
+    return unfinished(flow) if flow and flow["status"] == flows.RUNNING else None
+
+
+def unfinished(flow: Doc) -> Refusal:
+    """Where the approval still stands."""
+    step = flows.step_of(flow)["name"]
+    return Refusal("ACC-039", tr("“{step}”环节尚未完成，请先完成该环节或登记出件。", step=step))
+
+
+def may_deliver(state: Doc, context: Context) -> Refusal | None:
+    """Where the approval ends with a step of delivery, whoever holds it registers the result."""
+    flow = state["flow"]
+    if not flow or flow["status"] != flows.RUNNING:
+        return None
+    offers = workflow.offered(flow, context.actor, context.now, context.refs)
+    mine = next((offer for offer in offers if offer.verb == "approve"), None)
+    return undelivered(state) if mine is None or mine.why_not else None
 
 
 def issue(state: Doc, command: Command, context: Context) -> Event | Refusal:
@@ -101,14 +114,10 @@ def issue(state: Doc, command: Command, context: Context) -> Event | Refusal:
         events = workflow.decide(flow, "approve", body, context)
         if isinstance(events, Refusal):
             return events
-        after = flow
-        for event in events:
-            after = flows.evolve(after, event)
-        if after["status"] != flows.DONE:
-            return undelivered({"flow": after}) or Refusal("ACC-039", tr("审批流程尚未结束，不能出件。"))
+        after = reduce(flows.evolve, events, flow)
+        if after["status"] == flows.RUNNING:
+            return unfinished(after)
         return flow_event("case.issued", state, events, context, text, changes)
-    if not context.actor.may(MAY_CLOSE):
-        return forbidden(MAY_CLOSE)
     return Event("case.issued", told(context, text, **changes))
 
 

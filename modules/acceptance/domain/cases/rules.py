@@ -72,6 +72,7 @@ from modules.common.text import tr
 from modules.common.workflow import flow as flows
 
 Make = Callable[..., Event | Refusal]
+Bar = Callable[[Doc, Context], Refusal | None]
 """(state, command, context) → what it brings about; the state is None where the row begins with ``NEW``."""
 HALL, DEPARTMENT, EITHER, ANYWHERE = "hall", "department", "either", ""
 NEW = ""
@@ -100,8 +101,13 @@ class Row:
     may: tuple[str, ...]
     where: str
     make: Make
-    unless: Callable[[Doc], Refusal | None] = lambda state: None
+    unless: Bar = lambda state, context: None
     shown: bool = True
+
+
+def _of_state(bar: Callable[[Doc], Refusal | None]) -> Bar:
+    """A bar that asks nothing but the state."""
+    return lambda state, context: bar(state)
 
 
 def _verb(verb: str) -> Make:
@@ -120,7 +126,7 @@ ROWS: Mapping[str, Row] = {
         (MAY_ACCEPT, MAY_DECIDE),
         EITHER,
         intake.invite,
-        intake.may_invite,
+        _of_state(intake.may_invite),
     ),
     ASK_MORE: Row(
         lambda: tr("预审补正告知"),
@@ -128,10 +134,17 @@ ROWS: Mapping[str, Row] = {
         (MAY_ACCEPT, MAY_DECIDE),
         EITHER,
         intake.correct,
-        intake.told_once,
+        _of_state(intake.told_once),
     ),
     ACCEPT: Row(lambda: tr("受理"), (NEW, *BEFORE), (MAY_ACCEPT,), HALL, intake.accept),
-    CORRECT: Row(lambda: tr("一次性告知补正"), (NEW, *BEFORE), (MAY_ACCEPT,), HALL, intake.correct, intake.told_once),
+    CORRECT: Row(
+        lambda: tr("一次性告知补正"),
+        (NEW, *BEFORE),
+        (MAY_ACCEPT,),
+        HALL,
+        intake.correct,
+        _of_state(intake.told_once),
+    ),
     SUPPLY: Row(lambda: tr("登记已补正"), (CORRECTING,), (MAY_ACCEPT, SYSTEM_ONLY), HALL, intake.supply),
     DECLINE: Row(lambda: tr("不予受理"), (NEW, *BEFORE), (MAY_ACCEPT,), HALL, intake.decline),
     SUPPLY_LACKING: Row(
@@ -140,17 +153,17 @@ ROWS: Mapping[str, Row] = {
         (MAY_ACCEPT,),
         HALL,
         intake.supply_lacking,
-        intake.may_supply_lacking,
+        _of_state(intake.may_supply_lacking),
     ),
     DECIDE: Row(lambda: tr("审批"), (ACCEPTED,), (MAY_DECIDE, MAY_ACCEPT), ANYWHERE, approval.decide, shown=False),
     TRANSFER: Row(lambda: tr("移交其他部门"), (ACCEPTED,), (MAY_DECIDE, MAY_ACCEPT), EITHER, approval.transfer),
     ISSUE: Row(
         lambda: tr("登记出件"),
         (DECIDED,),
-        (MAY_CLOSE, MAY_DECIDE, MAY_ACCEPT),
+        (MAY_CLOSE, MAY_ACCEPT),
         EITHER,
         closing.issue,
-        closing.may_finish,
+        lambda state, context: closing.may_finish(state) or closing.may_deliver(state, context),
     ),
     COLLECT: Row(lambda: tr("登记领取"), (ISSUED,), (MAY_ACCEPT, MAY_CLOSE), EITHER, closing.collect),
     CLOSE: Row(
@@ -159,7 +172,7 @@ ROWS: Mapping[str, Row] = {
         (MAY_CLOSE,),
         EITHER,
         closing.close,
-        lambda state: closing.may_finish(state) or closing.undelivered(state),
+        lambda state, context: closing.may_finish(state) or closing.undelivered(state),
     ),
     RATE: Row(
         lambda: tr("登记评价"),
@@ -167,7 +180,7 @@ ROWS: Mapping[str, Row] = {
         (MAY_ACCEPT, SYSTEM_ONLY),
         HALL,
         closing.rate,
-        closing.rated,
+        _of_state(closing.rated),
     ),
     PRINT: Row(
         lambda: tr("登记打印"),
@@ -197,7 +210,7 @@ ROWS: Mapping[str, Row] = {
         (MAY_ACCEPT, MAY_DECIDE, MAY_CLOSE),
         EITHER,
         closing.take_over,
-        closing.may_take_over,
+        _of_state(closing.may_take_over),
     ),
     WITHDRAW: Row(
         lambda: tr("申请人撤回"),
@@ -327,7 +340,7 @@ def _gate(type: str, row: Row, case: Doc | None, context: Context) -> Refusal | 
         return refusal
     if case["state"] not in row.states:
         return _wrong_state(type, row, case)
-    return row.unless(case)
+    return row.unless(case, context)
 
 
 def _out_of_reach(type: str, row: Row, case: Doc, context: Context) -> Refusal | None:

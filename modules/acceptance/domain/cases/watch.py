@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from modules.acceptance.domain.cases.intake import ABORT, REJECT, SUSPEND, consequence_of, open_gaps
 from modules.acceptance.domain.cases.term import clocked, ending, flow_event, standing_of, stopping, term_of
@@ -49,15 +50,21 @@ def cards_due(state: Doc, today: date, calendar: WorkCalendar) -> list[str]:
 def card(state: Doc, command: Command, context: Context) -> Event | Refusal:
     """提醒, 黄牌, 红牌: given by the server alone, each once, to whom the body names."""
     level, to = command.body.get("level"), command.body.get("to", [])
+    if not isinstance(to, list) or not all(map(_is_told, to)):
+        return Refusal("ACC-046", tr("发牌须写明告知何人。"))
     if level not in cards_due(state, today_of(context), context.calendar):
         return Refusal("ACC-046", tr("此件现在不应发此牌，或已经发过。"))
-    names = [{"id": str(one["id"]), "name": str(one["name"]), "role": str(one["role"])} for one in to]
+    names = [{key: one[key] for key in ("id", "name", "role")} for one in to]
     standing = standing_of(state, today_of(context), context.calendar)
     entry = {"level": level, "at": iso(context.now), "to": names, "due": state["due"]["date"]}
     words = f"{_CARD_WORDS[str(level)]}：应办结日期 {state['due']['date']}"
     if standing and standing.days_left is not None and standing.days_left < 0:
         words += f"，超期 {-standing.days_left} 个工作日"
     return Event("case.carded", told(context, words, cards=[*state["cards"], entry]))
+
+
+def _is_told(one: Any) -> bool:
+    return isinstance(one, Mapping) and all(isinstance(one.get(key), str) for key in ("id", "name", "role"))
 
 
 def recount(state: Doc, command: Command, context: Context) -> Event | Refusal:
