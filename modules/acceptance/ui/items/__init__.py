@@ -1,0 +1,1 @@
+"""事项管理: the page on which service items are kept."""
