@@ -60,7 +60,8 @@ def test_walks_break_nothing_and_go_everywhere() -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("part", range(4))
 def test_many_walks_break_nothing(part: int) -> None:
-    assert sum(_walked(range(2_000 + part * 5_000, 2_000 + (part + 1) * 5_000)).values()) > 100_000
+    happened = _walked(range(2_000 + part * 5_000, 2_000 + (part + 1) * 5_000))
+    assert happened["flow.signed"] > 5_000
 
 
 # --- mutants: a wrong rule is found by walking --------------------------------------------------------------------
