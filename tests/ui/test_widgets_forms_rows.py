@@ -276,6 +276,7 @@ def test_keys_of_an_input_method_add_no_row(form: FormView) -> None:
     line = rows.cell(0, "who").editor
     QApplication.sendEvent(line, QInputMethodEvent("zhang", []))
     press(line, Qt.Key.Key_Return, CONTROL)
+    assert rows.row_count() == 1
     press(line, Qt.Key.Key_Delete, CONTROL)
     assert rows.row_count() == 1
 

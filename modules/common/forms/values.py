@@ -123,7 +123,19 @@ def clean(form: Form, values: Mapping[str, Any], today: date | None = None) -> d
 
 def settle(form: Form, values: Mapping[str, Any], today: date | None = None) -> Settled:
     """As ``clean``, and what is hidden. Empty rows at a table's end are left out, others stay where they are."""
-    return _Settling(plan_of(form), form["schema"]["properties"], values, today).settled()
+    plan = plan_of(form)
+    while True:
+        settled = _Settling(plan, form["schema"]["properties"], values, today).settled()
+        shorter = {}
+        for name in plan.tables:
+            rows = settled.values.get(name)
+            if isinstance(rows, list) and rows and rows[-1] == {}:
+                # all that it held was hidden or computed: then it is no row, and does not count as one
+                last = max((place for place, row in enumerate(rows, 1) if row != {}), default=0)
+                shorter[name] = values[name][:last]
+        if not shorter:
+            return settled
+        values = {**values, **shorter}
 
 
 def meant(prop: Property, value: Any) -> Any:

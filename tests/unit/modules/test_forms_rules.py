@@ -266,6 +266,10 @@ def test_empty_rows_at_the_end_go_and_others_keep_their_place() -> None:
     rows = [{"name": " "}, {"name": "甲"}, {"name": ""}, {}]
     assert forms.clean(FORM, {"rows": rows})["rows"] == [{}, {"name": "甲"}]
     assert "rows" not in forms.clean(FORM, {"rows": [{}, {}]})
+    assert "rows" not in forms.clean(FORM, {"rows": [{"cost": "1.00"}, {"note": "hidden"}]})
+    counted = prop("count", **{"x-compute": "count(rows)", "x-when": []})
+    counted["schema"]["required"].remove("count")
+    assert forms.clean(counted, {"rows": [{"name": "甲"}, {"note": "hidden"}]})["count"] == 1
 
 
 def test_the_least_number_of_rows_counts_for_none_as_well() -> None:
