@@ -275,10 +275,12 @@ class OpenDesk(QObject):
 
     def __init__(self, suite: Application) -> None:
         super().__init__(suite)
+        from client.data.blobs import Blobs
         from client.kernel.registry import Registry
         from client.widgets.printing import PdfPrinter
         from sync.engine import SyncEngine
         from sync.loop import SyncLoop
+        from sync.pages import PagePump
         from sync.transport import HttpTransport, SignedServer
 
         opened = suite.accounts.session
@@ -291,10 +293,19 @@ class OpenDesk(QObject):
         transport = suite.accounts.transport
         assert isinstance(transport, HttpTransport)
         engine = SyncEngine(store, suite.clock, random.Random())  # noqa: S311 - jitter
-        self.loop = SyncLoop(engine, transport, on_data_lane(suite.lanes), on_status=self._sync_told, clock=suite.clock)
+        on_data = on_data_lane(suite.lanes)
+        self.loop = SyncLoop(engine, transport, on_data, on_status=self._sync_told, clock=suite.clock)
+        blobs = Blobs(store, lambda name: transport.get_blob(name, store.statement), lambda: self.pages.poke())
+        self.pages = PagePump(
+            blobs,
+            lambda name, data, kind: transport.put_blob(name, data, kind, store.statement),
+            on_data,
+            may_send=lambda: bool(store.statement),
+        )
         services: dict[Any, Any] = {
             ports.Records: store,
             ports.Commands: SendingCommands(store, self.loop.poke),
+            ports.Blobs: blobs,
             ports.Drafts: store.drafts,
             ports.Prints: store.prints,
             ports.Tray: store,
@@ -321,6 +332,7 @@ class OpenDesk(QObject):
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
         self.loop.start()
+        self.pages.start()
 
     def _make_window(self) -> Any:
         from client.shell.main_window import MainWindow
@@ -360,6 +372,7 @@ class OpenDesk(QObject):
     def hang_up(self) -> None:
         """Stop the synchronisation and sign out; off the GUI thread, or at the very end."""
         self.loop.stop()
+        self.pages.stop()
         # what was typed and given last is written before the store closes
         self._suite.lanes.settle("data")
         self._suite.accounts.sign_out()
@@ -378,6 +391,7 @@ class OpenDesk(QObject):
         changed = SyncChanged(status.state, status.waiting, status.refused, reason, status.since)
         if changed != self._told:
             self._told = changed
+            self.pages.poke()
             self._suite.events.publish(changed)
         if status.state == "online":
             self._renew()

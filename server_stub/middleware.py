@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -18,9 +19,12 @@ PUSH_BODY_LIMIT = 8 * 1024 * 1024
 
 
 class Surround:
-    """ASGI middleware. Logs the route's template, never the address as asked: that may hold somebody's data."""
+    """ASGI middleware. Logs the route's template, never the address as asked: that may hold somebody's data.
 
-    def __init__(self, app: ASGIApp, large: frozenset[str]) -> None:
+    ``large`` says how many bytes may come to addresses that begin so; ``BODY_LIMIT`` to all others.
+    """
+
+    def __init__(self, app: ASGIApp, large: Mapping[str, int]) -> None:
         self._app = app
         self._large = large
 
@@ -31,7 +35,8 @@ class Surround:
         request_id = uuid7()
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request"] = request_id
-        limit = PUSH_BODY_LIMIT if scope["path"] in self._large else BODY_LIMIT
+        limits = (limit for start, limit in self._large.items() if scope["path"].startswith(start))
+        limit = next(limits, BODY_LIMIT)
         received = 0
         status = 0
 

@@ -151,7 +151,7 @@ class Processor:
 
     def _judge(self, device_id: str, command: WireCommand, tokens: dict[str, Statement | Refusal]) -> _Judged:
         if not _well_formed(command):
-            raise GovDeskError("SYNC-004", tr("命令的编号或类型格式不正确。"))
+            raise GovDeskError("SYNC-004", _ill_formed().message)
         try:
             digest = body_hash(command)
             holds_nul = bool(_NUL.search(canonical(command.body)))
@@ -319,9 +319,10 @@ class Processor:
 
     def give(self, order: Order) -> int:
         """Carry out a command of the server's own or of a module's route; see ``server_ports.ServerCommands``."""
-        body = _plain_body(order.body)
+        # a route may hand on what stood in an address
         if not (is_aggregate_id(order.aggregate_id) and _NAME.fullmatch(order.kind) and _NAME.fullmatch(order.type)):
-            raise ValueError(f"{order.kind} {order.aggregate_id} {order.type}")
+            raise Refused(_ill_formed())
+        body = _plain_body(order.body)
         digest = _digest(order, body)
         outcome = self._writer.do(lambda session: self._give(session, order, body, digest))
         if isinstance(outcome, Refusal):
@@ -419,6 +420,10 @@ def _plain_body(body: Doc) -> dict[str, Any]:
 def _digest(order: Order, body: Doc) -> str:
     """What makes a command of the server's own the same as another with its id."""
     return hashlib.sha256(canonical([order.kind, order.aggregate_id, order.type, body])).hexdigest()
+
+
+def _ill_formed() -> Refusal:
+    return Refusal("SYNC-004", tr("命令的编号或类型格式不正确。"))
 
 
 def _unstorable() -> Refusal:

@@ -19,6 +19,7 @@ from modules.common.server_ports import AuditPage, AuditVerdict, Caller
 from modules.common.text import tr
 from server_stub import audit, identity, tls
 from server_stub.accounts import Accounts, Passwords, sync_roles
+from server_stub.blobs import Blobs
 from server_stub.commands import OwnCommands
 from server_stub.config import Config
 from server_stub.database import Database
@@ -82,6 +83,7 @@ class Services:
         self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls.ca_sha256)
         self.audit = AuditReader(self.database)
         self.numbers = Numbers(self.writer, self.clock)
+        self.blobs = Blobs(config.data / "blobs", self.database, self.writer, self.clock)
         self.rules = rules
         self.processor = Processor(self.writer, self.clock, self.identity, rules)
         self.commands = OwnCommands(self.database, self.writer, self.clock, self.processor, rules)

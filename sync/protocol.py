@@ -205,6 +205,8 @@ PATHS = {
     "changes": "/v1/sync/changes",
     "lease": "/v1/sync/lease",
 }
+BLOB_PATH = "/v1/blobs/"
+"""Before the SHA-256 of a page: PUT takes its bytes, GET gives them."""
 DEVICE_HEADER = "GovDesk-Device"
 """Carries ``<device id>:<token>``."""
 STATEMENT_HEADER = "GovDesk-Statement"

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.text import tr
 from sync.protocol import (
+    BLOB_PATH,
     DEVICE_HEADER,
     PATHS,
     PULL_LIMIT,
@@ -168,30 +169,45 @@ class HttpTransport(_Wire):
                 self._open.append(session)
         return session
 
+    def put_blob(self, sha256: str, data: bytes, type: str, statement: str) -> None:
+        """Hand in a page; the same again does no harm. Raises as every question."""
+        _refuse(self._send("PUT", BLOB_PATH + sha256, statement, data=data, headers={"Content-Type": type}))
+
+    def get_blob(self, sha256: str, statement: str) -> bytes:
+        """The bytes of a page, unchecked. Raises SRV-061 when the server does not have it, and as every question."""
+        answer = self._send("GET", BLOB_PATH + sha256, statement)
+        _refuse(answer)
+        return bytes(answer.content)
+
     def _ask(self, request: Request) -> tuple[int, Any]:
-        headers = {"Accept": "application/json"}
-        if request.device:
-            headers[DEVICE_HEADER] = request.device
-        if request.statement:
-            headers[STATEMENT_HEADER] = request.statement
+        answer = self._send(
+            request.method,
+            PATHS.get(request.name, request.name),
+            request.statement,
+            json=request.body,
+            params=dict(request.query),
+        )
+        return answer.status_code, _decoded(answer)
+
+    def _send(
+        self, method: str, path: str, statement: str, *, headers: Mapping[str, str] | None = None, **what: Any
+    ) -> requests.Response:
+        sent = {"Accept": "application/json", **(headers or {})}
+        if self._device:
+            sent[DEVICE_HEADER] = self._device
+        if statement:
+            sent[STATEMENT_HEADER] = statement
         try:
-            answer = self._session().request(
-                request.method,
-                self._url + PATHS.get(request.name, request.name),
-                json=request.body,
-                params=dict(request.query),
-                headers=headers,
+            return self._session().request(
+                method,
+                self._url + path,
+                headers=sent,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
+                **what,
             )
         except OSError as error:  # what requests raises is one, too
             raise _network_error(error) from error
-        if not answer.content:
-            return answer.status_code, None
-        try:
-            return answer.status_code, answer.json()
-        except ValueError:
-            return answer.status_code, answer.text
 
     def close(self) -> None:
         """Close all kept connections."""
@@ -216,6 +232,23 @@ class SignedServer:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """As ``get``, sending ``body``."""
         return self._transport.ask("POST", path, body, statement=self._statement())
+
+
+def _decoded(answer: requests.Response) -> Any:
+    if not answer.content:
+        return None
+    try:
+        return answer.json()
+    except ValueError:
+        return answer.text
+
+
+def _refuse(answer: requests.Response) -> None:
+    """Raise what an answer that is no success says."""
+    if answer.status_code >= 500:
+        raise _server_fault(answer.status_code, _decoded(answer))
+    if answer.status_code >= 400:
+        raise _problem(answer.status_code, _decoded(answer))
 
 
 def fetch_ca(url: str, fingerprint: str) -> bytes:

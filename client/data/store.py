@@ -23,6 +23,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from client.data import search
+from client.data.blobs import BlobFiles
 from client.data.drafts import Drafts, Prints, drop_draft
 from client.data.engine import open_engine, writer
 from client.data.feed import Answer, Incoming, Queued, RefusedCommand, Tally
@@ -33,6 +34,7 @@ from client.data.tables import (
     DISMISSED,
     REFUSED,
     WAITING,
+    BlobRow,
     CursorRow,
     LeaseRow,
     MetaRow,
@@ -92,8 +94,12 @@ class Store:
     on the thread that committed. A full disk is told as ``GovDeskError`` DATA-010, with nothing half done.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, *, rules: Callable[[str], Aggregate] = rules_of) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, files: BlobFiles, *, rules: Callable[[str], Aggregate] = rules_of
+    ) -> None:
         self._engine = engine
+        self.files = files
+        """Page images: see ``client.data.blobs``."""
         self._writer = writer(engine)
         self._clock = clock
         self._rules = rules
@@ -110,8 +116,8 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, key: bytes, clock: Clock, *, rules: Callable[[str], Aggregate] = rules_of) -> Store:
-        """The store in the file ``path``. Raises what ``client.data.engine.open_engine`` raises."""
-        return cls(open_engine(path, key), clock, rules=rules)
+        """The store in the file ``path``, with page images beside it. Raises what ``engine.open_engine`` raises."""
+        return cls(open_engine(path, key), clock, BlobFiles(path.with_name("blobs"), key), rules=rules)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -375,6 +381,8 @@ class Store:
             if renewed:
                 unit.db.execute(update(CursorRow).values(_from_start(epoch)))
                 unit.db.execute(update(RecordRow).values(stale=True))
+                # the copy that the server was restored from may be older than a page
+                unit.db.execute(update(BlobRow).values(waiting=True, tries=0))
         self._epoch, self._offset_ms, self._last_contact = epoch, offset_ms, now
         return renewed
 
@@ -520,8 +528,8 @@ class Store:
             put_meta(unit.db, "series", json.dumps([name for name in wanted_series(unit.db) if name != series]))
 
     def prune(self) -> None:
-        """Drop done commands after ``KEEP_DONE``, statements that nothing refers to any more, and blocks of tickets
-        of series that nobody wants any more.
+        """Drop done commands and page images after ``KEEP_DONE``, statements that nothing refers to any more, and
+        blocks of series that nobody wants any more.
         """
         cutoff = iso(self.now() - KEEP_DONE)
         with self._writing() as unit:
@@ -535,6 +543,9 @@ class Store:
             unit.db.execute(
                 delete(StatementRow).where(StatementRow.issued_at.not_in(newest), StatementRow.id.not_in(used))
             )
+            unit.db.execute(delete(BlobRow).where(BlobRow.waiting.is_(False), BlobRow.kept_at < cutoff))
+            unsent = set(unit.db.scalars(select(BlobRow.sha256)))
+        self.files.drop_older(self._clock.now() - KEEP_DONE, unsent)
 
     # -- inside -----------------------------------------------------------------------------------
 

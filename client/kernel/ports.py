@@ -142,6 +142,39 @@ class Commands(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """How documents name a page image or a scan. ``size`` is in bytes; ``type`` a media type."""
+
+    sha256: str
+    size: int
+    type: str
+
+    def to_doc(self) -> dict[str, Any]:
+        """``{"sha256", "size", "type"}``, as it stands in documents."""
+        return {"sha256": self.sha256, "size": self.size, "type": self.type}
+
+
+class Blobs(Protocol):
+    """Page images and scans (JPEG, PNG, PDF, at most 20 MB): kept encrypted here, sent to the server by themselves."""
+
+    def put(self, data: bytes, type: str) -> BlobRef:
+        """Keep a page and have it sent, on lane ``data``. Raises DATA-010 full disk, DATA-031 too large, DATA-032 when
+        ``data`` is no ``type`` of ours.
+        """
+        ...
+
+    def get(self, sha256: str) -> bytes:
+        """A page, on lane ``net``: from here, else from the server. Raises DATA-030 when it has not arrived there yet,
+        DATA-033 when what came is another, NET-… when the server cannot be asked.
+        """
+        ...
+
+    def waiting(self) -> int:
+        """How many pages the server does not have yet, on lane ``read``."""
+        ...
+
+
 class Drafts(Protocol):
     """Unfinished input of the signed-in person, on lane ``data``."""
 

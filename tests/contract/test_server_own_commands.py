@@ -166,8 +166,9 @@ def test_what_cannot_be_kept_is_refused_before_anything(office: Central) -> None
     for body in ({"due": "a\0b"}, {"due": float("nan")}, {"due": "\ud800"}):
         with pytest.raises(Refused, match="SYNC-002"):
             commands.give("chore", "c-x", "chore.set", body)
-    with pytest.raises(ValueError):
-        commands.give("chore", "a b", "chore.set", {})
+    for id in ("a b", "hall:other", "../x", "a\0"):
+        with pytest.raises(Refused, match="SYNC-004"):
+            commands.give("chore", id, "chore.set", {})
     with pytest.raises(Refused, match="SRV-004"):
         commands.give("seal", "c-x", "seal.use", {})
 

@@ -18,11 +18,11 @@ from fastapi.routing import APIRoute
 from modules.common.clock import iso
 from modules.common.permissions import BUILTIN_ROLES
 from server_stub.app import PUBLIC, create_app
-from sync.protocol import DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, Problem, from_wire
+from sync.protocol import BLOB_PATH, DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, Problem, from_wire
 from tests.support.central import Central, Counter, central
 
 DEVICE_ONLY = {PATHS["sign_in"], PATHS["password"], PATHS["push"], PATHS["lease"]}
-SIGNED_IN = {PATHS["sign_out"], PATHS["changes"]}
+SIGNED_IN = {PATHS["sign_out"], PATHS["changes"], BLOB_PATH + "{sha256}"}
 
 
 @pytest.fixture(scope="module")
