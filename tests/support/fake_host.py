@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,9 +12,23 @@ from typing import Any
 
 from client.kernel.contract import Cancelled
 from client.kernel.events import Events, RecordsChanged
-from client.kernel.ports import Commands, Draft, Drafts, Printer, PrintJob, Prints, Record, Records, Session, Tray
+from client.kernel.ports import (
+    BlobRef,
+    Blobs,
+    Commands,
+    Draft,
+    Drafts,
+    Printer,
+    PrintJob,
+    Prints,
+    Record,
+    Records,
+    Session,
+    Tray,
+)
 from client.kernel.settings import Settings
-from devices.ports import DeviceError, IdCardReader, IdentityRecord
+from devices.ports import Camera, DeviceError, Evaluator, IdCardReader, IdentityRecord, WindowScreen
+from modules.acceptance.services.messages import MessageGateway
 from modules.common.aggregate import Command, Context, Number, apply
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock, FixedClock
@@ -127,6 +142,7 @@ class FakeStore:
         body: Mapping[str, Any],
         *,
         numbered: bool = False,
+        series: str = "",
         prints: str = "",
         drops_draft: str = "",
     ) -> Record:
@@ -212,6 +228,48 @@ class FakeReader:
         self.cancelled += 1
 
 
+class NoDevice:
+    """A device that nobody has set up: whatever is asked of it, it says so."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def refuse(*_arguments: Any, **_options: Any) -> Any:
+            raise DeviceError(self._code, "这台电脑没有设置这种设备。")
+
+        return refuse
+
+
+class FakeBlobs:
+    """Page images in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def put(self, data: bytes, type: str) -> BlobRef:
+        digest = hashlib.sha256(data).hexdigest()
+        self.kept[digest] = data
+        return BlobRef(digest, len(data), type)
+
+    def get(self, sha256: str) -> bytes:
+        return self.kept[sha256]
+
+    def waiting(self) -> int:
+        return 0
+
+
+class FakeGateway:
+    """Keeps the messages that would have been sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+
+    def send(self, phone: str, text: str) -> str:
+        self.sent.append((phone, text))
+        return "已发送。"
+
+
 class FakeMemory:
     """Keeps how a view was left."""
 
@@ -251,6 +309,8 @@ class FakeToken:
 
     def progress(self, share: float, text: str = "") -> None: ...
 
+    def watch(self, call: Callable[[float, str], None]) -> None: ...
+
     def cancel(self) -> None:
         self.cancelled = True
 
@@ -281,6 +341,9 @@ class FakeHost:
         ports = (Records, Commands, Drafts, Prints, Tray, Session)
         self.services: dict[type[Any], Any] = dict.fromkeys(ports, self.store)
         self.services |= {Printer: self.printer, Clock: self.clock, Events: self.events, Settings: FakeMemory()}
+        self.blobs, self.gateway = FakeBlobs(), FakeGateway()
+        self.services |= {Blobs: self.blobs, MessageGateway: self.gateway, Camera: NoDevice("DEV-208")}
+        self.services |= {Evaluator: NoDevice("DEV-408"), WindowScreen: NoDevice("DEV-458")}
 
     def reader(self, answer: IdentityRecord | DeviceError) -> FakeReader:
         """Connect a card reader."""

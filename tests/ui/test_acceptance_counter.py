@@ -226,6 +226,7 @@ def test_enter_for_an_input_methods_candidate_stays_in_the_field(qtbot: Any, vie
 
 def test_every_edit_is_kept_and_the_newest_wins(qtbot: Any, view: AcceptView, host: FakeHost) -> None:
     pane = begin(view)
+    host.drain()
     write(editor(pane, "name"), "ABCDEF")
     assert len(host.jobs) == 1, "one save at a time, however fast somebody types"
     host.step()
@@ -482,7 +483,7 @@ def test_a_receipt_that_was_never_printed_is_offered(qtbot: Any, host: FakeHost)
     page.show()
     host.drain()
     assert "3411A-20261120-000042" in page.owed.text()
-    assert "尚未打印回执" in page.owed.text()
+    assert "尚未打印文书" in page.owed.text()
     page.owed.acted.emit()
     host.drain()
     assert len(host.printer.papers) == 1
@@ -542,7 +543,7 @@ def test_nothing_to_accept_says_why(qtbot: Any, host: FakeHost) -> None:
 def test_items_that_arrive_later_are_offered_and_the_choice_stays(view: AcceptView, host: FakeHost) -> None:
     view.start.items.setCurrentRow(1)
     chosen = view.start.items.currentItem().text()
-    host.store.put("service_item", {**ITEM, "id": "item-new", "name": "新事项", "department": "公安局"})
+    host.store.put("service_item", {**ITEM, "id": "item-new", "code": "NEW", "name": "新事项", "department": "公安局"})
     host.store.on_change(("service_item", "item-new"))
     host.drain()
     assert view.start.items.count() == 4

@@ -88,6 +88,11 @@ class CitizenView(QWidget):
         self._rating.ask(title, reasons)
         self._stack.setCurrentWidget(self._rating)
 
+    def choose(self, stars: int) -> None:
+        """A step was chosen elsewhere, at the evaluator: what is left to ask is asked here."""
+        if self._stack.currentWidget() is self._rating:
+            self._rating.choose(stars)
+
     def thank(self, line: str) -> None:
         """The end of one citizen's visit."""
         self._thanks.say(tr("谢谢"), line)
@@ -240,6 +245,9 @@ class _Rating(QWidget):
         for button in self._steps.values():
             button.setChecked(False)
         self._show_reasons(False)
+
+    def choose(self, stars: int) -> None:
+        self._step(stars)
 
     @Slot()
     def _step(self, stars: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -268,8 +268,9 @@ class CallBar(QWidget):
         if call is None:
             self.banner.say(tr("现在没有人等候。"), "info")
             return
-        self.arrived.emit(call.ticket.doc)
         ticket = call.ticket.doc
+        self._line = replace(self._line, current=ticket)
+        self.arrived.emit(ticket)
         # silent calling: a message that fails keeps nobody waiting
         self._work.run("net", lambda token: self._service.call_silently(ticket), failed=self._not_told)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
+    QCheckBox,
     QHBoxLayout,
     QScrollArea,
     QVBoxLayout,
@@ -22,14 +23,18 @@ from client.widgets.basics import (
     ElidedLabel,
     Label,
     PrimaryButton,
+    StateLabel,
 )
 from client.widgets.forms import Field, FormView
 from client.widgets.theme import theme
 from modules.acceptance.domain.cases import APPLICANT_FORM, person_values
 from modules.acceptance.services.cases import Intake
+from modules.acceptance.ui.citizen import OwnData
 from modules.acceptance.ui.counter.materials import MaterialsView
 from modules.common import forms
 from modules.common.aggregate import Doc
+from modules.common.codes import masked
+from modules.common.forms import Known
 from modules.common.text import tr
 
 _FROM_NUMBER = "证件号码"
@@ -47,12 +52,21 @@ class IntakePane(QWidget):
         self.applicant = FormView({**APPLICANT_FORM, "layout": [{**APPLICANT_FORM["layout"][0], "title": ""}]})
         self.form = FormView(item["form"])
         self.materials = MaterialsView(item["materials"])
+        green = item.get("green") or {}
+        self.green = QCheckBox(tr("绿色通道，承诺 {n} 个工作日", n=green.get("promised_days", "")))
+        self.green.setVisible(bool(green.get("enabled")))
+        self.green.setChecked(bool(green.get("enabled")))
         self.read_card = Button(tr("读卡"), icon="id-card", shortcut="F4")
+        self.scan = Button(tr("扫描材料"), icon="scan", shortcut="F6")
+        self.confirm = Button(tr("请群众核对"), icon="monitor", shortcut="F7")
+        self.confirmed = StateLabel("quiet", "")
         self.stop_reading = Button(tr("停止读卡"))
         self._busy = BusyMark()
         self._waiting = Label(tr("请把身份证放在读卡器上…(Esc 停止)"), "quiet")
         self.banner = Banner()
         self.accept = PrimaryButton(tr("受理"), icon="stamp", shortcut="F8")
+        self.correct = Button(tr("补正…"), icon="clipboard-list")
+        self.decline = Button(tr("不予受理…"), icon="ban")
         self.back = Button(tr("放一放"), icon="arrow-left")
         self.kept = Label("", "small")
 
@@ -64,8 +78,13 @@ class IntakePane(QWidget):
             head.addWidget(widget)
         person.body.addLayout(head)
         person.body.addWidget(self.applicant)
-        sheet, papers = Card(), Card(tr("材料"))
+        sheet, papers = Card(), Card()
         sheet.body.addWidget(self.form)
+        above = QHBoxLayout()
+        above.addWidget(Label(tr("材料"), "heading"))
+        above.addStretch(1)
+        above.addWidget(self.scan)
+        papers.body.addLayout(above)
         papers.body.addWidget(self.materials)
         cards = QWidget()
         stack = QVBoxLayout(cards)
@@ -83,13 +102,17 @@ class IntakePane(QWidget):
         title.addWidget(Label(item["name"], "title"))
         terms = tr("{department} · {kind} · 承诺 {n} 个工作日办结", n=item["promised_days"],
                    department=item["department"], kind=item["kind"])  # fmt: skip
-        title.addWidget(ElidedLabel(f"{terms} · {item['summary']}", "quiet"))
+        about = QHBoxLayout()
+        about.addWidget(ElidedLabel(f"{terms} · {item['summary']}", "quiet"), 1)
+        about.addWidget(self.green)
+        title.addLayout(about)
         foot = QHBoxLayout()
         foot.setSpacing(theme().space(2))
         foot.addWidget(self.back)
         foot.addWidget(self.kept)
         foot.addStretch(1)
-        foot.addWidget(self.accept)
+        for last in (self.confirmed, self.confirm, self.decline, self.correct, self.accept):
+            foot.addWidget(last)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme().space(3))
@@ -100,13 +123,19 @@ class IntakePane(QWidget):
         self.applicant.edited.connect(self._derive)
         for part in (self.applicant, self.form, self.materials):
             part.edited.connect(self._tell)
+        self.green.clicked.connect(self._tell)
         self.show_reading(False)
+        self.show_confirmed(None)
 
     def show_intake(self, intake: Intake) -> None:
         """Show what was entered before."""
         self.applicant.set_values(intake.applicant, intake.sources.get("applicant"))
         self.form.set_values(intake.form, intake.sources.get("form"))
         self.materials.set_values(intake.materials)
+        self.materials.set_lacking(intake.lacking)
+        if intake.green is not None:
+            self.green.setChecked(intake.green)
+        self._name_accept()
 
     def gather(self, intake: Intake) -> Intake:
         """``intake`` with what stands on the screen."""
@@ -119,7 +148,38 @@ class IntakePane(QWidget):
             materials=self.materials.values(),
             card=sources["applicant"].get("id_number") == "card",
             sources=sources,
+            lacking=self.materials.lacking(),
+            green=self.green.isChecked() if (self.item.get("green") or {}).get("enabled") else None,
         )
+
+    def own_data(self) -> OwnData:
+        """What the citizen is shown of it: their own words, numbers masked as on the papers."""
+        applicant, form = self.applicant.values(), self.form.values()
+        pairs = [(tr("事项"), str(self.item["name"]))]
+        for shown, values in ((APPLICANT_FORM, applicant), (self.item["form"], form)):
+            properties = shown["schema"]["properties"]
+            for name in (name for group in shown["layout"] for name in group["fields"]):
+                if name in values and not isinstance(values[name], list):
+                    words = forms.shown(properties[name], values[name])
+                    pairs.append((tr(properties[name]["title"]), masked(words) if name == "id_number" else words))
+        received = [row for row in self.materials.rows() if row.check.isChecked()]
+        materials = [tr("{name} {n} 页", name=row.material["name"], n=row.pages.text()) for row in received]
+        return OwnData(tr("请核对您的信息"), pairs, materials)
+
+    def show_confirmed(self, right: bool | None) -> None:
+        """What the citizen said of the data: right, wrong, or nothing yet."""
+        words = {True: ("good", tr("群众已确认")), False: ("due", tr("群众说有误")), None: ("quiet", "")}
+        self.confirmed.show_state(*words[right])
+        self.confirmed.setVisible(right is not None)
+
+    def offer(self, known: Sequence[Known]) -> None:
+        """Offer what earlier cases and the person base say: ``applicant.…``, ``form.…``, ``person.…``."""
+        for part, view in (("applicant", self.applicant), ("form", self.form)):
+            mine = [
+                replace(each, key=each.key.partition(".")[2]) if each.key.startswith(f"{part}.") else each
+                for each in known
+            ]
+            view.offer(mine)
 
     def show_reading(self, reading: bool) -> None:
         """Whether a card is being waited for."""
@@ -194,4 +254,9 @@ class IntakePane(QWidget):
 
     @Slot()
     def _tell(self) -> None:
+        self._name_accept()
+        self.show_confirmed(None)  # what was confirmed is no longer what stands there
         self.edited.emit()
+
+    def _name_accept(self) -> None:
+        self.accept.set_label(tr("容缺受理") if self.materials.lacking() else tr("受理"))

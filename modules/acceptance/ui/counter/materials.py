@@ -100,11 +100,10 @@ class MaterialRow(QWidget):
     def add_page(self, ref: Ref, picture: QImage) -> None:
         """One more photographed page: it counts, and the material is there."""
         self.images.append(ref)
-        side = theme().size("target") * 4
-        small = picture.scaled(
-            side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        )
-        self._pictures[str(ref["sha256"])] = small
+        if not picture.isNull():
+            side = theme().size("target") * 4
+            fit, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            self._pictures[str(ref["sha256"])] = picture.scaled(side, side, fit, smooth)
         self._pages_changed()
 
     def remove_page(self, place: int) -> None:

@@ -1,39 +1,49 @@
-"""一窗受理: choose an item, read the card, fill in, check the materials, accept, hand over the receipt."""
+"""一窗受理: call, choose an item, read the card, fill in, scan, accept; or send back, or decline; rate."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QCloseEvent, QKeyEvent
-from PySide6.QtWidgets import (
-    QApplication,
-    QHBoxLayout,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent
+from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host
 from client.kernel.events import Events, RecordsChanged
-from client.kernel.ports import Draft
-from client.widgets.basics import (
-    Banner,
-    Button,
-    ConfirmDialog,
-    LinkButton,
-)
+from client.kernel.ports import Blobs, Draft, Record, Records, Session
+from client.kernel.settings import Settings
+from client.widgets.basics import Banner, Button, ConfirmDialog, LinkButton
+from client.widgets.capture import Picture
 from client.widgets.forms import Field
 from client.widgets.theme import set_role, theme
 from devices.ports import IdCardReader, IdentityRecord, no_reader
-from modules.acceptance.domain.cases import APPLICANT_FORM, ITEM_KIND
+from modules.acceptance.domain.cases import (
+    APPLICANT_FORM,
+    APPLIED,
+    CORRECTING,
+    GROUNDS,
+    INVITED,
+    ITEM_KIND,
+    KIND,
+    faults_of,
+)
+from modules.acceptance.domain.knowledge import KIND as KNOWLEDGE_KIND
+from modules.acceptance.services import dictionaries
 from modules.acceptance.services.cards import card_values
 from modules.acceptance.services.cases import AcceptanceService, Intake, Owed, Printed, ReceiptOrder, due_words
-from modules.acceptance.services.papers import prepare
+from modules.acceptance.services.knowledge import knowledge_of
+from modules.acceptance.services.papers import CORRECTION, PROVISIONAL, RECEIPT, available, prepare
 from modules.acceptance.services.wiring import service_of
+from modules.acceptance.ui.counter.asking import CorrectionDialog, DeclineDialog, corrections
+from modules.acceptance.ui.counter.call_bar import CallBar
+from modules.acceptance.ui.counter.citizen_side import CitizenSide
 from modules.acceptance.ui.counter.intake import IntakePane
+from modules.acceptance.ui.counter.points import PointsPane
 from modules.acceptance.ui.counter.result import ResultPane
+from modules.acceptance.ui.counter.scanning import Scanner
 from modules.acceptance.ui.counter.start import StartPane
 from modules.acceptance.ui.say import say_error, say_printed
 from modules.acceptance.ui.work import PageWork, when
@@ -44,6 +54,19 @@ from modules.common.clock import CHINA, Clock
 from modules.common.errors import Refused
 from modules.common.text import together, tr
 
+BEFORE = (APPLIED, INVITED, CORRECTING)
+"""What waits at the counter before its acceptance."""
+SPLIT = "acceptance.counter.split"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the office's dictionaries offer at this page."""
+
+    grounds: list[str]
+    corrections: list[str]
+    reasons: list[str]
+
 
 class AcceptView(QWidget):
     """The counter's page."""
@@ -51,65 +74,112 @@ class AcceptView(QWidget):
     def __init__(self, host: Host) -> None:
         super().__init__()
         self._service: AcceptanceService = service_of(host)
+        self._knowledge = knowledge_of(host)
         self._clock = host.service(Clock)  # type: ignore[type-abstract]
+        self._session = host.service(Session)  # type: ignore[type-abstract]
+        self._memory = host.service(Settings)
         self._host = host
         self._work = PageWork(host)
         self._calendar = WorkCalendar()
+        self._words = Words([*GROUNDS], [], [])
         self._intake: Intake | None = None
         self._order: ReceiptOrder | None = None
         self._owed: list[Owed] = []
         self._reading: IdCardReader | None = None
         self._dirty = self._saving = self._accepting = self._counted = False
         self._unsaved_words = ""
+        self._material = ""
         set_role(self, "page")
         self.owed = Banner()
         self.forget_owed = LinkButton(tr("不再提醒"))
         self.banner = Banner()
+        self.calls = CallBar(host)
+        self.points = PointsPane()
         self.start = StartPane()
         self.result = ResultPane()
         self.intake: IntakePane | None = None
+        self.scanner = Scanner(host, self._work, self)
+        self.citizen = CitizenSide(host, self)
+        self.screen_button = Button(tr("群众屏"), icon="monitor")
+        self.screen_button.setCheckable(True)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.result)
+        self._split = QSplitter(Qt.Orientation.Horizontal)
+        self._split.addWidget(self._stack)
+        self._split.addWidget(self.points)
+        self._split.setStretchFactor(0, 1)
+        self._split.setChildrenCollapsible(False)
+        kept = self._memory.recall(SPLIT)
+        self._split.setSizes(kept if isinstance(kept, list) else [theme().text_width(62), theme().text_width(22)])
         owed = QHBoxLayout()
         owed.addWidget(self.owed, 1)
         owed.addWidget(self.forget_owed)
+        top = QHBoxLayout()
+        top.addWidget(self.calls, 1)
+        top.addWidget(self.screen_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme().space(4),) * 4)
         column.setSpacing(theme().space(3))
+        column.addLayout(top)
         column.addLayout(owed)
         column.addWidget(self.banner)
-        column.addWidget(self._stack, 1)
+        column.addWidget(self._split, 1)
+        self.points.hide()
         self.start.chosen.connect(self._begin)
         self.start.resumed.connect(self._resume)
         self.start.dropped.connect(self._drop)
+        self.start.applied.connect(self._open_application)
         self.result.print.clicked.connect(self._print)
+        self.result.rate.clicked.connect(self._ask_rating)
         self.result.next.clicked.connect(self._show_start)
         self.owed.acted.connect(self._print_owed)
         self.forget_owed.clicked.connect(self._forget_owed)
         self.forget_owed.hide()
+        self.calls.arrived.connect(self._arrived)
+        self.calls.left.connect(self._welcome)
+        self.calls.paused.connect(self._welcome)
+        self.points.rated.connect(self._rate_entry)
+        self.points.asked.connect(self._ask_department)
+        self.points.searched.connect(self._find_entries)
+        self.scanner.failed.connect(self._trouble)
+        self.citizen.confirmed.connect(self._confirmed)
+        self.citizen.rated.connect(self._rated)
+        self.citizen.failed.connect(self._trouble)
+        self.screen_button.setChecked(self.citizen.windowed)
+        self.screen_button.clicked.connect(self.citizen.set_windowed)
+        self._split.splitterMoved.connect(self._remember_split)
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.focusChanged.connect(self._focus_moved)
         self.setFocusProxy(self.start.search)
         self._work.run("read", lambda token: self._service.calendar(), done=self._take_calendar, failed=self._trouble)
+        self._work.run("read", self._read_words, done=self._take_words, failed=self._trouble)
         # the first receipt and the first check would otherwise wait for imports
         self._work.run("cpu", lambda token: _warm_up(), failed=self._trouble)
         self._end_events = host.service(Events).subscribe(RecordsChanged, self._records_changed)
         self.destroyed.connect(self._end_events)
+        self.citizen.open()
         self._show_start()
 
     def show_arguments(self, **arguments: Any) -> None:
-        """``action``: ``new`` begins afresh, ``card`` reads the card of the case being filled in."""
+        """``action``: ``new`` begins afresh, ``card`` reads the card of the case being filled in; ``case`` opens one
+        that waits before its acceptance."""
         if arguments.get("action") == "new":
             self._show_start()
         elif arguments.get("action") == "card":
             self._read_card()
+        if "case" in arguments:
+            self._open_application(str(arguments["case"]))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._stop_reading()
         self._save_now()
         self._end_events()
+        self.calls.close_bar()
+        if self.scanner.dialog is not None:
+            self.scanner.dialog.reject()
+        self.citizen.close()
         self._work.close()
         super().closeEvent(event)
 
@@ -127,6 +197,21 @@ class AcceptView(QWidget):
         if event.key() != Qt.Key.Key_Escape or not self.back():
             super().keyPressEvent(event)
 
+    @Slot()
+    def _remember_split(self) -> None:
+        self._memory.remember(SPLIT, self._split.sizes())
+
+    def _read_words(self, token: object) -> Words:
+        records = self._host.service(Records)  # type: ignore[type-abstract]
+        return Words(
+            dictionaries.texts(records, dictionaries.DECLINE) or [*GROUNDS],
+            dictionaries.texts(records, dictionaries.CORRECTIONS),
+            dictionaries.texts(records, dictionaries.LOW_RATING),
+        )
+
+    def _take_words(self, words: Words) -> None:
+        self._words = words
+
     # -- the start --------------------------------------------------------------------------------
 
     @Slot()
@@ -135,10 +220,12 @@ class AcceptView(QWidget):
         self._save_now()
         self._intake = self._order = None
         self.banner.clear()
+        self.points.hide()
         self._stack.setCurrentWidget(self.start)
         self.setFocusProxy(self.start.search)
         self.start.search.clear()
         self.start.search.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._welcome()
         self._load_items()
         # on lane data, behind whatever is still being saved there
         self._work.run("data", lambda token: self._service.drafts(), done=self._take_drafts, failed=self._trouble)
@@ -146,10 +233,20 @@ class AcceptView(QWidget):
 
     def _load_items(self) -> None:
         self._work.run("read", lambda token: self._service.items(), done=self._take_items, failed=self._trouble)
+        self._work.run(
+            "read",
+            lambda token: self._service.cases(BEFORE),
+            done=self.start.show_applications,
+            failed=self._trouble,
+        )
 
     def _records_changed(self, event: RecordsChanged) -> None:
-        if event.touches(ITEM_KIND) and self._stack.currentWidget() is self.start and not self._work.closed:
+        if self._work.closed:
+            return
+        if self._stack.currentWidget() is self.start and (event.touches(ITEM_KIND) or event.touches(KIND)):
             self._load_items()
+        if event.touches(KNOWLEDGE_KIND) and self.intake and self._intake:
+            self._show_entries()
 
     def _take_items(self, items: list[Doc]) -> None:
         if items and not self.start.has_items:
@@ -167,11 +264,79 @@ class AcceptView(QWidget):
 
     def _trouble(self, error: BaseException) -> None:
         banner = self.intake.banner if self.intake and self._intake else self.banner
+        if self._stack.currentWidget() is self.result:
+            banner = self.result.paper
         say_error(banner, error)
 
     @Slot(object)
     def _begin(self, item: Doc) -> None:
-        self._open(item, self._service.begin(item))
+        self.calls.serve()
+        self._open(item, self._with_ticket(self._service.begin(item)))
+
+    def _with_ticket(self, intake: Intake) -> Intake:
+        """The acceptance for whoever was called: it names their number."""
+        ticket = self.calls.ticket
+        if ticket is None:
+            return intake
+        window_id = str(ticket["window"]["id"]) if ticket["window"] else ""
+        return replace(intake, ticket={"id": ticket["id"], "number": ticket["number"]}, window_id=window_id)
+
+    @Slot(object)
+    def _arrived(self, ticket: Doc) -> None:
+        """Somebody was called: their item is opened at once; what was being filled in stays a draft."""
+        self._show_start()
+        window = ticket["window"]["name"] if ticket["window"] else ""
+        self._welcome(tr("请 {number} 号到{window}办理", number=ticket["number"], window=window))
+        code = ticket["item"]["code"] if ticket["item"] else ""
+
+        def find(token: object) -> Doc | None:
+            return next((item for item in self._service.items() if item["code"] == code), None)
+
+        if code:
+            self._work.run("read", find, done=self._open_called, failed=self._trouble)
+
+    def _open_called(self, item: Doc | None) -> None:
+        if item is None:
+            self.banner.say(tr("这个号要办的事项现在不能受理，请为群众选择事项。"), "due", code="ACC-340")
+        elif self._intake is None:
+            self._open(item, self._with_ticket(self._service.begin(item)))
+
+    @Slot(str)
+    def _open_application(self, case_id: str) -> None:
+        """A case that was applied for online, or sent back: its acceptance goes on under its own id."""
+
+        def find(token: object) -> tuple[Record | None, Doc | None]:
+            record = self._service.case(case_id)
+            if record is None:
+                return None, None
+            code = record.doc["item"]["code"]
+            current = next((item for item in self._service.items() if item["code"] == code), None)
+            return record, current or self._service.item(record.doc["item"]["id"])
+
+        self._work.run("read", find, done=self._application_found, failed=self._trouble)
+
+    def _application_found(self, found: tuple[Record | None, Doc | None]) -> None:
+        record, item = found
+        if record is None or item is None or record.state not in BEFORE:
+            self.banner.say(tr("这件申请已经处理，或尚未传到本机。"), "due", code="ACC-341")
+            self._load_items()
+            return
+        doc = record.doc
+        intake = replace(
+            self._service.begin(item),
+            id=record.id,
+            applicant=doc["applicant"],
+            form=doc["form"],
+            materials=doc["materials"],
+        )
+        pane = self._open(item, self._with_ticket(intake))
+        told = doc["correction"]
+        if told:
+            lines = "; ".join(
+                tr("{about}：{text}", about=entry["about"], text=entry["text"]) for entry in told["items"]
+            )
+            pane.banner.say(tr("已一次性告知补正：{lines}", lines=lines), "due")
+        pane.correct.setVisible(not told)
 
     @Slot(str)
     def _resume(self, draft_id: str) -> None:
@@ -180,7 +345,7 @@ class AcceptView(QWidget):
             if draft is None:
                 return None
             intake = Intake.from_draft(draft)
-            return intake, next((item for item in self._service.items() if item["id"] == intake.item_id), None)
+            return intake, _served(self._service, intake)
 
         self._work.run("data", find, done=self._resumed, failed=self._trouble)
 
@@ -192,8 +357,9 @@ class AcceptView(QWidget):
         if item is None:
             self.banner.say(tr("事项“{name}”已停止办理，草稿仍保留。", name=intake.item_name), "due", code="ACC-016")
             return
-        pane = self._open(item, intake)
-        if item["version"] != intake.item_version:
+        newer = item["version"] != intake.item_version
+        pane = self._open(item, replace(intake, item_id=item["id"]))
+        if newer:
             pane.banner.say(tr("事项要求已更新，请核对后再受理。"), "due")
 
     @Slot(str)
@@ -218,9 +384,21 @@ class AcceptView(QWidget):
         pane.stop_reading.clicked.connect(self._stop_reading)
         pane.accept.clicked.connect(self._accept)
         pane.back.clicked.connect(self._show_start)
+        pane.correct.clicked.connect(self._ask_correction)
+        pane.decline.clicked.connect(self._ask_decline)
+        pane.confirm.clicked.connect(self._ask_confirmation)
+        pane.scan.clicked.connect(partial(self._scan, ""))
+        pane.materials.scan_wanted.connect(self._scan)
+        pane.materials.entered.connect(self._at_material)
+        pane.materials.opened.connect(self._look_at)
         self._intake = intake
         self._dirty = False
         self.banner.clear()
+        self.points.show()
+        self._material = ""
+        self.points.show_material(None)
+        self._show_entries()
+        self.scanner.load(pane.materials)
         self._stack.setCurrentWidget(pane)
         self.setFocusProxy(pane.applicant.field("name").editor)
         pane.applicant.field("name").take_focus()
@@ -279,6 +457,9 @@ class AcceptView(QWidget):
             field = field.parentWidget()
         if isinstance(field, Field) and not (new and field.isAncestorOf(new)):
             self.intake.judge(field, self._service.today())
+        for row in self.intake.materials.rows():
+            if new is not None and row.isAncestorOf(new):
+                self._at_material(row.id)
 
     # -- the card ---------------------------------------------------------------------------------
 
@@ -318,6 +499,8 @@ class AcceptView(QWidget):
         pane = self.intake
         pane.show_reading(False)
         card = card_values(record)
+        self.calls.serve()
+        self._offer_known(str(card["id_number"]))
         expired = record.valid_to is not None and record.valid_to < self._service.today()
         if expired:
             day = f"{record.valid_to:%Y-%m-%d}"
@@ -337,23 +520,215 @@ class AcceptView(QWidget):
         dialog.rejected.connect(partial(pane.fill, card, replace_typed=False))
         dialog.open()
 
+    def _offer_known(self, id_number: str) -> None:
+        """What earlier cases say of this person is offered at the fields, never put in."""
+        pane = self.intake
+
+        def offered(known: list[Any]) -> None:
+            if pane is self.intake and pane is not None and self._intake is not None:
+                pane.offer([forms.Known(each.key, each.value, each.source) for each in known])
+
+        find = self._service.earlier_values
+        self._work.run("read", lambda token: find(id_number), done=offered, failed=self._trouble)
+
+    # -- materials and what is said beside them -----------------------------------------------------
+
+    @Slot(str)
+    def _scan(self, material: str) -> None:
+        if self.intake is not None and self._intake is not None and not self._accepting:
+            self.scanner.scan(self.intake.materials, material)
+
+    @Slot(str)
+    def _at_material(self, id: str) -> None:
+        if self.intake is not None and id != self._material:
+            self._material = id
+            self.points.show_material(self.intake.materials.row(id).material)
+            self._show_entries()
+
+    def _show_entries(self) -> None:
+        if self.intake is None:
+            return
+        code, material = str(self.intake.item["code"]), self._material
+        self._work.run(
+            "read", lambda token: self._knowledge.at_hand(code, material), done=self._entries, failed=self._trouble
+        )
+
+    def _entries(self, entries: list[Doc]) -> None:
+        self.points.show_entries(entries, self._session.actor.id)
+
+    @Slot(str)
+    def _find_entries(self, words: str) -> None:
+        if not words.strip():
+            self._show_entries()
+            return
+        find = self._knowledge.search
+        self._work.run("read", lambda token: [record.doc for record in find(words)], done=self._entries,
+                       failed=self._trouble)  # fmt: skip
+
+    @Slot(str, bool)
+    def _rate_entry(self, id: str, useful: bool) -> None:
+        self._host.run("data", lambda token: self._knowledge.rate(id, useful=useful), failed=self._trouble)
+
+    @Slot(str, str)
+    def _ask_department(self, entry_id: str, words: str) -> None:
+        if self.intake is None:
+            return
+        item, material = self.intake.item, self._material
+
+        def ask(token: object) -> Record:
+            return self._knowledge.ask(
+                item["department_id"], words, item_code=item["code"], material_id=material, entry_id=entry_id
+            )
+
+        def asked(_record: Record) -> None:
+            self._host.notice(tr("已送给{department}。", department=item["department"]), state="good")
+
+        self._host.run("data", ask, done=asked, failed=self._trouble)
+
+    @Slot(str, int)
+    def _look_at(self, material: str, place: int) -> None:
+        """A page in full size; the store has it, or the server."""
+        if self.intake is None:
+            return
+        row = self.intake.materials.row(material)
+        sha256, title = str(row.images[place]["sha256"]), tr("{name} 第 {n} 页", name=row.material["name"], n=place + 1)
+
+        def shown(image: QImage) -> None:
+            dialog = QDialog(self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.setWindowTitle(title)
+            picture = Picture(title)
+            picture.show_image(image)
+            remove = LinkButton(tr("删除这一页"), icon="trash-2")
+            remove.clicked.connect(partial(row.remove_page, place))
+            remove.clicked.connect(dialog.accept)
+            column = QVBoxLayout(dialog)
+            column.addWidget(picture, 1)
+            column.addWidget(remove, 0, Qt.AlignmentFlag.AlignLeft)
+            dialog.resize(theme().text_width(50), theme().text_width(50))
+            dialog.open()
+
+        blobs = self._host.service(Blobs)  # type: ignore[type-abstract]
+        self._work.run("net", lambda token: QImage.fromData(blobs.get(sha256)), done=shown, failed=self._trouble)
+
+    # -- the other side of the counter --------------------------------------------------------------
+
+    @Slot()
+    def _welcome(self, line: str = "") -> None:
+        self.citizen.welcome(self.calls.place or self._session.place or tr("受理窗口"), line)
+
+    @Slot()
+    def _ask_confirmation(self) -> None:
+        if self.intake is not None and self._intake is not None:
+            self.citizen.show_data(self.intake.own_data(), ask=True)
+
+    @Slot(bool)
+    def _confirmed(self, right: bool) -> None:
+        if self.intake is not None and self._intake is not None:
+            self.intake.show_confirmed(right)
+
+    @Slot()
+    def _ask_rating(self) -> None:
+        if self._order is None:
+            return
+        case = self._order.record.doc
+        place = self.calls.place or self._session.place
+        title = tr("{place} {name}为您服务", place=place, name=self._session.actor.name)
+        seen = self.citizen.ask_rating(title, self._words.reasons)
+        words = tr("请群众在群众屏或评价器上评价。") if seen else tr("请群众按评价器评价；也可打开“群众屏”。")
+        if case.get("rating"):
+            words = tr("此件已经评价。")
+        self.result.show_rated("info", words)
+
+    @Slot(int, list)
+    def _rated(self, stars: int, reasons: list[str]) -> None:
+        order = self._order
+        if order is None:
+            return
+        given = reasons or ([] if stars > 2 else ["评价器按键，未选原因"])
+        rate = self._service.rate
+
+        def rated(_record: Record) -> None:
+            self.result.rate.setEnabled(False)
+            self.result.show_rated("good", tr("群众已评价，谢谢。"))
+
+        def failed(error: BaseException) -> None:
+            self.result.rated.hide()
+            say_error(self.result.paper, error)
+
+        # what the citizen said counts even if the page is left at once
+        self._host.run("data", lambda token: rate(order.record.id, stars, given), done=rated, failed=failed)
+
     # -- acceptance -------------------------------------------------------------------------------
 
     @Slot()
     def _accept(self) -> None:
         if self.intake is None or self._intake is None or self._accepting:
             return
+        self.calls.serve()  # who is accepted is here
+        intake = self.intake.gather(self._intake)
+        self._end_with(lambda: self._service.accept(intake))
+
+    def _end_with(self, work: Callable[[], ReceiptOrder]) -> None:
+        """End the filling in: accepted, sent back or declined. What is refused can be mended and given again."""
+        if self.intake is None:
+            return
         self._stop_reading()
         self._accepting = True
         self.intake.setEnabled(False)
+        self._host.run("data", lambda token: work(), done=self._accepted, failed=self._refused)
+
+    @Slot()
+    def _ask_correction(self) -> None:
+        if self.intake is None or self._intake is None or self._accepting:
+            return
+        pane, intake = self.intake, self.intake.gather(self._intake)
+        # a notice needs to know whom it is for
+        unknown = {
+            f"applicant.{field}": fault
+            for field, fault in forms.validate(APPLICANT_FORM, _own(intake.applicant), self._service.today()).items()
+        }
+        if unknown:
+            pane.show_faults(unknown)
+            pane.banner.say(tr("请先填对申请人信息，告知书要写明给谁。"), "red", code="ACC-342")
+            return
+        faults = faults_of(pane.item, intake.body(), self._service.today(), lacking=frozenset(intake.lacking))
+        dialog = CorrectionDialog(corrections(pane.item, faults), self)
+        applied = self._at_counter(intake.id)
+
+        def work(entries: list[dict[str, str]]) -> ReceiptOrder:
+            if not applied:
+                return self._service.correct(intake, entries)
+            return self._service.order_receipt(self._service.ask_more(intake.id, entries), CORRECTION)
+
+        def told(entries: list[dict[str, str]]) -> None:
+            self._end_with(partial(work, entries))
+
+        dialog.told.connect(told)
+        dialog.open()
+
+    @Slot()
+    def _ask_decline(self) -> None:
+        if self.intake is None or self._intake is None or self._accepting:
+            return
         intake = self.intake.gather(self._intake)
-        self._host.run("data", lambda token: self._service.accept(intake), done=self._accepted, failed=self._refused)
+        dialog = DeclineDialog(self._words.grounds, (), self)
+        dialog.declined.connect(
+            lambda ground, text: self._end_with(lambda: self._service.decline(intake, ground, text))
+        )
+        dialog.open()
+
+    def _at_counter(self, case_id: str) -> bool:
+        """Whether the case is there already: applied for online."""
+        entries = range(self.start.applications.count())
+        return any(self.start.applications.item(row).data(Qt.ItemDataRole.UserRole) == case_id for row in entries)
 
     def _accepted(self, order: ReceiptOrder) -> None:
         self._accepting = self._dirty = False
         self._intake, self._order = None, order
         if self._work.closed:
             return
+        self.points.hide()
         self.result.show_order(order, due_words(order.record.doc, self._service.today(), self._calendar))
         self._stack.setCurrentWidget(self.result)
         self.setFocusProxy(self.result.print)
@@ -389,16 +764,31 @@ class AcceptView(QWidget):
     def _print_order(self, order: ReceiptOrder, banner: Banner, button: Button) -> None:
         button.setEnabled(False)
 
+        orders = [order]
+        if order.kind == RECEIPT and PROVISIONAL in available(order.record.doc):
+            orders.append(replace(order, kind=PROVISIONAL))
+
+        def print_all(token: object) -> Printed:
+            papers = [self._service.print_receipt(each) for each in orders]
+            missing = tuple(dict.fromkeys(mark for paper in papers for mark in paper.missing))
+            return Printed(papers[-1].sentence, missing)
+
         def printed(paper: Printed) -> None:
             button.setEnabled(True)
             say_printed(banner, paper)
             self._settle(order.record.id)
+            for each in orders:
+                # every paper that went out is on record, so that a reprint is known to be one
+                self._host.run("data", partial(self._note, order.record.id, each.kind), failed=self._trouble)
 
         def failed(error: BaseException) -> None:
             button.setEnabled(True)
             say_error(banner, error, action=tr("打印") if banner is self.owed else "")
 
-        self._work.run("cpu", lambda token: self._service.print_receipt(order), done=printed, failed=failed)
+        self._work.run("cpu", print_all, done=printed, failed=failed)
+
+    def _note(self, case_id: str, kind: str, _token: object) -> Record:
+        return self._service.note_print(case_id, kind)
 
     def _settle(self, case_id: str) -> None:
         self._owed = [owed for owed in self._owed if owed.order.record.id != case_id]
@@ -423,7 +813,7 @@ class AcceptView(QWidget):
         self.forget_owed.setVisible(bool(self._owed))
         if self._owed:
             record = self._owed[0].order.record
-            sentence = tr("上次受理的 {number} {title} 尚未打印回执。", number=record.number, title=record.title)
+            sentence = tr("上次办理的 {number} {title} 尚未打印文书。", number=record.number, title=record.title)
             self.owed.say(sentence, "due", action=tr("打印"))
         else:
             self.owed.clear()
@@ -432,3 +822,16 @@ class AcceptView(QWidget):
 def _warm_up() -> None:
     prepare()
     forms.validate(APPLICANT_FORM, {})
+
+
+def _served(service: AcceptanceService, intake: Intake) -> Doc | None:
+    """The item of a draft as it is now: the version it was begun under, or the one that has taken its place."""
+    items = service.items()
+    begun = service.item(intake.item_id)
+    code = begun["code"] if begun else None
+    exact = next((item for item in items if item["id"] == intake.item_id), None)
+    return exact or next((item for item in items if item["code"] == code), None)
+
+
+def _own(applicant: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in applicant.items() if key != "agent"}

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from client.kernel.contract import Lanes
+from client.kernel.contract import Host, Lanes
+from client.kernel.ports import Blobs
+from client.kernel.settings import Settings
 from client.widgets.basics import Button, Card, Label
 from client.widgets.capture import CaptureView
 from client.widgets.theme import theme
 from devices.ports import Camera, Page
 from modules.acceptance.ui.counter.materials import MaterialsView
+from modules.acceptance.ui.work import PageWork
 from modules.common.text import tr
+
+AUTO = "acceptance.auto_shot"
+THUMBNAIL = 160
+"""Pixels of a thumbnail's width: enough for a screen at 150 %."""
 
 
 class ScanDialog(QDialog):
@@ -133,9 +141,11 @@ class ScanDialog(QDialog):
             return
         self.page.emit(id, page)
         stay, self._stay = self._stay, False
-        self._show_counts()
-        if not stay and (following := self._materials.next_to_scan(id)):
-            self.choose(following)
+        if not stay:
+            # the page is still being kept: the next one is looked for as if it were there
+            following = self._materials.next_to_scan(id)
+            if following and following != id:
+                self.choose(following)
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
@@ -167,3 +177,73 @@ class ScanDialog(QDialog):
         if self.current:
             material = self._materials.row(self.current).material
             self.points.setText("\n".join([str(material.get("note", "")), *(f"· {p}" for p in material["review"])]))
+
+
+class Scanner(QObject):
+    """Brings pages from the camera into the materials: each is kept in the store before it counts.
+
+    ``failed`` brings what went wrong; the page is then not among the materials, and the clerk photographs it again.
+    """
+
+    failed = Signal(object)
+
+    def __init__(self, host: Host, work: PageWork, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._host = host
+        self._work = work
+        self._parent = parent
+        self._memory = host.service(Settings)
+        self.dialog: ScanDialog | None = None
+
+    def scan(self, materials: MaterialsView, first: str = "") -> None:
+        """Open the dialog for ``materials``, at the material ``first`` where one is named."""
+        if self.dialog is not None:
+            return
+        auto = self._memory.recall(AUTO) is True
+        dialog = ScanDialog(self._host, self._camera, materials, first=first, auto=auto, parent=self._parent)
+        dialog.page.connect(partial(self._keep, materials))
+        dialog.taken_back.connect(partial(self._take_back, materials))
+        dialog.auto_changed.connect(partial(self._memory.remember, AUTO))
+        dialog.finished.connect(self._ended)
+        self.dialog = dialog
+        dialog.open()
+
+    def load(self, materials: MaterialsView) -> None:
+        """Bring the thumbnails of pages that were photographed before."""
+        for row in materials.rows():
+            for sha256 in row.pictures_wanted():
+                self._work.run("net", partial(self._picture, sha256), done=partial(row.show_picture, sha256),
+                               failed=self._no_picture)  # fmt: skip
+
+    def _camera(self) -> Camera:
+        return self._host.service(Camera)  # type: ignore[type-abstract]
+
+    def _picture(self, sha256: str, _token: object) -> QImage:
+        image = QImage.fromData(self._host.service(Blobs).get(sha256))  # type: ignore[type-abstract]
+        return image.scaledToWidth(THUMBNAIL, Qt.TransformationMode.SmoothTransformation)
+
+    def _no_picture(self, error: BaseException) -> None:
+        self.failed.emit(error)
+
+    def _keep(self, materials: MaterialsView, id: str, page: Page) -> None:
+        picture = QImage.fromData(page.jpeg)
+
+        def keep(_token: object) -> Mapping[str, Any]:
+            return self._host.service(Blobs).put(page.jpeg, "image/jpeg").to_doc()  # type: ignore[type-abstract]
+
+        def kept(ref: Mapping[str, Any]) -> None:
+            materials.row(id).add_page(ref, picture)
+            if self.dialog is not None:
+                self.dialog.refresh()
+
+        self._work.run("data", keep, done=kept, failed=self.failed.emit)
+
+    def _take_back(self, materials: MaterialsView, id: str) -> None:
+        row = materials.row(id)
+        row.remove_page(len(row.images) - 1)
+
+    @Slot()
+    def _ended(self) -> None:
+        dialog, self.dialog = self.dialog, None
+        if dialog is not None:
+            dialog.deleteLater()

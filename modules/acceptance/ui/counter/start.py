@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -12,10 +12,11 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
+    QVBoxLayout,
     QWidget,
 )
 
-from client.kernel.ports import Draft
+from client.kernel.ports import Draft, Record
 from client.widgets.basics import (
     Button,
     Card,
@@ -26,6 +27,7 @@ from client.widgets.basics import (
     SearchBox,
 )
 from client.widgets.theme import theme
+from modules.acceptance.domain.cases import state_name
 from modules.common.aggregate import Doc
 from modules.common.text import tr
 
@@ -36,6 +38,7 @@ class StartPane(QWidget):
     chosen = Signal(object)
     resumed = Signal(str)
     dropped = Signal(str)
+    applied = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,7 +70,6 @@ class StartPane(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme().space(4))
         row.addWidget(left, 3)
-        row.addWidget(right, 2)
         self.search.searched.connect(self._show_items)
         self.search.submitted.connect(self._begin)
         self.items.itemActivated.connect(self._begin)
@@ -75,7 +77,25 @@ class StartPane(QWidget):
         self.drafts.itemActivated.connect(self._resume)
         self.resume.clicked.connect(self._resume)
         self.drop.clicked.connect(self._drop)
+        self.applications = QListWidget()
+        self.applications.setAccessibleName(tr("网上申请和待补正"))
+        self.applications.setSpacing(theme().space(1))
+        self.no_applications = Label(tr("没有等待到场的网上申请，也没有待补正的件。"), "quiet", wrap=True)
+        self.open = Button(tr("打开申请"))
+        online = Card(tr("网上申请和待补正"))
+        online.body.addWidget(self.no_applications)
+        online.body.addWidget(self.applications, 1000)
+        online.body.addWidget(self.open, 0, Qt.AlignmentFlag.AlignRight)
+        online.body.addStretch(1)
+        side = QVBoxLayout()
+        side.setSpacing(theme().space(4))
+        side.addWidget(right, 1)
+        side.addWidget(online, 1)
+        row.addLayout(side, 2)
+        self.applications.itemActivated.connect(self._apply)
+        self.open.clicked.connect(self._apply)
         self.show_drafts([], {})
+        self.show_applications([])
 
     @property
     def has_items(self) -> bool:
@@ -100,6 +120,21 @@ class StartPane(QWidget):
         self.none.setVisible(not drafts)
         for widget in (self.drafts, self.resume, self.drop):
             widget.setVisible(bool(drafts))
+
+    def show_applications(self, records: Sequence[Record]) -> None:
+        """Cases that wait at the counter before their acceptance: applied online, invited, to be corrected."""
+        self.applications.clear()
+        for record in records:
+            words = state_name(record.state)
+            entry = QListWidgetItem(f"{record.title}\n{words}")
+            entry.setData(Qt.ItemDataRole.UserRole, record.id)
+            entry.setData(Qt.ItemDataRole.AccessibleTextRole, f"{record.title} {words}")
+            self.applications.addItem(entry)
+        if records:
+            self.applications.setCurrentRow(0)
+        self.no_applications.setVisible(not records)
+        for widget in (self.applications, self.open):
+            widget.setVisible(bool(records))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up) and self.search.hasFocus():
@@ -151,3 +186,8 @@ class StartPane(QWidget):
             )
             dialog.accepted.connect(partial(self.dropped.emit, entry.data(Qt.ItemDataRole.UserRole)))
             dialog.open()
+
+    @Slot()
+    def _apply(self) -> None:
+        if entry := self.applications.currentItem():
+            self.applied.emit(entry.data(Qt.ItemDataRole.UserRole))
