@@ -16,8 +16,8 @@ from client.widgets.theme import theme
 from modules.common.forms import MOST_ROWS, Settled, blank_row, columns, empty, is_computed, shown
 from modules.common.text import aside, together, tr
 
-SHOWN = 20
-"""Rows that are drawn at once; the others follow when they are asked for, so that no table stalls its window."""
+CELLS = 60
+"""Cells that are drawn at once; other rows follow when they are asked for, so that no table stalls its window."""
 NARROWEST = 7
 """Characters that a column of a grid needs; with less room its rows become cards."""
 
@@ -46,6 +46,7 @@ class TableField(Field):
         self._columns = columns(self._prop)
         self._needed = set(self._prop["items"].get("required", ()))
         self._most = int(self._prop.get("maxItems", MOST_ROWS))
+        self._step = max(CELLS // len(self._columns), 5)
         self._rows: list[Row] = []
         self._beyond: list[dict[str, Any]] = []
         self._deleted: list[tuple[int, dict[str, Any]]] = []
@@ -163,8 +164,8 @@ class TableField(Field):
     @Slot()
     def show_more(self) -> None:
         """Draw the next rows."""
-        self._rows += [self._draw(values) for values in self._beyond[:SHOWN]]
-        del self._beyond[:SHOWN]
+        self._rows += [self._draw(values) for values in self._beyond[: self._step]]
+        del self._beyond[: self._step]
         self._arrange(again=True)
 
     def set_read_only(self, read_only: bool) -> None:
@@ -235,11 +236,12 @@ class TableField(Field):
         known = [dict(row) for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
         while len(known) < int(self._prop.get("minItems", 0)):
             known.append(blank_row(self._prop))
+        self._place.hide()  # the focus leaves once, not cell by cell
         for row in self._rows:
             self._discard(row)
         self._deleted.clear()
-        self._rows = [self._draw(row) for row in known[:SHOWN]]
-        self._beyond = known[SHOWN:]
+        self._rows = [self._draw(row) for row in known[: self._step]]
+        self._beyond = known[self._step :]
         self._arrange(again=True)
 
     def _draw(self, values: Mapping[str, Any]) -> Row:

@@ -207,6 +207,8 @@ class FormView(QWidget):
             field = field.parentWidget()
         if not isinstance(field, Field) or (new is not None and field.isAncestorOf(new)) or field.composing:
             return
+        if not field.isVisibleTo(self):
+            return  # it did not leave the field: the field was taken away
         assert self._today is not None
         values = self._settled().values
         if field.touched or field.name in values:
