@@ -83,28 +83,29 @@ def _dark(rng: Any) -> Any:
 def _wood(rng: Any) -> Any:
     y = np.linspace(0, 1, SIZE[1], dtype=np.float32)[:, None]
     bend = _clouds(rng, 5) * 0.012
-    grain = np.sin((y + bend) * rng.uniform(160, 320)) * 0.5 + _clouds(rng, 40) * 0.3
+    grain = np.sin((y + bend) * np.float32(rng.uniform(160, 320))) * 0.5 + _clouds(rng, 40) * 0.3
     streaks = cv2.resize(rng.uniform(-1, 1, (700, 8)).astype(np.float32), SIZE, interpolation=cv2.INTER_LINEAR)
     planks = (np.abs(((y * rng.integers(3, 6) + 0.37) % 1) - 0.5) < 0.004).astype(np.float32)
-    base = np.array([70, 115, 165], np.float32) * rng.uniform(0.7, 1.15)
+    base = np.array([70, 115, 165], np.float32) * np.float32(rng.uniform(0.7, 1.15))
     return base * (1 + 0.10 * grain + 0.10 * streaks - 0.55 * planks)[..., None]
 
 
 def _patterned(rng: Any) -> Any:
     pitch = int(rng.integers(90, 240))
     angle = rng.uniform(-0.5, 0.5)
-    y, x = np.mgrid[0 : SIZE[1], 0 : SIZE[0]].astype(np.float32)
+    x = np.arange(SIZE[0], dtype=np.float32)[None, :]
+    y = np.arange(SIZE[1], dtype=np.float32)[:, None]
     u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     if rng.integers(2):
-        mask = ((u // pitch).astype(int) + (v // pitch).astype(int)) % 2
+        mask = ((u / pitch).astype(np.int16) + (v / pitch + 100).astype(np.int16)) % 2
     else:
-        mask = ((u % pitch) < pitch * 0.3).astype(int)
-    one, other = rng.uniform(40, 150, 3), rng.uniform(70, 200, 3)
-    return np.where(mask[..., None] == 1, one, other).astype(np.float32) + (_clouds(rng, 500) * 6)[..., None]
+        mask = (np.mod(u, pitch) < pitch * 0.3).astype(np.int16)
+    colours = np.array([rng.uniform(70, 200, 3), rng.uniform(40, 150, 3)], np.float32)
+    return colours[mask] + (_clouds(rng, 500) * 6)[..., None]
 
 
 def _white(rng: Any) -> Any:
-    colour = np.array([1, 1, 1], np.float32) * rng.uniform(205, 232) + np.array(rng.uniform(-5, 5, 3), np.float32)
+    colour = np.float32(rng.uniform(205, 232)) + rng.uniform(-5, 5, 3).astype(np.float32)
     return colour + (_clouds(rng, 500) * 2 + _clouds(rng, 5) * 3)[..., None]
 
 
@@ -135,8 +136,9 @@ def _light(rng: Any, shade: bool) -> Any:
     if shade:
         # an arm or a head between lamp and desk: a soft band
         angle, at = rng.uniform(0, np.pi), rng.uniform(-0.3, 0.3)
-        y, x = np.mgrid[0 : SIZE[1], 0 : SIZE[0]].astype(np.float32) / SIZE[0] - 0.4
-        across = x * np.cos(angle) + y * np.sin(angle) - at
+        x = np.arange(SIZE[0], dtype=np.float32)[None, :] / SIZE[0] - 0.4
+        y = np.arange(SIZE[1], dtype=np.float32)[:, None] / SIZE[0] - 0.4
+        across = (x * np.cos(angle) + y * np.sin(angle) - at).astype(np.float32)
         soft, wide = rng.uniform(0.01, 0.05), rng.uniform(0.08, 0.2)
         light = light * (1 - rng.uniform(0.15, 0.4) / (1 + np.exp((np.abs(across) - wide) / soft)))
     return light.astype(np.float32)
@@ -173,7 +175,7 @@ def shot(desk: str, number: int) -> Shot:
         if (corners > 40).all() and (corners < np.array(SIZE) - 40).all():
             break
     to_frame = view @ np.diag([210 / PAGE[0], 297 / PAGE[1], 1.0])
-    paper = np.ones(3, np.float32) * rng.uniform(0.93, 0.985)
+    paper = np.float32(rng.uniform(0.93, 0.985))
     ink = cv2.warpPerspective(sheet(number % 6), to_frame, SIZE, flags=cv2.INTER_AREA, borderValue=(255, 255, 255))
     mask = np.zeros(SIZE[::-1], np.uint8)
     cv2.fillConvexPoly(mask, np.round(corners * 256).astype(np.int64).astype(np.int32), 255, cv2.LINE_AA, 8)
@@ -181,7 +183,7 @@ def shot(desk: str, number: int) -> Shot:
     away = rng.uniform(2, 6) * np.array([np.cos(a := rng.uniform(0, 2 * np.pi)), np.sin(a)])
     moved = cv2.warpAffine(mask, np.array([[1, 0, away[0]], [0, 1, away[1]]], np.float64), SIZE)
     thrown = cv2.GaussianBlur(moved, (0, 0), 4).astype(np.float32)[..., None] / 255
-    picture = picture * (1 - rng.uniform(0.15, 0.4) * thrown)
+    picture = picture * (1 - np.float32(rng.uniform(0.15, 0.4)) * thrown)
     cover = mask.astype(np.float32)[..., None] / 255
     picture = picture * (1 - cover) + ink.astype(np.float32) * paper * cover
     if number % 4 == 2:

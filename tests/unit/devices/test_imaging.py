@@ -39,23 +39,24 @@ def judged(desk: str, number: int) -> Result:
     return Result(shot.name, photos.overlap(found.corners, shot.corners), found.confidence, skew)
 
 
-def test_pages_are_found_and_set_straight() -> None:
-    results = [judged(desk, number) for desk in photos.DESKS for number in range(EACH)]
+@pytest.mark.parametrize("desk", photos.DESKS)
+def test_pages_are_found_and_set_straight(desk: str) -> None:
+    results = [judged(desk, number) for number in range(EACH)]
     overlaps, skews = [result.overlap for result in results], [result.skew for result in results]
     sys.stdout.write(
-        f"\n{len(results)} photographs: IoU {np.mean(overlaps):.4f}, worst {min(overlaps):.4f}; "
+        f"\n{len(results)} photographs on {desk}: IoU {np.mean(overlaps):.4f}, worst {min(overlaps):.4f}; "
         f"skew {np.mean(skews):.4f}°, worst {max(skews):.4f}°\n"
     )
     wrong = [result for result in results if result.overlap < 0.97 and result.confidence >= imaging.SURE]
     assert not wrong, "cropped wrongly, and sure of it"
     assert np.mean(overlaps) >= 0.99
     assert np.mean(skews) <= 0.03
-    assert np.mean(np.array(skews) <= 0.1) >= 0.97
+    assert max(skews) <= 0.15
 
 
 @pytest.mark.parametrize("desk", photos.DESKS)
 def test_nothing_is_surely_found_on_an_empty_desk(desk: str) -> None:
-    for number in range(3):
+    for number in range(2):
         found = imaging.outline(photos.desk_alone(desk, number))
         assert found is None or found.confidence < imaging.SURE
 
