@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 from devices.ports import DeviceError
-from modules.acceptance.domain import queue, windows
+from modules.acceptance.domain import booking, queue, windows
 from modules.acceptance.domain.queue import Place, double_calls, rank, serves
 from modules.acceptance.server.queue import papers_to_join
 from modules.acceptance.services.kiosk import Citizen, KioskService
 from modules.acceptance.services.queue import QueueService
 from modules.acceptance.services.windows import HallService
 from modules.common.aggregate import Aggregate, Command, Doc, Number
-from modules.common.clock import FixedClock, parse_iso
+from modules.common.clock import FixedClock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refused
+from modules.common.ids import uuid7
 from modules.common.manifest import rules_of
 from tests.support.queue_hall import HALL, Central, Desk, PaperPort, Phone, person, service_item, window
 
@@ -79,6 +80,7 @@ class Result:
     calls: int = 0
     explained: int = 0
     longest_wait: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
@@ -87,7 +89,8 @@ class Result:
         return (
             f"taken {self.taken}, void {self.void}, served {self.served}, calls {self.calls}, explained "
             f"{self.explained}, double calls {self.doubles} (served twice {self.served_twice}), by paper alone "
-            f"{self.by_paper}, longest wait {self.longest_wait} min, refused {dict(self.refused)}"
+            f"{self.by_paper}, longest wait {self.longest_wait} min, called as "
+            f"{dict(self.kinds)}, refused {dict(self.refused)}"
         )
 
 
@@ -152,7 +155,11 @@ class Day:
             group = groups[number % len(groups)]
             codes = [str(code) for code in range(9) if code % len(groups) == number % len(groups)]
             self.central.put(windows.KIND, window(number, group=group, item_codes=codes, area=group))
-        self.central.give(windows.SETTINGS_KIND, HALL, windows.SET, {"part": "grace", "value": 10})
+        priority = {"classes": [{"name": "老年人", "weight": 1}, {"name": "军人", "weight": 2}], "hash": "$argon2id$x"}
+        self.central.give(windows.SETTINGS_KIND, HALL, windows.SET, {"part": "priority", "value": priority})
+        self.booked: list[tuple[int, str, Citizen]] = []
+        for number in range(self.tickets // 5):
+            self._book(number)
         self.seats = []
         for number in range(1, n + 1):
             desk = Desk(f"w{number}", self.central, person(f"clerk{number}"))
@@ -166,13 +173,28 @@ class Day:
         for number in (1, 2):
             desk = kiosk_desk(f"k{number}", self.central, person(f"kiosk{number}"))
             paper = PaperPort()
-            kiosk = KioskService(desk, desk, desk, self.clock, paper)
+            kiosk = KioskService(desk, desk, desk, self.clock, paper, lambda hashed, password: True)
             desk.sync()
             kiosk.lease()
             desk.sync()
             self.kiosks.append((desk, kiosk, paper))
         self.manager_desk = Desk("hall", self.central, person("manager", "manager"))
         self.manager = HallService(self.manager_desk, self.manager_desk, self.manager_desk, self.clock)
+
+    def _book(self, number: int) -> None:
+        """Somebody has booked a slot of the day, and will come a little before or after its beginning."""
+        begins = 30 * self.rng.randrange(1, 11)
+        start = START + timedelta(minutes=begins)
+        citizen = Citizen("王五", f"BOOKED{number}")
+        body = {
+            "hall_id": HALL,
+            "item_id": f"item-{self.rng.randrange(9)}",
+            "slot": {"start": iso(start), "end": iso(start + timedelta(minutes=30))},
+            "person": booking.person_of(HALL, citizen.name, citizen.id_number, ""),
+        }
+        id = uuid7()
+        self.central.give(booking.KIND, id, booking.BOOK, body)
+        self.booked.append((begins + self.rng.randint(-25, 20), id, citizen))
 
     # -- a minute
 
@@ -222,8 +244,15 @@ class Day:
         paper.fault = DeviceError("DEV-302", "打印机缺纸。") if self.rng.random() < 0.02 else None
         citizen = Citizen("张三", f"ID{self.rng.randrange(10**12):012d}")
         code = self.rng.randrange(9)
+        due = next((entry for entry in self.booked if entry[0] <= self.minute), None)
         try:
-            taken = kiosk.take_by_card(f"item-{code}", citizen, online=True)
+            if due is not None:
+                self.booked.remove(due)
+                taken = kiosk.take_booked(due[1], due[2])
+            elif self.rng.random() < 0.1:
+                taken = kiosk.take_priority(f"item-{code}", citizen, self.rng.choice(["老年人", "军人"]), "")
+            else:
+                taken = kiosk.take_by_card(f"item-{code}", citizen)
         except GovDeskError as error:
             self.result.refused[error.code] += 1
             return
@@ -335,6 +364,7 @@ class Day:
         record = call.ticket
         if record.id != place.ticket["id"] or record.doc["reason"] != place.reason:
             self.result.faults.append(f"{record.number}: another call than the line said")
+        self.result.kinds[record.doc["called_as"]] += 1
         self.turns[record.id, queue.last_call(place.ticket)].add(seat.id)
 
     def _note(self, seat: Seat, place: Place) -> None:
