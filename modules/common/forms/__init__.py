@@ -13,6 +13,7 @@ A form is ``{"schema": …, "layout": […], "fills": {…}, "offers": {…}}`` 
 - *array of rows* – ``"items": {"type": "object", "properties": {…flat scalars as above…}, "required": […]}``,
   ``minItems``, ``maxItems`` (at most and without one 200), ``"x-table": true`` draws a grid (few short columns),
   else each row is a card of its own. A fault of a cell is addressed ``rows.0.name``.
+  ``minItems`` alone makes rows (or attachments) necessary; ``required`` is not needed beside it.
 - *attachment* – ``{"type": "array", "format": "attachment", "title": …}`` with ``minItems``, ``maxItems`` (at most
   50): a list of ``{"sha256", "size", "type", "name"?}``. Not inside rows.
 
@@ -33,7 +34,7 @@ neither required nor kept, and counts as empty for other conditions.
 not``, ``sum count min max concat age years days if round capitals``), such as ``"sum(rows.amount)"``, ``"area *
 price"``, ``"age(birth)"``, ``"capitals(total)"``, ``"if(kind == 'firm', 100, 50)"``. Worked out on both sides,
 whatever was sent; never in ``required``, no ``default``. A property of format ``amount`` gets two decimals, an
-integer is rounded half up.
+integer is rounded half up. ``age`` needs the day: whoever calls ``clean``, ``settle`` or ``validate`` gives ``today``.
 
 **layout** – ``[{"title": …, "fields": […], "x-when": …?}]``, each property exactly once, in the order of filling.
 
