@@ -471,7 +471,7 @@ def supply_lacking(state: Doc, command: Command, context: Context) -> Event | Re
     known = {entry["id"]: entry["name"] for entry in open_gaps(state)}
     frame_item = {"materials": [{"id": id, "name": name, "required": False} for id, name in known.items()]}
     faults = shape_faults(frame_item, given)
-    came = {entry["id"]: entry for entry in given or [] if not faults and entry.get("received") is True}
+    came = {} if faults else {entry["id"]: entry for entry in given or [] if entry.get("received") is True}
     if faults or not came:
         fault = tr("请选择补交的材料：{names}。", names="、".join(known.values()))
         return Refusal("ACC-033", next(iter(faults.values()), fault), faults or {"materials": fault})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import reduce
 from typing import Any
 
 from modules.acceptance.domain.cases.words import (
@@ -171,22 +172,24 @@ def state_of(flow: Doc) -> str:
 
 def walked(state: Doc, events: Sequence[Event], context: Context) -> dict[str, Any]:
     """What a case becomes when its approval takes ``events``: state, decision, term, due date, end."""
-    flow = state["flow"]
-    decision = state["decision"]
-    for event in events:
-        kind = flows.step_of(flow)["kind"]
-        flow = flows.evolve(flow, event)
-        if event.type == "flow.signed" and kind == "decide":
-            decision = {"opinion": event.body["opinion"], "at": event.body["at"], "by": event.body["by"]}
+    flow = reduce(flows.evolve, events, state["flow"])
     after = state_of(flow)
     changes: dict[str, Any] = {"state": after}
     if flow["result"] is None:
         changes["decision"] = None
-    elif decision is not None and (state["decision"] is None or decision != state["decision"]):
-        changes["decision"] = {"result": flow["result"], **decision}
+    elif state["decision"] is None:
+        changes["decision"] = _decision(flow)
     if after not in RUNNING:
         changes["ended_on"] = today_of(context).isoformat()
     return changes | reckoned(state, flow, context)
+
+
+def _decision(flow: Doc) -> dict[str, Any]:
+    """The decision of an approval that has come to one: the last word said at a step that decides, if any was."""
+    kinds = {step["id"]: step["kind"] for step in flow["template"]["steps"]}
+    signed = [line for line in flow["trail"] if line["event"] == "flow.signed" and kinds[line["step"]] == "decide"]
+    last = signed[-1] if signed else {**flow["ended"], "opinion": flow["ended"]["reason"]}
+    return {"result": flow["result"], "opinion": last["opinion"], "at": last["at"], "by": last["by"]}
 
 
 def reckoned(state: Doc, flow: Doc, context: Context) -> dict[str, Any]:
