@@ -18,7 +18,12 @@ KEEPER = Actor("p-sun", "sunqi", "孙七", hall_id="hall-1", permissions=frozens
 CLERK = Actor("p-zhang", "zhangsan", "张三", hall_id="hall-1", permissions=frozenset({"acceptance.accept"}))
 SYSTEM = Actor("system", "system", "系统", permissions=frozenset({"system"}))
 CODE = "341100SC-XK-0001"
-DEPARTMENTS = {"dept-market": "市场监督管理局", "dept-land": "自然资源和规划局", "dept-health": "卫生健康委员会"}
+DEPARTMENTS = {
+    "dept-market": "市场监督管理局",
+    "dept-land": "自然资源和规划局",
+    "dept-health": "卫生健康委员会",
+    "dept-civil": "民政局",
+}
 FORM = {
     "schema": {
         "type": "object",

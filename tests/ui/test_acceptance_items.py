@@ -132,7 +132,7 @@ def test_items_are_found_by_words_and_by_every_way_of_looking(make: MakeView, ho
     assert page.table.pane.text() == "没有找到符合的事项。"
     page.department.setCurrentIndex(0)
     page.kind.setCurrentIndex(0)
-    page.show_arguments(text="小作坊")
+    page.show_arguments(text=CODE)
     host.drain()
     assert codes(page) == [CODE]
 

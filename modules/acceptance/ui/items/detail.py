@@ -415,6 +415,8 @@ class ItemDetail(QWidget):
         if not again:
             self.banner.clear()
             self.tabs.setCurrentIndex(0)
+        elif draft and self.tabs.currentWidget() is self.check:
+            self.go_to_check({fault.field: fault.words for fault in self.check.rows})
 
     def _tell(self, shelf: Shelf) -> None:
         if shelf.conflict is not None:

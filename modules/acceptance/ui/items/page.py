@@ -85,9 +85,7 @@ class ItemsView(QWidget):
         self._make_head()
         columns = [
             Column("name", tr("事项名称"), lambda shelf: shelf.shown["name"] or shelf.code, 14, stretch=True),
-            Column("code", tr("实施编码"), lambda shelf: shelf.code, 10),
             Column("department", tr("部门"), lambda shelf: shelf.shown["department"], 8),
-            Column("kind", tr("类型"), lambda shelf: shelf.shown.get("kind") or "", 4),
             Column(
                 "days", tr("承诺"), _days, 4, sort=lambda shelf: shelf.shown.get("promised_days") or 0, numeric=True
             ),
@@ -103,7 +101,7 @@ class ItemsView(QWidget):
         self._right.addWidget(self.detail)
         split = MasterDetail(self.table, self._right, name=f"{_MEMORY}.split", memory=memory)
         if memory.recall(f"{_MEMORY}.split") is None:
-            split.setSizes([theme().text_width(44), theme().text_width(56)])
+            split.setSizes([theme().text_width(40), theme().text_width(60)])
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme().space(4),) * 4)
         column.setSpacing(theme().space(3))
@@ -312,7 +310,8 @@ class ItemsView(QWidget):
 
     def _trouble(self, error: BaseException) -> None:
         say_error(self.detail.banner, error)
-        if faults := fields_of(error):
+        faults = fields_of(error)
+        if faults and state_of(self.detail.item) == DRAFT:
             self.detail.go_to_check(faults)
 
     def _shown(self, told: str, item: Doc) -> None:
