@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from client.data.profile import Profile, system_vault
@@ -13,7 +16,8 @@ from client.kernel.contract import Lanes, Token
 from client.kernel.ports import Record
 from client.kernel.settings import Settings
 from client.shell.ports import Entry, ServerNews, Unsent
-from modules.common.clock import parse_iso
+from modules.common.clock import Clock, iso, parse_iso
+from modules.common.codes import masked
 from modules.common.errors import GovDeskError
 from modules.common.permissions import Actor
 from modules.common.statement import read
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from sync.loop import SyncLoop
 
 T = TypeVar("T")
+MESSAGES = "messages.jsonl"
 OFFLINE_UNTIL = "shell.offline_until"
 """Remembered before anyone can open the store: until when each login name may sign in without the server."""
 LISTED = 500
@@ -247,3 +252,21 @@ def use_server(profile: Profile, url: str) -> None:
     device = profile.device()
     if url and device is not None and device.server != url.rstrip("/"):
         profile.save_device(replace(device, server=url.rstrip("/")), profile.token())
+
+
+class OutboxGateway:
+    """``MessageGateway`` where no gateway is set up: writes each message into a file and says that nothing was sent.
+
+    The number is written as papers show it: the file is for training, not for anybody to be called from.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock = Lock()
+
+    def send(self, phone: str, text: str) -> str:
+        line = {"at": iso(self._clock.now()), "phone": masked(phone), "text": text, "simulated": True}
+        with self._lock, self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        return tr("模拟短信：没有短信网关，已写入发件箱，未真正发送。")

@@ -19,8 +19,10 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from client.adapters import (
+    MESSAGES,
     AccountsDoor,
     AppHost,
+    OutboxGateway,
     SendingCommands,
     SessionDesk,
     on_data_lane,
@@ -310,6 +312,7 @@ class OpenDesk(QObject):
             ports.Prints: store.prints,
             ports.Tray: store,
             ports.Session: suite.accounts,
+            ports.MessageGateway: OutboxGateway(suite.profile.path / MESSAGES, suite.clock),
             ports.Printer: PdfPrinter(lambda: suite.settings.get(PRINTER), suite.profile.prints),
             ports.Server: SignedServer(transport, lambda: store.statement),
             Clock: suite.clock,

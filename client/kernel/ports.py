@@ -203,6 +203,14 @@ class Printer(Protocol):
         ...
 
 
+class MessageGateway(Protocol):
+    """Sends a short message to a citizen's phone, on lane ``net``."""
+
+    def send(self, phone: str, text: str) -> str:
+        """Send; a sentence that says where it went. Raises ``GovDeskError`` where it could not be handed over."""
+        ...
+
+
 class Server(Protocol):
     """Direct questions to the central server, for what is truly a query, on lane ``net``."""
 

@@ -18,6 +18,7 @@ from client.kernel.ports import (
     Commands,
     Draft,
     Drafts,
+    MessageGateway,
     Printer,
     PrintJob,
     Prints,
@@ -28,7 +29,6 @@ from client.kernel.ports import (
 )
 from client.kernel.settings import Settings
 from devices.ports import Camera, DeviceError, Evaluator, IdCardReader, IdentityRecord, WindowScreen
-from modules.acceptance.services.messages import MessageGateway
 from modules.common.aggregate import Command, Context, Number, apply
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock, FixedClock

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from client.kernel.ports import Commands, Record, Records, Server, Session
+from client.kernel.ports import Commands, MessageGateway, Record, Records, Server, Session
 from modules.acceptance.domain import booking
 from modules.acceptance.domain.queue import slot_words
 from modules.acceptance.domain.windows import MAY_QUEUE
-from modules.acceptance.services.messages import BOOKED, MessageGateway, message
+from modules.acceptance.services.messages import BOOKED, message
 from modules.acceptance.services.queue import MOST, Hall
 from modules.common.aggregate import Doc
 from modules.common.clock import Clock

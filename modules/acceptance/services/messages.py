@@ -1,40 +1,12 @@
-"""Messages to citizens' phones (静默叫号): templates, the port of a gateway, and a stand-in that says it is one."""
+"""Messages to citizens' phones (静默叫号): what they say. They are sent through the port ``MessageGateway``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from threading import Lock
-from typing import Protocol
 
-from modules.common.clock import Clock, iso
 from modules.common.text import tr
 
 BOOKED, NEAR, CALLED, PROGRESS, DONE = "booked", "near", "called", "progress", "done"
-
-
-class MessageGateway(Protocol):
-    """Sends a short message. Blocking: belongs on lane ``net``."""
-
-    def send(self, phone: str, text: str) -> str:
-        """Send; a sentence that says where it went. Raises ``GovDeskError`` where it could not be handed over."""
-        ...
-
-
-class OutboxGateway:
-    """The stand-in: writes each message into a file, one JSON line each, and says that nothing was sent."""
-
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._path = path
-        self._clock = clock
-        self._lock = Lock()
-
-    def send(self, phone: str, text: str) -> str:
-        line = {"at": iso(self._clock.now()), "phone": phone, "text": text, "simulated": True}
-        with self._lock, self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        return tr("模拟短信：没有短信网关，已写入发件箱，未真正发送。")
 
 
 def templates() -> dict[str, str]:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from client.kernel.ports import Commands, Record, Records, Session
+from client.kernel.ports import Commands, MessageGateway, Record, Records, Session
 from modules.acceptance.domain import queue, windows
 from modules.acceptance.domain.queue import Estimate, Place
 from modules.acceptance.domain.windows import MAY_QUEUE, by
-from modules.acceptance.services.messages import CALLED, MessageGateway, message
+from modules.acceptance.services.messages import CALLED, message
 from modules.common.aggregate import Doc
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from client.kernel.contract import Host
-from client.kernel.ports import Commands, Drafts, Printer, Prints, Records, Session, Tray
+from client.kernel.ports import Commands, Drafts, MessageGateway, Printer, Prints, Records, Session, Tray
 from modules.acceptance.services.cases import AcceptanceService
-from modules.acceptance.services.messages import MessageGateway
 from modules.acceptance.services.queue import QueueService
 from modules.common.clock import Clock
 

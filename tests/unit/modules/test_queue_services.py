@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from client.adapters import OutboxGateway
 from devices.ports import DeviceError
 from modules.acceptance.domain import booking, queue, windows
 from modules.acceptance.services.booking import BookingService
 from modules.acceptance.services.kiosk import TRIES, Citizen, KioskService, check_argon2
-from modules.acceptance.services.messages import CALLED, NEAR, OutboxGateway, message
+from modules.acceptance.services.messages import CALLED, NEAR, message
 from modules.acceptance.services.queue import QueueService
 from modules.acceptance.services.windows import HallService
 from modules.common.clock import FixedClock, iso
@@ -354,5 +355,5 @@ def test_messages_use_the_halls_own_words_and_survive_broken_ones(tmp_path: Path
     gateway = OutboxGateway(tmp_path / "outbox.jsonl", FixedClock(NOW))
     assert "模拟" in gateway.send("13855012345", "你好")
     (line,) = (json.loads(line) for line in (tmp_path / "outbox.jsonl").read_text("utf-8").splitlines())
-    assert line == {"at": iso(NOW), "phone": "13855012345", "text": "你好", "simulated": True}
+    assert line == {"at": iso(NOW), "phone": "1********45", "text": "你好", "simulated": True}
     assert queue.source_name("phone") == "手机号取号"
