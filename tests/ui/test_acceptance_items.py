@@ -410,3 +410,16 @@ def test_escape_leads_back_to_the_list(make: MakeView, host: FakeHost) -> None:
     assert page.detail.isAncestorOf(page.focusWidget())
     QTest.keyClick(page.focusWidget(), Qt.Key.Key_Escape)
     assert page.focusWidget() is page.table.view
+
+
+def test_looking_elsewhere_loses_no_edit(make: MakeView, host: FakeHost) -> None:
+    page = make()
+    draft(host, page)
+    page.detail.inputs.set_values({"summary": "写到一半"})
+    pick(host, page, OTHER)
+    assert doc(host, 2)["summary"] == "写到一半"
+    pick(host, page, CODE)
+    page.detail.inputs.set_values({"summary": "写完了"})
+    page.close()
+    host.drain()
+    assert doc(host, 2)["summary"] == "写完了"

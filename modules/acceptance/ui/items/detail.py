@@ -203,7 +203,7 @@ class FormPane(QWidget):
         except json.JSONDecodeError as error:
             self._say("fault", tr("第 {row} 行第 {column} 列不是合法的 JSON。", row=error.lineno, column=error.colno))
         except GovDeskError as error:
-            self._say("fault", error.words())
+            self._say("fault", error.message)
         else:
             self._say("quiet", tr("表单没有问题。") if form else tr("还没有表单。"))
             self._draw(form)

@@ -27,6 +27,7 @@ def form_of(title: str, fields: Sequence[Field], departments: Mapping[str, str])
         "schema": {
             "type": "object",
             "properties": {key(field.path): _property(field, departments) for field in fields},
+            "required": [key(field.path) for field in fields if field.mandatory and field.type != "bool"],
         },
         "layout": [{"title": title, "fields": [key(field.path) for field in fields]}],
         "fills": {},

@@ -193,6 +193,7 @@ class ItemsView(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._end_events()
+        self._keep_edits()
         self._work.close()
         super().closeEvent(event)
 
@@ -270,6 +271,8 @@ class ItemsView(QWidget):
 
     @Slot(object)
     def _choose(self, shelf: Shelf | None) -> None:
+        if shelf is None or (self.detail.shelf is not None and shelf.code != self.detail.shelf.code):
+            self._keep_edits()
         if shelf is None:
             self._right.setCurrentWidget(self._nothing)
             return
@@ -279,9 +282,27 @@ class ItemsView(QWidget):
         self.detail.show_shelf(shelf, item, self._read.departments)
         self._right.setCurrentWidget(self.detail)
 
+    def _keep_edits(self) -> None:
+        """Save what was edited in the draft that is being left: nothing typed is lost by looking elsewhere."""
+        item = self.detail.item
+        if not item or state_of(item) != DRAFT:
+            return
+        try:
+            changes = self.detail.changes()
+        except (GovDeskError, ValueError):
+            self.banner.say(tr("“{name}”的表单定义有误，刚才的改动没有保存。", name=item["name"]), "due")
+            return
+        if changes:
+            self._host.run("data", lambda token: self._service.edit(item["id"], changes), failed=self._not_kept)
+
+    def _not_kept(self, error: BaseException) -> None:
+        if not self._work.closed:
+            say_error(self.banner, error)
+
     @Slot(object)
     def _open_version(self, item: Doc) -> None:
         """Show another version of the item in hand."""
+        self._keep_edits()
         self._version = item["id"]
         if self.detail.shelf is not None:
             self.detail.show_shelf(self.detail.shelf, item, self._read.departments)
@@ -585,7 +606,7 @@ def _days(shelf: Shelf) -> str:
 def _state_words(shelf: Shelf) -> str:
     told = item_look(shelf.shown)[1]
     if shelf.conflict is not None:
-        return tr("{state}，有冲突", state=told)
+        return tr("有冲突")
     return tr("{state}，有草稿", state=told) if shelf.draft is not None and shelf.draft != shelf.shown else told
 
 
