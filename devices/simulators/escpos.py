@@ -40,7 +40,7 @@ class PrinterSimulator(WireSimulator):
     Without paper or with an open cover it stops, keeps what it was sent, and goes on when it can, as real ones do;
     only ``DLE`` commands reach it then. Faults: ``silence`` (answers nothing), ``garbage`` (answers nonsense),
     ``delay`` (each band takes ``seconds``), ``unplug`` (the line breaks at a band), ``cutter`` (jams), ``cover``
-    (opens at a band). Commands for ``on``: ``status``, ``band``, ``report``, ``cut``.
+    (opens at a band, or when asked for its status). Commands for ``on``: ``status``, ``band``, ``report``, ``cut``.
     """
 
     FAULTS: ClassVar = ("silence", "garbage", "delay", "unplug", "cutter", "cover")
@@ -149,6 +149,8 @@ class PrinterSimulator(WireSimulator):
         """Obey a DLE command; returns its length, 0 for none, -1 when it empties the memory."""
         if command[:2] == b"\x10\x04" and len(command) > 2:
             fault = self._heard("status")
+            if fault is not None and fault.kind == "cover":
+                self._cover = True
             self._say(fault, self._status(command[2]))
             return 3
         if command[:3] == b"\x10\x05\x02" or command[:3] == b"\x10\x14\x08":

@@ -159,6 +159,7 @@ def test_paper_that_ends_in_mid_ticket_is_no_ticket_and_no_ghost_of_it(
     [
         (Fault("cover", on="band", after=1), "DEV-311"),
         (Fault("cutter", on="cut"), "DEV-311"),
+        (Fault("cover", on="status", after=8), "DEV-311"),  # when it has reported that all is printed
         (Fault("unplug", on="band", after=1), "DEV-312"),
         (Fault("silence", on="report"), "DEV-313"),
         (Fault("silence", on="status", after=4), "DEV-313"),
