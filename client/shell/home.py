@@ -115,7 +115,8 @@ class HomePage(QWidget):
         self._host = host
         self._clock = clock
         self._tokens: dict[str, Token] = {}
-        self._pages = dict(pages)
+        aside = {todo.kind for todo in todos if not todo.recent}
+        self._pages = {kind: page for kind, page in pages.items() if kind not in aside}
         self._greeting = Label(tr("{name},{greeting}", name=actor.name, greeting=_greeting(clock)), "title")
         self._cards = [TodoCard(todo) for todo in todos]
         for card in self._cards:
@@ -179,7 +180,8 @@ class HomePage(QWidget):
         self._tokens[name] = self._host.run("read", work, done=done, name=name)  # type: ignore[arg-type]
 
     def _changed(self, event: RecordsChanged) -> None:
-        if any(event.touches(kind) for kind in self._pages):
+        counted = (card.todo.kind for card in self._cards)
+        if any(event.touches(kind) for kind in (*self._pages, *counted)):
             self.refresh()
 
     def _show_recent(self, records: Sequence[Record]) -> None:

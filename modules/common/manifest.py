@@ -68,7 +68,8 @@ class CommandSpec:
 class Todo:
     """A card "waits for me" (待办) on the home page: counts records of ``kind`` whose summary state is in ``states``.
 
-    ``page`` is opened by it. A person sees the records of their own feeds alone.
+    ``page`` is opened by it. A person sees the records of their own feeds alone. ``recent``: they stand among what
+    the person had in hand last.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Todo:
     kind: str
     states: tuple[str, ...]
     permission: str = ""
+    recent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
