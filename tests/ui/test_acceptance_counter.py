@@ -482,13 +482,13 @@ def test_a_receipt_that_was_never_printed_is_offered(qtbot: Any, host: FakeHost)
     qtbot.addWidget(page)
     page.show()
     host.drain()
-    assert "3411A-20261120-000042" in page.owed.text()
-    assert "尚未打印文书" in page.owed.text()
-    page.owed.acted.emit()
+    assert "3411A-20261120-000042" in page.owed.banner.text()
+    assert "尚未打印文书" in page.owed.banner.text()
+    page.owed.banner.acted.emit()
     host.drain()
     assert len(host.printer.papers) == 1
     assert host.store.jobs == []
-    assert not page.forget_owed.isVisible()
+    assert not page.owed.forget.isVisible()
     page.close()
 
 
@@ -498,10 +498,10 @@ def test_an_owed_receipt_can_be_let_go(qtbot: Any, host: FakeHost) -> None:
     qtbot.addWidget(page)
     page.show()
     host.drain()
-    page.forget_owed.click()
+    page.owed.forget.click()
     host.drain()
     assert host.store.jobs == []
-    assert not page.owed.isVisible()
+    assert not page.owed.banner.isVisible()
     page.close()
 
 

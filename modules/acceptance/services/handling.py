@@ -104,8 +104,9 @@ class Handling:
         context = Context(self._clock.now(), self._session.actor, WorkCalendar(), self._session.place)
         return offered(case, context)
 
-    def earlier_values(self, id_number: str) -> list[Known]:
-        """What earlier cases on this device say of a person, newest first: ``applicant.phone``, ``form.premises``.
+    def earlier_values(self, id_number: str, item_code: str) -> list[Known]:
+        """What earlier cases on this device say of a person, newest first: ``applicant.phone``, and of the same item's
+        form ``form.premises``: what a field of another item means, nobody knows.
 
         The source reads such as ``2026-10-03 办件 3411A-20261003-000017``. The same value of a field stands once.
         """
@@ -119,7 +120,7 @@ class Handling:
         known: dict[tuple[str, str], Known] = {}
         for case in sorted(found, key=lambda doc: str(doc["accepted_at"]), reverse=True):
             source = f"{day_of(case['accepted_at']).isoformat()} 办件 {case['number']}"
-            for part in ("applicant", "form"):
+            for part in ("applicant", "form") if case["item"]["code"] == item_code else ("applicant",):
                 for key, value in case[part].items():
                     if value not in (None, "", [], {}) and key not in ("id_number", "id_type", "agent"):
                         known.setdefault((f"{part}.{key}", str(value)), Known(f"{part}.{key}", value, source))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -25,7 +26,7 @@ from client.widgets.basics import (
     PrimaryButton,
     StateLabel,
 )
-from client.widgets.forms import Field, FormView
+from client.widgets.forms import FormView
 from client.widgets.theme import theme
 from modules.acceptance.domain.cases import APPLICANT_FORM, person_values
 from modules.acceptance.services.cases import Intake
@@ -46,11 +47,12 @@ class IntakePane(QWidget):
 
     edited = Signal()
 
-    def __init__(self, item: Doc, parent: QWidget | None = None) -> None:
+    def __init__(self, item: Doc, today: Callable[[], date], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.item = item
-        self.applicant = FormView({**APPLICANT_FORM, "layout": [{**APPLICANT_FORM["layout"][0], "title": ""}]})
-        self.form = FormView(item["form"])
+        untitled = {**APPLICANT_FORM, "layout": [{**APPLICANT_FORM["layout"][0], "title": ""}]}
+        self.applicant = FormView(untitled, today=today)
+        self.form = FormView(item["form"], today=today)
         self.materials = MaterialsView(item["materials"])
         green = item.get("green") or {}
         self.green = QCheckBox(tr("绿色通道，承诺 {n} 个工作日", n=green.get("promised_days", "")))
@@ -234,15 +236,6 @@ class IntakePane(QWidget):
         loose += self.form.show_faults(parts["form"]).values()
         loose += self.applicant.show_faults(parts["applicant"]).values()
         return " ".join(loose)
-
-    def judge(self, field: Field, today: Any) -> None:
-        """Say at a field that was left what is wrong with it; an empty one is left alone."""
-        view, form = (
-            (self.applicant, APPLICANT_FORM) if self.applicant.isAncestorOf(field) else (self.form, self.item["form"])
-        )
-        values = view.values()
-        if field.name in values:
-            field.show_fault(forms.validate(form, values, today).get(field.name, ""))
 
     @Slot()
     def _derive(self) -> None:

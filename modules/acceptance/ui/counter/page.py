@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent
-from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from client.kernel.contract import Host
 from client.kernel.events import Events, RecordsChanged
@@ -17,7 +27,7 @@ from client.kernel.ports import Blobs, Draft, Record, Records, Session
 from client.kernel.settings import Settings
 from client.widgets.basics import Banner, Button, ConfirmDialog, LinkButton
 from client.widgets.capture import Picture
-from client.widgets.forms import Field
+from client.widgets.forms import AttachmentField
 from client.widgets.theme import set_role, theme
 from devices.ports import IdCardReader, IdentityRecord, no_reader
 from modules.acceptance.domain.cases import (
@@ -33,19 +43,20 @@ from modules.acceptance.domain.cases import (
 from modules.acceptance.domain.knowledge import KIND as KNOWLEDGE_KIND
 from modules.acceptance.services import dictionaries
 from modules.acceptance.services.cards import card_values
-from modules.acceptance.services.cases import AcceptanceService, Intake, Owed, Printed, ReceiptOrder, due_words
-from modules.acceptance.services.knowledge import knowledge_of
-from modules.acceptance.services.papers import CORRECTION, PROVISIONAL, RECEIPT, available, prepare
+from modules.acceptance.services.cases import AcceptanceService, Intake, ReceiptOrder, due_words
+from modules.acceptance.services.papers import CORRECTION, prepare
 from modules.acceptance.services.wiring import service_of
+from modules.acceptance.ui.counter.advice import Advice
 from modules.acceptance.ui.counter.asking import CorrectionDialog, DeclineDialog, corrections
 from modules.acceptance.ui.counter.call_bar import CallBar
 from modules.acceptance.ui.counter.citizen_side import CitizenSide
 from modules.acceptance.ui.counter.intake import IntakePane
+from modules.acceptance.ui.counter.owing import OwedBar
 from modules.acceptance.ui.counter.points import PointsPane
 from modules.acceptance.ui.counter.result import ResultPane
 from modules.acceptance.ui.counter.scanning import Scanner
 from modules.acceptance.ui.counter.start import StartPane
-from modules.acceptance.ui.say import say_error, say_printed
+from modules.acceptance.ui.say import say_error
 from modules.acceptance.ui.work import PageWork, when
 from modules.common import forms
 from modules.common.aggregate import Doc
@@ -74,7 +85,6 @@ class AcceptView(QWidget):
     def __init__(self, host: Host) -> None:
         super().__init__()
         self._service: AcceptanceService = service_of(host)
-        self._knowledge = knowledge_of(host)
         self._clock = host.service(Clock)  # type: ignore[type-abstract]
         self._session = host.service(Session)  # type: ignore[type-abstract]
         self._memory = host.service(Settings)
@@ -84,17 +94,15 @@ class AcceptView(QWidget):
         self._words = Words([*GROUNDS], [], [])
         self._intake: Intake | None = None
         self._order: ReceiptOrder | None = None
-        self._owed: list[Owed] = []
         self._reading: IdCardReader | None = None
         self._dirty = self._saving = self._accepting = self._counted = False
         self._unsaved_words = ""
-        self._material = ""
         set_role(self, "page")
-        self.owed = Banner()
-        self.forget_owed = LinkButton(tr("不再提醒"))
+        self.owed = OwedBar(host, self._work, self._service)
         self.banner = Banner()
         self.calls = CallBar(host)
         self.points = PointsPane()
+        self.advice = Advice(host, self._work, self.points)
         self.start = StartPane()
         self.result = ResultPane()
         self.intake: IntakePane | None = None
@@ -112,9 +120,6 @@ class AcceptView(QWidget):
         self._split.setChildrenCollapsible(False)
         kept = self._memory.recall(SPLIT)
         self._split.setSizes(kept if isinstance(kept, list) else [theme().text_width(62), theme().text_width(22)])
-        owed = QHBoxLayout()
-        owed.addWidget(self.owed, 1)
-        owed.addWidget(self.forget_owed)
         top = QHBoxLayout()
         top.addWidget(self.calls, 1)
         top.addWidget(self.screen_button)
@@ -122,10 +127,9 @@ class AcceptView(QWidget):
         column.setContentsMargins(*(theme().space(4),) * 4)
         column.setSpacing(theme().space(3))
         column.addLayout(top)
-        column.addLayout(owed)
+        column.addWidget(self.owed)
         column.addWidget(self.banner)
         column.addWidget(self._split, 1)
-        self.points.hide()
         self.start.chosen.connect(self._begin)
         self.start.resumed.connect(self._resume)
         self.start.dropped.connect(self._drop)
@@ -133,15 +137,10 @@ class AcceptView(QWidget):
         self.result.print.clicked.connect(self._print)
         self.result.rate.clicked.connect(self._ask_rating)
         self.result.next.clicked.connect(self._show_start)
-        self.owed.acted.connect(self._print_owed)
-        self.forget_owed.clicked.connect(self._forget_owed)
-        self.forget_owed.hide()
         self.calls.arrived.connect(self._arrived)
         self.calls.left.connect(self._welcome)
         self.calls.paused.connect(self._welcome)
-        self.points.rated.connect(self._rate_entry)
-        self.points.asked.connect(self._ask_department)
-        self.points.searched.connect(self._find_entries)
+        self.advice.failed.connect(self._trouble)
         self.scanner.failed.connect(self._trouble)
         self.citizen.confirmed.connect(self._confirmed)
         self.citizen.rated.connect(self._rated)
@@ -220,7 +219,7 @@ class AcceptView(QWidget):
         self._save_now()
         self._intake = self._order = None
         self.banner.clear()
-        self.points.hide()
+        self.advice.close()
         self._stack.setCurrentWidget(self.start)
         self.setFocusProxy(self.start.search)
         self.start.search.clear()
@@ -229,7 +228,7 @@ class AcceptView(QWidget):
         self._load_items()
         # on lane data, behind whatever is still being saved there
         self._work.run("data", lambda token: self._service.drafts(), done=self._take_drafts, failed=self._trouble)
-        self._ask_owed()
+        self.owed.ask()
 
     def _load_items(self) -> None:
         self._work.run("read", lambda token: self._service.items(), done=self._take_items, failed=self._trouble)
@@ -246,7 +245,7 @@ class AcceptView(QWidget):
         if self._stack.currentWidget() is self.start and (event.touches(ITEM_KIND) or event.touches(KIND)):
             self._load_items()
         if event.touches(KNOWLEDGE_KIND) and self.intake and self._intake:
-            self._show_entries()
+            self.advice.refresh()
 
     def _take_items(self, items: list[Doc]) -> None:
         if items and not self.start.has_items:
@@ -375,7 +374,7 @@ class AcceptView(QWidget):
         if self.intake:
             self._stack.removeWidget(self.intake)
             self.intake.deleteLater()
-        pane = self.intake = IntakePane(item)
+        pane = self.intake = IntakePane(item, self._service.today)
         self._stack.addWidget(pane)
         pane.show_intake(intake)
         pane.edited.connect(self._edited)
@@ -388,16 +387,14 @@ class AcceptView(QWidget):
         pane.decline.clicked.connect(self._ask_decline)
         pane.confirm.clicked.connect(self._ask_confirmation)
         pane.scan.clicked.connect(partial(self._scan, ""))
+        pane.form.attach.connect(self._attach)
         pane.materials.scan_wanted.connect(self._scan)
-        pane.materials.entered.connect(self._at_material)
+        pane.materials.entered.connect(self.advice.at)
         pane.materials.opened.connect(self._look_at)
         self._intake = intake
         self._dirty = False
         self.banner.clear()
-        self.points.show()
-        self._material = ""
-        self.points.show_material(None)
-        self._show_entries()
+        self.advice.open(item)
         self.scanner.load(pane.materials)
         self._stack.setCurrentWidget(pane)
         self.setFocusProxy(pane.applicant.field("name").editor)
@@ -449,17 +446,33 @@ class AcceptView(QWidget):
 
     @Slot(QWidget, QWidget)
     def _focus_moved(self, old: QWidget | None, new: QWidget | None) -> None:
-        """A field that the focus leaves is judged at once."""
-        if old is None or self.intake is None or self._intake is None or not self.intake.isAncestorOf(old):
+        """The material that the focus is in is the one at hand."""
+        if new is None or self.intake is None or self._intake is None or not self.intake.isAncestorOf(new):
             return
-        field: QWidget | None = old
-        while field is not None and not isinstance(field, Field):
-            field = field.parentWidget()
-        if isinstance(field, Field) and not (new and field.isAncestorOf(new)):
-            self.intake.judge(field, self._service.today())
         for row in self.intake.materials.rows():
-            if new is not None and row.isAncestorOf(new):
-                self._at_material(row.id)
+            if row.isAncestorOf(new):
+                self.advice.at(row.id)
+
+    @Slot(str)
+    def _attach(self, name: str) -> None:
+        """A file for an attachment field: chosen here, kept in the store, named by the form."""
+        pane = self.intake
+        if pane is None:
+            return
+        chosen, _ = QFileDialog.getOpenFileName(self, tr("选择附件"), "", tr("图片和 PDF (*.jpg *.jpeg *.png *.pdf)"))
+        if not chosen:
+            return
+        blobs = self._host.service(Blobs)  # type: ignore[type-abstract]
+        field = pane.form.field(name)
+        assert isinstance(field, AttachmentField)
+
+        def keep(token: object) -> dict[str, Any]:
+            return blobs.put(Path(chosen).read_bytes(), _media_type(chosen)).to_doc()
+
+        def kept(ref: dict[str, Any]) -> None:
+            field.add({**ref, "name": Path(chosen).name})
+
+        self._work.run("data", keep, done=kept, failed=self._trouble)
 
     # -- the card ---------------------------------------------------------------------------------
 
@@ -528,62 +541,15 @@ class AcceptView(QWidget):
             if pane is self.intake and pane is not None and self._intake is not None:
                 pane.offer([forms.Known(each.key, each.value, each.source) for each in known])
 
-        find = self._service.earlier_values
-        self._work.run("read", lambda token: find(id_number), done=offered, failed=self._trouble)
+        find, code = self._service.earlier_values, str(pane.item["code"]) if pane else ""
+        self._work.run("read", lambda token: find(id_number, code), done=offered, failed=self._trouble)
 
-    # -- materials and what is said beside them -----------------------------------------------------
+    # -- materials ----------------------------------------------------------------------------------
 
     @Slot(str)
     def _scan(self, material: str) -> None:
         if self.intake is not None and self._intake is not None and not self._accepting:
             self.scanner.scan(self.intake.materials, material)
-
-    @Slot(str)
-    def _at_material(self, id: str) -> None:
-        if self.intake is not None and id != self._material:
-            self._material = id
-            self.points.show_material(self.intake.materials.row(id).material)
-            self._show_entries()
-
-    def _show_entries(self) -> None:
-        if self.intake is None:
-            return
-        code, material = str(self.intake.item["code"]), self._material
-        self._work.run(
-            "read", lambda token: self._knowledge.at_hand(code, material), done=self._entries, failed=self._trouble
-        )
-
-    def _entries(self, entries: list[Doc]) -> None:
-        self.points.show_entries(entries, self._session.actor.id)
-
-    @Slot(str)
-    def _find_entries(self, words: str) -> None:
-        if not words.strip():
-            self._show_entries()
-            return
-        find = self._knowledge.search
-        self._work.run("read", lambda token: [record.doc for record in find(words)], done=self._entries,
-                       failed=self._trouble)  # fmt: skip
-
-    @Slot(str, bool)
-    def _rate_entry(self, id: str, useful: bool) -> None:
-        self._host.run("data", lambda token: self._knowledge.rate(id, useful=useful), failed=self._trouble)
-
-    @Slot(str, str)
-    def _ask_department(self, entry_id: str, words: str) -> None:
-        if self.intake is None:
-            return
-        item, material = self.intake.item, self._material
-
-        def ask(token: object) -> Record:
-            return self._knowledge.ask(
-                item["department_id"], words, item_code=item["code"], material_id=material, entry_id=entry_id
-            )
-
-        def asked(_record: Record) -> None:
-            self._host.notice(tr("已送给{department}。", department=item["department"]), state="good")
-
-        self._host.run("data", ask, done=asked, failed=self._trouble)
 
     @Slot(str, int)
     def _look_at(self, material: str, place: int) -> None:
@@ -728,7 +694,7 @@ class AcceptView(QWidget):
         self._intake, self._order = None, order
         if self._work.closed:
             return
-        self.points.hide()
+        self.advice.close()
         self.result.show_order(order, due_words(order.record.doc, self._service.today(), self._calendar))
         self._stack.setCurrentWidget(self.result)
         self.setFocusProxy(self.result.print)
@@ -749,74 +715,10 @@ class AcceptView(QWidget):
         self._dirty = True
         self._save()
 
-    # -- paper ------------------------------------------------------------------------------------
-
     @Slot()
     def _print(self) -> None:
         if self._order:
-            self._print_order(self._order, self.result.paper, self.result.print)
-
-    @Slot()
-    def _print_owed(self) -> None:
-        if self._owed:
-            self._print_order(self._owed[0].order, self.owed, self.forget_owed)
-
-    def _print_order(self, order: ReceiptOrder, banner: Banner, button: Button) -> None:
-        button.setEnabled(False)
-
-        orders = [order]
-        if order.kind == RECEIPT and PROVISIONAL in available(order.record.doc):
-            orders.append(replace(order, kind=PROVISIONAL))
-
-        def print_all(token: object) -> Printed:
-            papers = [self._service.print_receipt(each) for each in orders]
-            missing = tuple(dict.fromkeys(mark for paper in papers for mark in paper.missing))
-            return Printed(papers[-1].sentence, missing)
-
-        def printed(paper: Printed) -> None:
-            button.setEnabled(True)
-            say_printed(banner, paper)
-            self._settle(order.record.id)
-            for each in orders:
-                # every paper that went out is on record, so that a reprint is known to be one
-                self._host.run("data", partial(self._note, order.record.id, each.kind), failed=self._trouble)
-
-        def failed(error: BaseException) -> None:
-            button.setEnabled(True)
-            say_error(banner, error, action=tr("打印") if banner is self.owed else "")
-
-        self._work.run("cpu", print_all, done=printed, failed=failed)
-
-    def _note(self, case_id: str, kind: str, _token: object) -> Record:
-        return self._service.note_print(case_id, kind)
-
-    def _settle(self, case_id: str) -> None:
-        self._owed = [owed for owed in self._owed if owed.order.record.id != case_id]
-        self.forget_owed.setVisible(bool(self._owed))
-        # the paper is out: even if the page is left now it must not be offered again
-        self._host.run("data", lambda token: self._service.settle(case_id))
-
-    @Slot()
-    def _forget_owed(self) -> None:
-        if self._owed:
-            self._settle(self._owed[0].order.record.id)
-            self._show_owed()
-
-    def _ask_owed(self) -> None:
-        self._work.run("data", lambda token: self._service.owed(), done=self._take_owed, failed=self._trouble)
-
-    def _take_owed(self, owed: list[Owed]) -> None:
-        self._owed = owed
-        self._show_owed()
-
-    def _show_owed(self) -> None:
-        self.forget_owed.setVisible(bool(self._owed))
-        if self._owed:
-            record = self._owed[0].order.record
-            sentence = tr("上次办理的 {number} {title} 尚未打印文书。", number=record.number, title=record.title)
-            self.owed.say(sentence, "due", action=tr("打印"))
-        else:
-            self.owed.clear()
+            self.owed.print(self._order, self.result.paper, self.result.print)
 
 
 def _warm_up() -> None:
@@ -835,3 +737,8 @@ def _served(service: AcceptanceService, intake: Intake) -> Doc | None:
 
 def _own(applicant: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in applicant.items() if key != "agent"}
+
+
+def _media_type(name: str) -> str:
+    kinds = {".pdf": "application/pdf", ".png": "image/png"}
+    return kinds.get(Path(name).suffix.lower(), "image/jpeg")
