@@ -51,10 +51,10 @@ class NoticesView(QWidget):
         self.read_all = Button(tr("全部标为已读"), icon="check-check")
         self.banner = Banner()
         columns = [
-            Column("state", tr("状态"), _state, 4, state=_look),
+            Column("state", tr("状态"), _state, 6, state=_look),
             Column("title", tr("标题"), lambda record: record.title, 10),
             Column("text", tr("内容"), lambda record: str(record.doc["text"]), 20, stretch=True),
-            Column("at", tr("时间"), self._when, 8, sort=sent_at),
+            Column("at", tr("时间"), self._when, 9.5, sort=sent_at),
         ]
         self.table = RecordTable(
             columns, title=tr("消息"), name=_MEMORY, key=lambda record: str(record.id), memory=memory
@@ -271,7 +271,7 @@ def _state(record: Record) -> str:
 
 
 def _look(record: Record) -> str:
-    return "info" if record.state == UNREAD else "quiet"
+    return "info" if record.state == UNREAD else "good"
 
 
 def _words(error: BaseException) -> str:
