@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +15,12 @@ from fastapi.routing import APIRoute
 from modules.acceptance.domain.cases import CASE
 from modules.acceptance.server import jobs
 from modules.acceptance.server.applications import Application, router
-from modules.common.aggregate import Command, Context, Doc, Event, Key, Number, Summary, apply
+from modules.common.aggregate import Command, Context, Doc, Number, apply
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import FixedClock
 from modules.common.errors import GovDeskError, Refusal
 from modules.common.ids import uuid7
-from modules.common.manifest import permissions_of, rules_of
+from modules.common.manifest import permissions_of
 from modules.common.permissions import SYSTEM, Actor
 from modules.common.server_ports import Caller, Reference
 from server_stub.config import Config
@@ -31,33 +31,6 @@ from tests.support.fake_host import actor, filled, item
 
 FRIDAY = datetime(2026, 11, 20, 2, 24, tzinfo=UTC)
 OFFICER = actor("officer", hall="", department="dept-market", name="王五")
-
-
-class NoticeRules:
-    """Notices as the jobs give them, where the module is not of interest."""
-
-    kind = "notice"
-
-    def refs(self, command: Command) -> Sequence[Key]:
-        return ()
-
-    def decide(self, state: Doc | None, command: Command, context: Context) -> Sequence[Event] | Refusal:
-        if state is not None:
-            return Refusal("NOTE-000", "发过了")
-        return [Event("sent", {"id": command.aggregate_id, **command.body})]
-
-    def evolve(self, state: Doc | None, event: Event) -> Doc:
-        return dict(event.body)
-
-    def summary(self, state: Doc) -> Summary:
-        return Summary(state["title"], "sent")
-
-    def scopes(self, state: Doc) -> frozenset[str]:
-        return frozenset({f"person:{state['to']}"})
-
-
-def rules(kind: str) -> Any:
-    return NoticeRules() if kind == "notice" else rules_of(kind)
 
 
 @dataclass
@@ -106,7 +79,7 @@ class Office:
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
     clock = FixedClock(FRIDAY)
-    services = Services(Config(tmp_path, "", settings=QUICK), clock, rules)
+    services = Services(Config(tmp_path, "", settings=QUICK), clock)
     seed(services)
     yield Office(services, clock, actor())
     services.close()

@@ -86,7 +86,7 @@ def test_the_list_says_what_is_due_and_what_is_not_sent(make: MakeView, host: Fa
         for row in range(3)
     }
     assert cells == {
-        "甲": ["已受理", "超期 6 个工作日", ""],
+        "甲": ["已受理", "红牌：超期 6 个工作日", ""],
         "乙": ["已受理", "还剩 3 个工作日", "待传"],
         "丙": ["已受理", "还剩 3 个工作日", "被拒"],
     }
@@ -203,7 +203,7 @@ def test_an_officer_approves_and_closes(make: MakeView, host: FakeHost) -> None:
     page.detail.close_case.click()
     host.drain()
     assert page.detail.state.text() == "已办结 · 准予"
-    assert page.detail.due.text() == "按期办结"
+    assert page.detail.due.text() == "提前 3 个工作日办结"
     assert not page.detail.close_case.isVisible()
 
 

@@ -7,7 +7,6 @@ ever given unspoken. Requirements C28, C30, D14–D17, E6.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -27,9 +26,10 @@ from modules.acceptance.domain.cases import (
     standing_of,
     whole,
 )
+from modules.common import notices
 from modules.common.aggregate import Doc
 from modules.common.calendar import WorkCalendar
-from modules.common.clock import CHINA, iso
+from modules.common.clock import CHINA
 from modules.common.errors import Refused
 from modules.common.permissions import SYSTEM
 from modules.common.server_ports import People, PersonView, ServerCommands, ServerServices
@@ -86,16 +86,10 @@ def _give_card(
         standing=standing.words if standing else "",
     )
     for person in to:
-        notice_id = "n-" + hashlib.sha256(f"{name}:{person['id']}".encode()).hexdigest()[:40]
-        body = {
-            "to": person["id"],
-            "title": card_name(level),
-            "text": text,
-            "link": f"{KIND}:{case['id']}",
-            "at": iso(services.clock.now()),
-        }
-        if services.commands.get("notice", notice_id) is None:
-            services.commands.give("notice", notice_id, "notice.send", body, command_id=f"{name}:{person['id']}")
+        id = notices.notice_id(name, person["id"])
+        if services.commands.get(notices.KIND, id) is None:
+            body = notices.notice(person["id"], card_name(level), text, f"{KIND}:{case['id']}", services.clock.now())
+            services.commands.give(notices.KIND, id, notices.SEND, body, command_id=f"{name}:{person['id']}")
     _try(services.commands, case["id"], CARD, {"level": level, "to": [dict(person) for person in to]}, name)
 
 

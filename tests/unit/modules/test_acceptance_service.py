@@ -11,6 +11,7 @@ from devices.ports import IdentityRecord
 from modules.acceptance.domain.cases import DECIDED
 from modules.acceptance.services.cards import card_values
 from modules.acceptance.services.cases import AcceptanceService, Intake, due_words
+from modules.acceptance.services.handling import Share
 from modules.acceptance.services.wiring import service_of
 from modules.common.calendar import WorkCalendar
 from modules.common.errors import GovDeskError, Refused
@@ -204,3 +205,72 @@ def test_cards_speak_the_language_of_forms() -> None:
         "name": "陈大文", "id_type": "hmt", "id_number": "810000199408230021", "sex": "女", "birth": "1994-08-23",
         "nation": "", "address": "", "issuer": "", "valid_from": "", "valid_to": "2030-01-01",
     }  # fmt: skip
+
+
+def test_what_earlier_cases_know_is_offered_with_its_source() -> None:
+    host = FakeHost()
+    service = service_of(host)
+    old = service.accept(ready(service)).record
+    host.clock.advance(86_400)
+    newer = ready(service)
+    moved = {**newer.applicant, "phone": "13900000000"}
+    later = service.accept(replace(newer, id=service.begin(ITEM).id, applicant=moved)).record
+    known = service.earlier_values("11010519491231002x", ITEM["code"])
+    phones = [(entry.value, entry.source) for entry in known if entry.key == "applicant.phone"]
+    assert phones == [
+        ("13900000000", f"2026-11-21 办件 {later.number}"),
+        ("13855012345", f"2026-11-20 办件 {old.number}"),
+    ]
+    assert [entry.source for entry in known if entry.key == "form.premises"] == [f"2026-11-21 办件 {later.number}"]
+    assert service.earlier_values("341103199005120015", ITEM["code"]) == []
+    others = service.earlier_values("11010519491231002X", "another item")
+    assert {entry.key.partition(".")[0] for entry in others} == {"applicant"}
+
+
+def test_declining_and_correcting_owe_their_own_paper() -> None:
+    host = FakeHost()
+    service = service_of(host)
+    declined = service.decline(ready(service), "《行政许可法》第三十二条", "不属于本机关职权范围")
+    assert (declined.kind, declined.record.state) == ("decline", "declined")
+    told = service.correct(ready(service), [{"about": "申请书", "text": "请签字"}])
+    assert (told.kind, told.record.state) == ("correction", "correcting")
+    assert [owed.order.kind for owed in service.owed()] == ["decline", "correction"]
+    assert service.print_receipt(declined).sentence == "已送往打印机。"
+    assert host.printer.papers[0][1] == "不予受理决定书"
+
+
+def test_every_use_case_gives_its_command() -> None:
+    host = FakeHost()
+    service = service_of(host)
+    id = service.accept(ready(service)).record.id
+    clerk, names = host.store.actor, {offer.command for offer in service.offers(host.store.rows["case", id].doc)}
+    assert {"case.rate", "case.scan", "case.withdraw"} <= names
+    service.scan(id, "intake")
+    service.note_print(id, "receipt")
+    handed = service.hand_over(id, "department", ["m1"]).doc["handovers"][0]["id"]
+    host.store.actor = OFFICER
+    service.take_over(id, handed)
+    service.verb(id, "read")
+    service.verb(id, "approve", {"opinion": "齐全"})
+    host.store.actor = clerk
+    service.issue(id, "营业执照", "91")
+    assert service.collect(id, "post", "李晓明", tracking="EA1").state == "closed"
+    assert service.rate(id, 5).doc["rating"]["stars"] == 5
+
+
+def test_the_green_channel_is_compared_with_the_others() -> None:
+    host = FakeHost()
+    service = service_of(host)
+    host.store.put("service_item", {**ITEM, "green": {"enabled": True, "promised_days": 1}})
+    green = service.accept(ready(service)).record.id
+    host.store.put("service_item", ITEM)
+    other = service.accept(replace(ready(service), id=service.begin(ITEM).id)).record.id
+    host.store.actor = OFFICER
+    host.clock.advance(4 * 86_400)  # Tuesday: a day late for the green channel
+    for id in (green, other):
+        service.decide(id, "approved", "")
+        service.close(id)
+    shares = service.green_comparison(date(2026, 11, 1), date(2026, 11, 30))
+    assert shares["green"] == Share(1, 1, 2.0, 0.0)
+    assert shares["others"] == Share(1, 1, 2.0, 1.0)
+    assert service.green_comparison(date(2026, 10, 1), date(2026, 10, 31))["green"] == Share(0, 0, None, None)

@@ -383,9 +383,10 @@ def _lacking(item: Doc, body: Doc) -> list[str] | Refusal:
     known = {material["id"]: material for material in item["materials"]}
     if not isinstance(wanted, list) or not all(isinstance(id, str) and id in known for id in wanted):
         return Refusal("ACC-026", tr("容缺清单里有不属于此事项的材料。"))
+    materials = body.get("materials")
     given = {
         entry.get("id")
-        for entry in body.get("materials") or []
+        for entry in (materials if isinstance(materials, list) else ())
         if isinstance(entry, Mapping) and entry.get("received") is True and isinstance(entry.get("id"), str)
     }
     faults = {}

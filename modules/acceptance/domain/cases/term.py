@@ -30,8 +30,8 @@ from modules.common.workflow import TEMPLATES, check_template
 from modules.common.workflow import flow as flows
 
 MONITORING = ("dictionary", "case-monitoring")
-"""The dictionary that sets the days to a reminder and to a red card: its entries ``remind_before`` and ``red_grace``
-hold working days as text. A case keeps what held when it was accepted.
+"""The dictionary that sets the days to a reminder and to a red card: ``remind_before`` and ``red_grace``, working days
+as numbers of its own, or as the text of entries of that value. A case keeps what held when it was accepted.
 """
 
 DIRECT: Mapping[str, Any] = {
@@ -114,6 +114,7 @@ def template_of(item: Doc) -> Mapping[str, Any]:
 def monitoring(dictionary: Doc) -> dict[str, int]:
     """The working days that a dictionary sets; what it does not say, or not as a number, is left out."""
     texts = {str(entry.get("value")): str(entry.get("text")).strip() for entry in dictionary.get("entries", ())}
+    texts |= {key: str(dictionary[key]) for key in ("remind_before", "red_grace") if type(dictionary.get(key)) is int}
     return {key: int(text) for key, text in texts.items() if text.isdecimal() and text.isascii() and len(text) < 4}
 
 
