@@ -309,8 +309,8 @@ def _call_of(
 
 
 def last_call(state: Doc) -> str:
-    """The call that counted last, as ``ticket.call`` names the one that its window has seen; empty before the first."""
-    return str(state["turns"][-1]["call"]) if state["turns"] else ""
+    """The call under which the ticket was last had, or empty: what ``ticket.call`` names as ``seen``."""
+    return str(state["held"])
 
 
 def _at_window(state: Doc, command: Command, context: Context) -> Sequence[Event] | Refusal:
@@ -353,7 +353,7 @@ def _call(state: Doc, command: Command, window: Doc, context: Context) -> Sequen
         return Refusal("ACC-211", tr("叫号的内容不完整，请刷新后重试。"))
     if seen != last_call(state):
         before = next((entry["turn"] for entry in state["turns"] if entry["call"] == seen), 0 if not seen else None)
-        turn = state["turn"] if before is None else before + 1
+        turn = state["turn"] if before is None else min(before + 1, state["turn"])
         double = {
             "turn": turn, "call": command.id, "window": {"id": window["id"], "name": window["name"]},
             "at": iso(context.now), "by": by(context.actor), "state": CALLED,
@@ -516,7 +516,10 @@ def _join(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refusal:
             # where both called it, the one whose window served is kept
             doubles.append({**state["turns"][-1], **_holder(state), "state": CALLED})
     else:
-        doubles.append({**turns[-1], "state": paper["state"], "done_at": paper["done_at"]})
+        by_call = {entry["call"]: entry for entry in (*turns, *doubles)}
+        had = by_call[paper["held"]]
+        doubles = [entry for entry in doubles if not _same(entry, had)]
+        doubles.append({**had, "state": paper["state"], "done_at": paper["done_at"]})
     return _event("ticket.joined", context, text, changes, turns=turns, doubles=doubles)
 
 

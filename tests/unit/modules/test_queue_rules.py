@@ -200,6 +200,18 @@ def test_a_window_that_called_twice_while_it_was_apart_loses_nothing() -> None:
     assert double_calls([ticket])[0].served_twice
 
 
+def test_a_third_window_that_knew_only_the_first_call_loses_nothing() -> None:
+    ticket = at_window(call(taken(), W1, 5), queue.SKIP, W1, 6, 5)
+    ticket = done(ticket, queue.REQUEUE, 7, place_at=iso(NOW), after="")
+    known = queue.last_call(ticket)
+    ticket = at_window(call(ticket, W2, 4, seen=""), queue.SERVE, W2, 5, 4)
+    ticket = at_window(ticket, queue.FINISH, W2, 9, 4)
+    ticket = at_window(call(ticket, W3, 8, seen=known), queue.SERVE, W3, 9, 8)
+    (double,) = double_calls([ticket])
+    assert double.served_twice
+    assert set(double.windows) == {"1 号窗口", "2 号窗口", "3 号窗口"}
+
+
 def test_a_number_given_by_hand_is_joined_with_its_ticket() -> None:
     waiting = taken()
     paper = done(None, queue.HAND_IN, 2, id="p1", number="a017", window=W2["id"])

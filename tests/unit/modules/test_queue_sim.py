@@ -38,5 +38,5 @@ def test_a_server_that_takes_the_second_call_silently_is_caught() -> None:
 
 
 def test_a_kiosk_that_invents_numbers_is_caught() -> None:
-    faults = Day(3, 8, 120, kiosk_desk=InventingDesk).play().faults
+    faults = Day(9, 8, 120, kiosk_desk=InventingDesk).play().faults
     assert any("two people" in fault or "without a record" in fault for fault in faults)
