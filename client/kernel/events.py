@@ -63,6 +63,12 @@ class Events:
 
     def __init__(self) -> None:
         self._handlers: dict[type[Any], list[Callable[[Any], None]]] = defaultdict(list)
+        self._sync: SyncChanged | None = None
+
+    @property
+    def online(self) -> bool:
+        """Whether the server was reached when it was told of last: a page that opens late has missed the telling."""
+        return self._sync is not None and self._sync.state == "online"
 
     def subscribe(self, event: type[E], handler: Callable[[E], None]) -> Callable[[], None]:
         """Call ``handler`` on each ``event``; returns what ends the subscription."""
@@ -76,6 +82,8 @@ class Events:
 
     def publish(self, event: Any) -> None:
         """Tell every subscriber of the event's class, in order of subscription."""
+        if isinstance(event, SyncChanged):
+            self._sync = event
         for handler in tuple(self._handlers[type(event)]):
             try:
                 handler(event)

@@ -17,6 +17,7 @@ from modules.acceptance.services.messages import BOOKED, message
 from modules.acceptance.services.queue import MOST, Hall
 from modules.common.aggregate import Doc
 from modules.common.clock import Clock
+from modules.common.codes import normalise
 
 PATH = "/v1/m/acceptance/bookings"
 
@@ -77,6 +78,22 @@ class BookingService:
         found = (record.doc for record in self._records.find(booking.KIND, limit=MOST))
         wanted = [doc for doc in found if doc["day"] == day.isoformat() and doc["hall_id"] == hall]
         return sorted(wanted, key=lambda doc: (doc["slot"]["start"], doc["number"]))
+
+    def search(self, text: str) -> list[Doc]:
+        """The hall's bookings of one person, newest day first: by identity number, phone or the booking's number."""
+        self.hall.require(MAY_QUEUE)
+        hall, wanted = self.hall.session.actor.hall_id, normalise(text)
+        if not wanted:
+            return []
+        mark = booking.id_hash(hall, wanted)
+        found = [
+            record.doc
+            for record in self._records.find(booking.KIND, limit=MOST)
+            if record.doc["hall_id"] == hall
+            and (wanted == record.doc["number"] or mark == record.doc["person"].get("id_hash")
+                 or wanted == record.doc["person"].get("phone"))
+        ]  # fmt: skip
+        return sorted(found, key=lambda doc: str(doc["slot"]["start"]), reverse=True)
 
     def cancel(self, booking_id: str) -> Record:
         """Cancel a booking whose slot has not ended. Raises ``Refused``."""

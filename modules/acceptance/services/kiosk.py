@@ -76,12 +76,35 @@ class KioskService:
 
     # -- reading ------------------------------------------------------------------------------------
 
-    def items(self) -> list[Offer]:
-        """The current service items, by department and name: each with its windows, or why it gives no number."""
+    def items(self, text: str = "") -> list[Offer]:
+        """The current service items, by department and name: each with its windows, or why it gives no number.
+
+        ``text``: only those that hold every word of it, or its pinyin initials.
+        """
         self.hall.require(MAY_QUEUE)
         today, known = windows.local_day(self._clock.now()), self.hall.windows()
-        offers = (queue.offer(item, known, today) for item in self._current_items())
+        offers = [queue.offer(item, known, today) for item in self._current_items()]
+        if text.strip():
+            wanted = {record.id for record in self._records.find(queue.ITEM_KIND, text=text.strip(), limit=MOST)}
+            offers = [offer for offer in offers if offer.item["id"] in wanted]
         return sorted(offers, key=lambda offer: (offer.item["department"], offer.item["name"]))
+
+    def waiting(self, offers: Sequence[Offer]) -> dict[str, int]:
+        """How many wait before the windows of each item, by the item's id; a person is counted once."""
+        self.hall.require(MAY_QUEUE)
+        tickets = [ticket for ticket in self.hall.tickets() if ticket["state"] == queue.WAITING]
+        settings = self.hall.settings()
+        lines = {
+            window["id"]: {
+                ticket["id"]
+                for ticket in tickets
+                if queue.serves(window, ticket, windows.strategy_of(window, settings))
+            }
+            for window in self.hall.windows()
+        }
+        return {
+            offer.item["id"]: len(set().union(*(lines[window["id"]] for window in offer.windows))) for offer in offers
+        }
 
     def bookings_of(self, citizen: Citizen) -> list[Doc]:
         """What the holder of a card has booked for today and may still use."""
