@@ -54,12 +54,15 @@ class WorkCalendar:
 
     @classmethod
     def from_documents(cls, documents: Iterable[Mapping[str, Any]]) -> WorkCalendar:
-        """From ``calendar_day`` documents ``{"date": "2026-11-23", "workday": false, "name": …}``.
+        """From ``calendar_day`` documents ``{"date": "2026-11-23", "workday": false, "name": …}``; what was taken out
+        of use (``"state": "removed"``) counts no more.
 
         Raises ``GovDeskError`` CAL-001 when a document does not say a day.
         """
         own = {}
         for document in documents:
+            if document.get("state") == "removed":
+                continue
             try:
                 day = date.fromisoformat(document["date"])
                 worked = document["workday"]

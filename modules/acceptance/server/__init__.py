@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from modules.acceptance.server import applications, colleagues, province, queue
+from modules.acceptance.server import applications, colleagues, province, queue, settings
 from modules.common.server_ports import ServerServices
 
 
@@ -14,5 +14,6 @@ def routes(services: ServerServices) -> APIRouter:
     router.include_router(province.router(services))
     router.include_router(applications.router(services))
     router.include_router(queue.router(services))
+    router.include_router(settings.router(services))
     router.include_router(colleagues.router(services))
     return router
