@@ -91,7 +91,7 @@ def sentences() -> dict[str, set[str]]:
             said.setdefault(text, set()).add(place)
         if place == ROLES and isinstance(call.func, ast.Name) and call.func.id == "Role":
             said.setdefault(ast.literal_eval(call.args[1]), set()).add(place)
-    rules = [*(ROOT / "modules").glob("*/domain.py"), *(ROOT / "modules").glob("*/domain/*.py")]
+    rules = [*(ROOT / "modules").glob("*/domain.py"), *(ROOT / "modules").glob("*/domain/**/*.py")]
     for path in sorted(rules):
         for text in _form_texts(_tree(path)):
             said.setdefault(text, set()).add(path.relative_to(ROOT).as_posix())

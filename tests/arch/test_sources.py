@@ -121,7 +121,7 @@ def test_roles_forms_and_manifests_are_translated_too() -> None:
     found = {word: sorted(said.get(word, ())) for word in ("窗口人员", "证件号码", "居民身份证", "待审批")}
     assert found == {
         "窗口人员": ["modules/common/permissions.py"],
-        "证件号码": ["modules/acceptance/domain/cases.py"],
-        "居民身份证": ["modules/acceptance/domain/cases.py"],
+        "证件号码": ["modules/acceptance/domain/cases/words.py"],
+        "居民身份证": ["modules/acceptance/domain/cases/words.py"],
         "待审批": ["modules/acceptance/module.toml"],
     }
