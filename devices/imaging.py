@@ -343,7 +343,10 @@ def page_size(corners: Any, longest: int = _LONGEST_SHOT) -> tuple[int, int]:
 def straighten(picture: Any, corners: Any, longest: int = _LONGEST_SHOT) -> tuple[Any, Any]:
     """The page in ``corners`` seen from straight above and its text level, with the transform from ``picture``."""
     width, height = page_size(corners, longest)
+    # the outermost two pixels are half desk
+    rim = 2.0
     onto = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    onto += np.array([[-rim, -rim], [rim, -rim], [rim, rim], [-rim, rim]], np.float32)
     transform = cv2.getPerspectiveTransform(np.asarray(corners, np.float32), onto)
     # the angle is read off a cheap small page, and both turns are then made in one
     glance_size = 1000 / max(width, height)

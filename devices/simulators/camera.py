@@ -54,6 +54,7 @@ class CameraSimulator:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        scene("")
         self._plug()
         return self
 
@@ -74,6 +75,7 @@ class CameraSimulator:
         """Lay a training page, or the scene of a JPEG, under the camera. Raises ``KeyError`` for an unknown page."""
         if isinstance(page, str):
             PAGES[page]
+            scene(page)  # drawn here and not in the stream, which it would hold up
         with self._lock:
             self._page = page
 
@@ -214,11 +216,9 @@ def scene(page: str) -> bytes:
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
-    rng = np.random.default_rng(len(page))
-    desk = np.empty((SIZE[1], SIZE[0], 3), np.float32)
-    desk[:] = (62, 74, 80)
-    grain = cv2.resize(rng.normal(0, 6, (SIZE[1] // 2, SIZE[0] // 2)).astype(np.float32), SIZE)
-    picture = desk + grain[..., None]
+    picture: Any = np.full((SIZE[1], SIZE[0], 3), (62, 74, 80), np.uint8)
+    grain = np.random.default_rng(len(page)).integers(0, 20, (SIZE[1] // 2, SIZE[0] // 2, 1), np.uint8)
+    picture = cv2.add(picture, cv2.cvtColor(cv2.resize(grain, SIZE), cv2.COLOR_GRAY2BGR))
     if page:
         sheet = Image.new("RGB", (1240, 1754), (247, 248, 246))
         pen = ImageDraw.Draw(sheet)
@@ -236,9 +236,10 @@ def scene(page: str) -> bytes:
         from_sheet = np.array([[0, 0], [1240, 0], [1240, 1754], [0, 1754]], np.float32)
         view = cv2.getPerspectiveTransform(from_sheet, onto)
         ink = cv2.warpPerspective(np.asarray(sheet)[:, :, ::-1], view, SIZE, flags=cv2.INTER_AREA)
-        cover = cv2.warpPerspective(np.full((1754, 1240), 255, np.uint8), view, SIZE)[..., None] / np.float32(255)
-        picture = picture * (1 - cover) + ink * cover
-    light = cv2.resize(np.array([[1.0, 0.97], [0.93, 0.88]], np.float32), SIZE)
-    picture = cv2.GaussianBlur(np.clip(picture * light[..., None], 0, 255).astype(np.uint8), (0, 0), 0.8)
+        cover = cv2.warpPerspective(np.full((1754, 1240), 255, np.uint8), view, SIZE)
+        np.copyto(picture, ink, where=cover[..., None] > 127)
+    light = cv2.resize(np.array([[255, 247], [237, 224]], np.uint8), SIZE)
+    picture = cv2.multiply(picture, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), scale=1 / 255)
+    picture = cv2.GaussianBlur(picture, (5, 5), 0.9)
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
     return bytes(data)
