@@ -348,9 +348,11 @@ class DocumentCamera:
 
     def _run(self) -> None:
         failure: DeviceError | None = None
+        opened = False
         try:
             try:
                 self._source.open()
+                opened = True
                 self._look_on()
             finally:
                 self._source.close()
@@ -361,7 +363,7 @@ class DocumentCamera:
                 fix=tr("请关闭其他使用高拍仪的程序；仍然不行时请联系管理员。"),
             )
         except (OSError, ValueError, http.client.HTTPException):
-            failure = _vanished() if self._picture is not None else self._absent()
+            failure = _vanished() if opened else self._absent()
         with self._change:
             self._failure = failure
             self._picture = None
