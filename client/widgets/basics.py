@@ -160,6 +160,10 @@ class TextEdit(QPlainTextEdit):
             self._known = self.toPlainText()
             self.edited.emit()
 
+    def sizeHint(self) -> QSize:
+        # Qt wants 192 pixels of height, whatever is in it
+        return QSize(super().sizeHint().width(), self.minimumHeight())
+
     @Slot()
     def _fit(self) -> None:
         self.setMinimumHeight(self._lines * theme().font().pixelSize() * 3 // 2 + theme().space(6))

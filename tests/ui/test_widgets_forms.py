@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QDate, Qt
 from PySide6.QtGui import QInputMethodEvent
-from PySide6.QtWidgets import QApplication, QCalendarWidget, QCheckBox, QLabel, QRadioButton, QScrollArea, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QCalendarWidget,
+    QCheckBox,
+    QLabel,
+    QRadioButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from client.widgets.basics import ComboBox, LineEdit, TextEdit
 from client.widgets.forms import DateEdit, FormView, iso_date
@@ -290,3 +299,25 @@ def test_the_order_of_tab_is_the_order_of_the_layout(form: FormView) -> None:
 
     visited = [owner(widget) for widget in Walk(form).focusable()]
     assert visited == sorted(visited)
+
+
+def test_a_form_that_loses_a_column_gets_the_height_that_it_then_needs(qtbot: Any) -> None:
+    form = {
+        "schema": {
+            "type": "object",
+            "properties": {f"f{n}": {"title": f"第{n}栏", "type": "string"} for n in range(9)},
+        },
+        "layout": [{"title": "", "fields": [f"f{n}" for n in range(9)]}],
+    }
+    view, holder, area = FormView(form), QWidget(), QScrollArea()
+    column = QVBoxLayout(holder)
+    column.addWidget(view)
+    column.addStretch(1)
+    area.setWidgetResizable(True)
+    area.setWidget(holder)
+    qtbot.addWidget(area)
+    area.resize(1300, 400)
+    area.show()
+    area.resize(800, 400)
+    qtbot.waitUntil(lambda: view.height() >= view.minimumSizeHint().height())
+    assert all(view.field(f"f{n}").height() >= view.field(f"f{n}").minimumSizeHint().height() for n in range(9))

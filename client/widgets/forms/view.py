@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from PySide6.QtCore import QSize, Signal, Slot
+from PySide6.QtCore import QSize, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QGridLayout, QScrollArea, QWidget
 
@@ -264,3 +264,12 @@ class FormView(QWidget):
                 column += span
             row += 1 if present else 0
         self._grid.setRowStretch(row, 1)
+        self._tell_height()
+        # what is told while the holder's own layout is at work is lost: it is told again when that is done
+        QTimer.singleShot(0, self, self._tell_height)
+
+    @Slot()
+    def _tell_height(self) -> None:
+        """The layout sets no constraint of its own: whoever holds the form must hear that it needs another height."""
+        self._grid.invalidate()
+        self.updateGeometry()

@@ -70,7 +70,7 @@ class IntakePane(QWidget):
         self.correct = Button(tr("补正…"), icon="clipboard-list")
         self.decline = Button(tr("不予受理…"), icon="ban")
         self.back = Button(tr("放一放"), icon="arrow-left")
-        self.kept = Label("", "small")
+        self.kept = ElidedLabel("", "small")
 
         person = Card()
         head = QHBoxLayout()
@@ -111,8 +111,7 @@ class IntakePane(QWidget):
         foot = QHBoxLayout()
         foot.setSpacing(theme().space(2))
         foot.addWidget(self.back)
-        foot.addWidget(self.kept)
-        foot.addStretch(1)
+        foot.addWidget(self.kept, 1)
         for last in (self.confirmed, self.confirm, self.decline, self.correct, self.accept):
             foot.addWidget(last)
         column = QVBoxLayout(self)
