@@ -538,3 +538,11 @@ def test_a_conflict_is_decided_by_a_person_once_and_wholly() -> None:
     again = made(give("conflict.raise", {**raised, "province_version": 4}, actor=SYSTEM))
     assert again["state"] == "open"
     assert made(give("conflict.drop", {"reason": "省里已取消"}, actor=SYSTEM))["state"] == "dropped"
+
+
+def test_no_version_gives_way_to_an_older_one_or_itself() -> None:
+    house = House()
+    published(house)
+    published(house, SECOND, FIRST, promised_days=5)
+    for older in (FIRST, SECOND):
+        assert refused(house.item(SECOND, items.SUPERSEDE, {"by": older})) == "ACC-108"
