@@ -269,13 +269,13 @@ class MaterialsView(QWidget):
                 row.set_value(entry)
 
     def next_to_scan(self, after: str = "") -> str:
-        """The first material after ``after`` that has no page yet: required ones first; nothing when all have."""
+        """The next material after ``after`` without a page: first the required ones, then the others; or nothing."""
         ids = list(self._rows)
         place = ids.index(after) + 1 if after in self._rows else 0
         waiting = [row for row in (self._rows[id] for id in ids[place:] + ids[:place]) if not row.images]
         waiting = [row for row in waiting if not row.lacking.isChecked()]
-        first = next((row for row in waiting if row.material["required"]), None)
-        return first.id if first else ""
+        waiting.sort(key=lambda row: not row.material["required"])
+        return waiting[0].id if waiting else ""
 
     def show_faults(self, faults: Mapping[str, str]) -> None:
         """Say each fault at its material, none elsewhere, and put the focus at the first."""
