@@ -1,0 +1,1 @@
+"""The page of cases: the list, one case in full, and what is done with it."""
