@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--no-keyring", action="store_true", help="keep no secret in the system keyring")
     made.add_argument("--measure", choices=("sign-in", "home"), help="say what it took to get there, and end")
     made.add_argument("--driver", action="store_true", help="be driven through stdin and stdout (tests, tour)")
+    made.add_argument("--stalls", type=Path, metavar="FILE", help="write what held up the window, as JSON, at the end")
     made.add_argument("--self-test", action="store_true", help="open the window offscreen, do the path, and end")
     made.add_argument("--device-host", metavar="NAME", help=argparse.SUPPRESS)
     made.add_argument("--part", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QMessageBox
@@ -52,6 +52,9 @@ from modules.common.text import aside, set_language, together, tr
 from modules.common.version import VERSION
 from sync.accounts import Accounts
 
+if TYPE_CHECKING:
+    from client.driver.server import DriverServer
+
 log = logging.getLogger("client.app")
 CHECK_SYNC_MS = 5_000
 HELD = 70
@@ -81,6 +84,7 @@ def main(options: argparse.Namespace) -> int:
     except GovDeskError as error:
         return _refuse_to_start(error, pipe is not None)
     suite = Application(app, profile, options)
+    driver = None
     if pipe is not None:
         from client.driver.server import DriverServer
 
@@ -89,12 +93,24 @@ def main(options: argparse.Namespace) -> int:
     suite.show_sign_in()
     if options.measure:
         Measure(suite, options.measure)
-    status = app.exec()
+    status = _watched(app, options.stalls, driver) if options.stalls else app.exec()
     held = suite.close()
     if held:
         log.error("ended over jobs that hold on: %s", ", ".join(held))
         logging.shutdown()
         os._exit(HELD)
+    return status
+
+
+def _watched(app: QApplication, report: Path, driver: DriverServer | None) -> int:
+    """Run the event loop and write down what held it up; the driver's own looking about is none of the program's."""
+    from client.driver.stalls import StallWatch
+
+    watch = StallWatch(excused=lambda: driver.spent if driver is not None else 0.0)
+    watch.start()
+    status = app.exec()
+    watch.stop()
+    watch.write(report)
     return status
 
 

@@ -52,6 +52,8 @@ class DriverServer(QObject):
         self._clicks = 0
         self._keys = 0
         self._composed = 0
+        self.spent = 0.0
+        """Seconds of processor time on the GUI thread that went into finding things and taking pictures."""
         self._gui = GuiThread()
         self._reader = threading.Thread(target=self._read, name="driver", daemon=True)
 
@@ -78,6 +80,7 @@ class DriverServer(QObject):
 
     def _attempt(self, request: Request, deadline: float) -> None:
         """Try until the target is there; a person would look again, too."""
+        began = time.thread_time()
         try:
             act = self._prepare(request)
         except NotFoundError as error:
@@ -86,6 +89,8 @@ class DriverServer(QObject):
             else:
                 self._send(Reply(request.id, f"{request.verb} {request.target}: {error}", tree=finder.tree()))
             return
+        finally:
+            self.spent += time.thread_time() - began
         if isinstance(act, _Done):
             self._answer(request, act.value)
             return
