@@ -110,7 +110,7 @@ def test_the_first_pull_brings_new_items_and_touches_none_of_ours(hall: Hall) ->
     status = hall.pull()
     assert status["error"] is None
     assert status["more"] is False
-    assert status["counts"]["conflict"] == 3
+    assert status["counts"]["conflict"] >= 3
     assert status["counts"]["new"] >= 4
     assert {id: hall.commands.get(KIND, id) for id in before} == before
     food = hall.now(FOOD)

@@ -465,8 +465,8 @@ def words(field: Field, value: Any) -> str:
     if field.type == "bool":
         return tr("是") if value else tr("否")
     if isinstance(value, list):
-        return "、".join(tr(str(labels.get(entry, entry))) for entry in value)
-    return "" if value is None else tr(labels[value]) if value in labels else str(value)
+        return "、".join(str(labels.get(entry, entry)) for entry in value)
+    return "" if value is None else str(labels.get(value, value))
 
 
 def element_words(item: Doc, element: Element) -> str:

@@ -442,7 +442,7 @@ class ItemDetail(QWidget):
         chosen = self.template.currentData()
         template = workflow.TEMPLATES.get(chosen) if chosen else self.item.get("template")
         steps = template.get("steps", []) if isinstance(template, Mapping) else []
-        lines = [f"{place}. {tr(str(step.get('name', '')))}" for place, step in enumerate(steps, 1)]
+        lines = [f"{place}. {step.get('name', '')}" for place, step in enumerate(steps, 1)]
         self.steps.setText("\n".join(lines))
 
     def _show_versions(self, shelf: Shelf) -> None:
