@@ -106,7 +106,9 @@ def test_only_a_keeper_keeps(type: str) -> None:
         assert refusal.code == "AUTH-403"
 
 
-@pytest.mark.parametrize("id", ["hall-1-w3", "2026-12-12", "item-x@2", "a", "019aa2f3-0000-7000-8000-000000000001", "0" * 64])
+@pytest.mark.parametrize(
+    "id", ["hall-1-w3", "2026-12-12", "item-x@2", "a", "019aa2f3-0000-7000-8000-000000000001", "0" * 64]
+)
 def test_names_of_aggregates(id: str) -> None:
     assert is_aggregate_id(id)
 
