@@ -56,15 +56,17 @@ class Column:
 class RecordModel(QAbstractTableModel):
     """Rows of any kind, shown by columns."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], pinned: Callable[[Any], bool] | None = None) -> None:
         super().__init__()
         self.columns = tuple(columns)
+        self._pinned = pinned
         self.rows: list[Any] = []
 
     def show(self, rows: Sequence[Any]) -> None:
         """Show other rows."""
         self.beginResetModel()
         self.rows = list(rows)
+        self._pin()
         self.endResetModel()
 
     def rowCount(self, parent: Index | None = None) -> int:
@@ -107,7 +109,13 @@ class RecordModel(QAbstractTableModel):
         shown = self.columns[column]
         self.beginResetModel()
         self.rows.sort(key=shown.sort or shown.text, reverse=order == Qt.SortOrder.DescendingOrder)
+        self._pin()
         self.endResetModel()
+
+    def _pin(self) -> None:
+        if self._pinned is not None:
+            pinned = self._pinned
+            self.rows.sort(key=lambda row: not pinned(row))
 
     def _alignment(self, column: Column) -> Qt.AlignmentFlag:
         side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
@@ -135,6 +143,7 @@ class RecordTable(QWidget):
     ``chosen`` carries the row that the cursor stands on, or None; ``opened`` the row of Enter, Space or a double
     click; ``search_wanted`` is for ``/``; ``acted`` for the button of a state. Widths and sort are kept in
     ``memory`` under ``name``; ``key`` tells rows apart, so that the cursor stays where it was when rows come anew.
+    ``pinned`` rows stand above the others, whatever they are sorted by.
     """
 
     chosen = Signal(object)
@@ -150,6 +159,7 @@ class RecordTable(QWidget):
         name: str,
         key: Callable[[Any], str],
         memory: Memory | None = None,
+        pinned: Callable[[Any], bool] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -158,7 +168,7 @@ class RecordTable(QWidget):
         self._memory = memory
         self._current = ""
         self._settling = False
-        self.model = RecordModel(columns)
+        self.model = RecordModel(columns, pinned)
         self.view = _View()
         self.view.setAccessibleName(title)
         self.view.setModel(self.model)

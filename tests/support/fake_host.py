@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from client.kernel.settings import Settings
 from devices.ports import Camera, DeviceError, Evaluator, IdCardReader, IdentityRecord, WindowScreen
 from modules.common.aggregate import Command, Context, Number, apply
 from modules.common.calendar import WorkCalendar
-from modules.common.clock import Clock, FixedClock
+from modules.common.clock import CHINA, Clock, FixedClock
 from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.ids import uuid7
 from modules.common.manifest import permissions_of, rules_of
@@ -84,6 +84,12 @@ def filled(item: Mapping[str, Any], **applicant: Any) -> dict[str, Any]:
     }
 
 
+def _made_on(row: Record) -> date:
+    """The day of a record's first event: under a clock that stands still an id does not say when it was made."""
+    history = row.doc.get("history") or [{"at": row.updated_at.isoformat()}]
+    return datetime.fromisoformat(str(history[0]["at"])).astimezone(CHINA).date()
+
+
 class FakeStore:
     """Records, commands, drafts, prints, tray and session: what the client's store offers, without a file."""
 
@@ -117,7 +123,16 @@ class FakeStore:
         return self.rows.get((kind, id))
 
     def find(
-        self, kind: str, *, states: Sequence[str] = (), text: str = "", limit: int = 200, newest_first: bool = True
+        self,
+        kind: str,
+        *,
+        states: Sequence[str] = (),
+        text: str = "",
+        due: date | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        limit: int = 200,
+        newest_first: bool = True,
     ) -> list[Record]:
         found = [
             row
@@ -125,6 +140,9 @@ class FakeStore:
             if row.kind == kind
             and (not states or row.state in states)
             and all(word in f"{row.title} {row.number} {row.doc}" for word in text.split())
+            and (due is None or (row.due is not None and row.due <= due))
+            and (since is None or _made_on(row) >= since)
+            and (until is None or _made_on(row) <= until)
         ]
         return sorted(found, key=lambda row: row.id, reverse=newest_first)[:limit]
 

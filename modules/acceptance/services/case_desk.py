@@ -20,9 +20,6 @@ from modules.acceptance.domain.cases import (
     DECIDED,
     ISSUE,
     KIND,
-    MAY_ACCEPT,
-    MAY_CLOSE,
-    MAY_DECIDE,
     MAY_PRINT_AGAIN,
     MAY_READ,
     ORGANISATION,
@@ -36,7 +33,8 @@ from modules.acceptance.services.cases import MOST, AcceptanceService, ReceiptOr
 from modules.common.aggregate import Doc
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock
-from modules.common.deadlines import NEAR, OVER as LATE, RED, TODAY, YELLOW
+from modules.common.deadlines import NEAR, RED, TODAY, YELLOW
+from modules.common.deadlines import OVER as LATE
 from modules.common.errors import GovDeskError, Refused
 from modules.common.numbering import Scan, read_scan
 from modules.common.permissions import forbidden
@@ -159,22 +157,28 @@ class CaseDesk(AcceptanceService):
         return [record.doc for record in found if record.doc.get("kind", "department") == "department"]
 
     def phrases(self, dictionary: str = dictionaries.OPINIONS) -> list[Phrase]:
-        """The person's own phrases, then those of the office's dictionary."""
+        """Those of the office's dictionary; for an opinion the person's own before them."""
+        office = [Phrase(text) for text in dictionaries.texts(self._records, dictionary)]
+        if dictionary != dictionaries.OPINIONS:
+            return office
         own = [
             Phrase(str(record.doc["text"]), record.id)
             for record in self._records.find(phrases.KIND, states=("active",), limit=MOST)
             if record.doc["owner"] == self._session.actor.id
         ]
-        return [*own, *(Phrase(text) for text in dictionaries.texts(self._records, dictionary))]
+        return [*own, *office]
 
     # -- any thread -------------------------------------------------------------------------------
 
     def waits_for_me(self, case: Doc) -> bool:
         """Whether the next thing to do with a case is this person's: to sign, to answer, to go on, to hand over."""
-        if case["state"] == DECIDED and not self.may(MAY_CLOSE) or not (self.may(MAY_DECIDE) or self.may(MAY_ACCEPT)):
-            return False
         wanted = {"case.approve", "case.answer_extension", "case.resume", ISSUE, CLOSE, COLLECT}
         return any(offer.command in wanted and not offer.why_not for offer in self.offers(case))
+
+    def in_hall(self, case: Doc) -> bool:
+        """Whether the person sits in the case's hall."""
+        hall = self._session.actor.hall_id
+        return bool(hall) and hall == case["hall_id"]
 
     def level(self, case: Doc, calendar: WorkCalendar) -> str:
         """How a running case stands in its term; nothing once its term has ended."""

@@ -146,7 +146,7 @@ class MoreDialog(QDialog):
 
 
 class PhraseBar(QWidget):
-    """Stored phrases for the opinion. ``put_in`` brings one; ``kept`` the opinion to keep, ``dropped`` one to forget."""
+    """Stored phrases. ``put_in`` brings one; ``kept``: the opinion is to be kept; ``dropped`` names one to forget."""
 
     put_in = Signal(str)
     kept = Signal()
@@ -200,7 +200,7 @@ class PhraseBar(QWidget):
 
 
 class Actions(QWidget):
-    """The foot of a case. ``signed`` brings approve or reject, the opinion and the slot; ``wanted`` any other command."""
+    """The foot of a case. ``signed`` brings approve or reject, opinion and slot; ``wanted`` any other command."""
 
     signed = Signal(str, str, str)
     wanted = Signal(str)

@@ -158,7 +158,9 @@ def _before(case: Doc, now: datetime) -> Rows:
             if entry["id"] in waiting:
                 words = tr("{by} 前补交，{consequence}", by=entry["by"], consequence=entry["consequence"])
             else:
-                words = tr("已于{at}补交", at=when(parse_iso(entry["supplied_at"]), now)) if entry["supplied_at"] else ""
+                words = (
+                    tr("已于{at}补交", at=when(parse_iso(entry["supplied_at"]), now)) if entry["supplied_at"] else ""
+                )
             found.append((entry["name"], words or tr("已补交")))
     return found
 

@@ -91,9 +91,7 @@ def where_it_stands(case: Doc, now: datetime, calendar: WorkCalendar) -> str:
         return ""
     parts = []
     if stopped := flow["suspended"]:
-        parts.append(
-            tr("自 {since} 起挂起：{reason}", since=stopped["since"], reason=stopped["reason"].rstrip("。"))
-        )
+        parts.append(tr("自 {since} 起挂起：{reason}", since=stopped["since"], reason=stopped["reason"].rstrip("。")))
     names = workflow.holders(flow)
     if names:
         parts.append(tr("现由{names}办理", names="、".join(names)))

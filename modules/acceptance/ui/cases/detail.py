@@ -46,7 +46,7 @@ class CaseDetail(QWidget):
         self.banner = Banner()
         self.content, self.materials = ContentTab(), MaterialsTab(host, work)
         self.course, self.papers = CourseTab(), PapersTab(host)
-        self.actions = Actions()
+        self.foot = Actions()
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName(tr("办件详情"))
         self.tabs.tabBar().setAccessibleName(tr("办件详情"))
@@ -65,16 +65,16 @@ class CaseDetail(QWidget):
         card.body.addWidget(self.tray)
         card.body.addWidget(self.tabs, 1)
         card.body.addWidget(self.banner)
-        card.body.addWidget(self.actions)
+        card.body.addWidget(self.foot)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(card)
         self.tray.acted.connect(self._dismiss)
         self.tabs.currentChanged.connect(self._fetch)
         # what the page, the tour and a screen reader know the parts by
-        self.opinion, self.opinion_fault = self.actions.opinion, self.actions.opinion_fault
-        self.approve, self.reject, self.close_case = self.actions.approve, self.actions.reject, self.actions.close_case
-        self.print = self.actions.print
+        self.opinion, self.opinion_fault = self.foot.opinion, self.foot.opinion_fault
+        self.approve, self.reject, self.close_case = self.foot.approve, self.foot.reject, self.foot.close_case
+        self.print = self.foot.print
 
     def show_case(
         self,
@@ -90,7 +90,7 @@ class CaseDetail(QWidget):
         if self.record is None or self.record.id != record.id:
             if self.record is not None:
                 self._opinions[self.record.id] = self.opinion.text()
-            self.actions.set_opinion(self._opinions.pop(record.id, ""))
+            self.foot.set_opinion(self._opinions.pop(record.id, ""))
             self.banner.clear()
             self.tray.clear()
         self.record = record
@@ -108,12 +108,12 @@ class CaseDetail(QWidget):
         self.course.show_case(case, now, calendar)
         self.papers.show_case(case, now)
         self.print.setVisible(bool(self.papers.kind))
-        self.actions.offer(case, record.title, offers)
+        self.foot.offer(case, record.title, offers)
         self._fetch()
 
     def decided(self) -> None:
         """What was written has become part of the case."""
-        self.actions.set_opinion("")
+        self.foot.set_opinion("")
 
     def show_refused(self, refused: Sequence[RefusedCommand]) -> None:
         """Say what the server refused, why, and what to do."""
