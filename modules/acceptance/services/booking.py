@@ -5,14 +5,15 @@ Methods that ask the server belong on lane ``net``, the others on ``read`` and `
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from client.kernel.ports import Commands, MessageGateway, Record, Records, Server, Session
 from modules.acceptance.domain import booking
 from modules.acceptance.domain.queue import slot_words
-from modules.acceptance.domain.windows import MAY_QUEUE
+from modules.acceptance.domain.windows import MAY_QUEUE, local_day
 from modules.acceptance.services.messages import BOOKED, message
 from modules.acceptance.services.queue import MOST, Hall
 from modules.common.aggregate import Doc
@@ -94,6 +95,15 @@ class BookingService:
                  or wanted == record.doc["person"].get("phone"))
         ]  # fmt: skip
         return sorted(found, key=lambda doc: str(doc["slot"]["start"]), reverse=True)
+
+    def missed(self) -> dict[str, int]:
+        """How often whom the hall has missed within the days that count (E5), by the mark of the person."""
+        self.hall.require(MAY_QUEUE)
+        hall, today = self.hall.session.actor.hall_id, local_day(self.hall.clock.now())
+        span = timedelta(days=self.hall.settings()["booking"]["no_show_days"])
+        found = (record.doc for record in self._records.find(booking.KIND, states=(booking.MISSED,), limit=MOST))
+        recent = (doc for doc in found if doc["hall_id"] == hall and today - date.fromisoformat(doc["day"]) < span)
+        return dict(Counter(str(doc["person"].get("id_hash", "")) for doc in recent))
 
     def cancel(self, booking_id: str) -> Record:
         """Cancel a booking whose slot has not ended. Raises ``Refused``."""

@@ -174,7 +174,6 @@ class KioskPane(QWidget):
             step.forget()
         self._show_step(self.start, remember=False)
 
-    @Slot()
     def back(self) -> bool:
         """One step back; False at the first."""
         if self.step is self.working:
