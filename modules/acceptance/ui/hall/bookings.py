@@ -43,7 +43,7 @@ from modules.common.aggregate import Doc
 from modules.common.errors import GovDeskError, Refused
 from modules.common.text import tr
 
-OFFLINE = ("NET-001", "NET-002", "NET-003")
+OFFLINE = ("NET-001", "NET-003")
 _LOOK = {booking.BOOKED: "info", booking.ARRIVED: "good", booking.CANCELLED: "quiet", booking.MISSED: "due"}
 _WIDE = 3
 
@@ -398,11 +398,11 @@ class BookingsView(QWidget):
     def _book(self) -> None:
         if not self.book.isEnabled():
             return
-        chosen = self._group.checkedButton()
-        if chosen is None:
+        slot = next((str(button.property("slot")) for button in self._buttons if button.isChecked()), "")
+        if not slot:
             self.form_banner.say(tr("请先选一个时段。"), "due", code="ACC-354")
             return
-        item, slot = str(self.item.currentData()), str(chosen.property("slot"))
+        item = str(self.item.currentData())
         name, id_number, phone = self.name.text().strip(), self.id_number.text().strip(), self.phone.text().strip()
         self.book.setEnabled(False)
         self.form_banner.clear()
@@ -435,14 +435,14 @@ class BookingsView(QWidget):
         )
 
     def _say_refusal(self, error: BaseException) -> None:
-        faults = getattr(error, "fields", None) or {}
+        faults = error.refusal.fields if isinstance(error, Refused) else {}
         edits = {"id_number": self.id_number, "name": self.name, "phone": self.phone}
         wrong = [(edits[key], words) for key, words in faults.items() if key in edits]
         if not wrong:
             say_error(self.form_banner, error)
             return
         words = "".join(tr("{field}：{words}", field=edit.accessibleName(), words=said) for edit, said in wrong)
-        self.form_banner.say(words, "red", code=getattr(error, "code", ""))
+        self.form_banner.say(words, "red", code=error.code if isinstance(error, Refused) else "")
         first = next(edit for edit in edits.values() if any(edit is each for each, _ in wrong))
         first.setFocus(Qt.FocusReason.OtherFocusReason)
 
