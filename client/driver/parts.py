@@ -78,9 +78,12 @@ class Part:
             self.process.wait()
 
 
-def screen(folder: Path, width: int = 1440, height: int = 900) -> dict[str, str]:
-    """The environment of a client without a display: an offscreen screen of that size."""
-    path = folder / "screen.json"
-    one = {"name": "offscreen", "x": 0, "y": 0, "width": width, "height": height}
-    path.write_text(json.dumps({"screens": [{**one, "logicalDpi": 96, "logicalBaseDpi": 96, "dpr": 1}]}), "ascii")
+def screen(folder: Path, width: int = 1440, height: int = 900, *, second: bool = False) -> dict[str, str]:
+    """The environment of a client without a display: an offscreen screen of that size, with ``second`` two of them."""
+    path = folder / ("screens.json" if second else "screen.json")
+    one = {"x": 0, "y": 0, "width": width, "height": height, "logicalDpi": 96, "logicalBaseDpi": 96, "dpr": 1}
+    screens = [{**one, "name": "offscreen"}]
+    if second:
+        screens.append({**one, "name": "citizen", "x": width, "width": 1280, "height": 800})
+    path.write_text(json.dumps({"screens": screens}), "ascii")
     return {**os.environ, "QT_QPA_PLATFORM": f"offscreen:configfile={path}"}

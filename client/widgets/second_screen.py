@@ -17,7 +17,7 @@ class SecondScreen(QWidget):
     """
 
     def __init__(self, content: QWidget, main: QWidget, *, windowed: bool = False) -> None:
-        super().__init__(None, Qt.WindowType.Window)
+        super().__init__(None, Qt.WindowType.Window | Qt.WindowType.WindowDoesNotAcceptFocus)
         self._main = main
         self._windowed = windowed
         self._ending = False
@@ -48,6 +48,8 @@ class SecondScreen(QWidget):
             self.showNormal()
         else:
             self.hide()
+        if self.isVisible() and self._main.window().isVisible():
+            self._main.window().activateWindow()  # some window systems give a new window the keyboard all the same
 
     def end(self) -> None:
         """Close for good: the counter has been left."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -268,11 +268,18 @@ class MaterialsView(QWidget):
             if row := self._rows.get(str(entry.get("id"))):
                 row.set_value(entry)
 
-    def next_to_scan(self, after: str = "") -> str:
-        """The next material after ``after`` without a page: first the required ones, then the others; or nothing."""
+    def next_to_scan(self, after: str = "", besides: Collection[str] = ()) -> str:
+        """The next material after ``after`` without a page: first the required ones, then the others; or nothing.
+
+        ``besides``: materials whose page is on its way.
+        """
         ids = list(self._rows)
         place = ids.index(after) + 1 if after in self._rows else 0
-        waiting = [row for row in (self._rows[id] for id in ids[place:] + ids[:place]) if not row.images]
+        waiting = [
+            row
+            for row in (self._rows[id] for id in ids[place:] + ids[:place])
+            if not row.images and row.id not in besides
+        ]
         waiting = [row for row in waiting if not row.lacking.isChecked()]
         waiting.sort(key=lambda row: not row.material["required"])
         return waiting[0].id if waiting else ""

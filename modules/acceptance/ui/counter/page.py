@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -158,8 +158,11 @@ class AcceptView(QWidget):
         self._work.run("cpu", lambda token: _warm_up(), failed=self._trouble)
         self._end_events = host.service(Events).subscribe(RecordsChanged, self._records_changed)
         self.destroyed.connect(self._end_events)
-        self.citizen.open()
         self._show_start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.citizen.open()  # only now it is known on which monitor the clerk works
 
     def show_arguments(self, **arguments: Any) -> None:
         """``action``: ``new`` begins afresh, ``card`` reads the card of the case being filled in; ``case`` opens one

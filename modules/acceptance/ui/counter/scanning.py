@@ -52,6 +52,7 @@ class ScanDialog(QDialog):
         self.setWindowTitle(tr("扫描材料"))
         self._materials = materials
         self._stay = False
+        self._sent: set[str] = set()
         self.camera = CaptureView(lanes, find_camera)
         self.camera.shoot_button.set_label(tr("拍摄（空格）"))
         self.camera.shoot_button.setAccessibleName(tr("拍摄"))
@@ -140,16 +141,15 @@ class ScanDialog(QDialog):
         if not id:
             return
         self.page.emit(id, page)
+        self._sent.add(id)  # it is still being kept: the next one is looked for as if it were there
         stay, self._stay = self._stay, False
-        if not stay:
-            # the page is still being kept: the next one is looked for as if it were there
-            following = self._materials.next_to_scan(id)
-            if following and following != id:
-                self.choose(following)
+        if not stay and (following := self._materials.next_to_scan(id, self._sent)):
+            self.choose(following)
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def _take_back(self) -> None:
+        self._sent.discard(self.current)
         self.taken_back.emit(self.current)
         self._show_counts()
 
