@@ -156,6 +156,10 @@ class SettingsService:
         """Working days with the office's own table."""
         return WorkCalendar.from_documents(self._all(DAY_KIND))
 
+    def department_ids(self) -> list[str]:
+        """The departments of the house."""
+        return sorted(str(doc["id"]) for doc in self._all(ORGANISATION_KIND) if doc.get("kind") == "department")
+
     def delegations(self) -> tuple[list[Doc], list[Doc]]:
         """What the person has delegated, and what was delegated to the person; the newest end first."""
         self._require(MAY_READ)
