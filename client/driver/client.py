@@ -124,9 +124,9 @@ class Driven:
         said: dict[str, Any] = self._ask("read", Target(name, role, within), timeout=timeout)
         return said
 
-    def shot(self, path: Path) -> None:
-        """Write a PNG of the window and of what is open over it."""
-        self._ask("shot", path=str(path.resolve()))
+    def shot(self, path: Path, *, of: str = "") -> None:
+        """Write a PNG of the window and of what is open over it; or of the window in which ``of`` is."""
+        self._ask("shot", Target(of), path=str(path.resolve()))
 
     def tree(self) -> str:
         """Everything named on the screen."""

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from client.driver import finder
 from client.driver.finder import AmbiguousError, NotFoundError
-from client.driver.protocol import Counts, Reply, Request, decode_request, encode
+from client.driver.protocol import Counts, Reply, Request, Target, decode_request, encode
 from client.widgets.gui_thread import GuiThread
 
 POLL_MS = 20
@@ -130,7 +130,7 @@ class DriverServer(QObject):
             case "read":
                 return _Done(finder.describe(finder.find(request.target)))
             case "shot":
-                return _Done(shot(request.path))
+                return _Done(shot(request.path, request.target))
             case "tree":
                 return _Done(finder.tree())
             case "quit":
@@ -234,17 +234,26 @@ class _Done:
         self.value = value
 
 
-def shot(path: str) -> dict[str, int]:
-    """A picture of the main window with whatever is open over it; returns its size in pixels.
+def _importance(widget: QWidget) -> tuple[bool, bool, int]:
+    """The main window is the largest of those that take the keyboard."""
+    deaf = bool(widget.windowFlags() & Qt.WindowType.WindowDoesNotAcceptFocus)
+    return not deaf, widget.windowType() == Qt.WindowType.Window, widget.width() * widget.height()
+
+
+def shot(path: str, target: Target) -> dict[str, int]:
+    """A picture of the main window with whatever is open over it, or of the window that holds ``target``; its size.
 
     Raises ``NotFoundError`` when no window is open.
     """
     shown = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
     if not shown:
         raise NotFoundError("no window is open")
-    base = max(
-        shown, key=lambda widget: (widget.windowType() == Qt.WindowType.Window, widget.width() * widget.height())
-    )
+    if target.name:
+        base = finder.find(target).widget.window()
+        shown = [base]
+    else:
+        base = max(shown, key=_importance)
+        shown = [widget for widget in shown if widget.screen() is base.screen()]
     picture: QPixmap = base.grab()
     over = [widget for widget in shown if widget is not base]
     if over:

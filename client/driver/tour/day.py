@@ -90,7 +90,7 @@ def accept_offline(record: Transcript, hall: Hall, counter: Driven) -> str:
     with record.step("请群众核对 F7，群众在自己的屏上确认", counter):
         counter.key("F7")
         counter.wait("确认无误", "enabled", role="button")
-        record.shot(counter, "citizen-confirms")
+        record.shot(counter, "citizen-confirms", of="确认无误")
         counter.click("确认无误", role="button")
         counter.wait("群众已确认")
     with record.step("受理 F8:断网也当场出编号", counter):

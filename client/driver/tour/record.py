@@ -53,9 +53,9 @@ class Transcript:
         clicks, keys = after.clicks - before.clicks, after.keys + after.composed - before.keys - before.composed
         self.steps.append(Step(started - self._begun, took, title, clicks, keys, tuple(self._pictures)))
 
-    def shot(self, window: Driven, name: str) -> None:
-        """A picture of the window as it is now."""
-        window.shot(self._next(name))
+    def shot(self, window: Driven, name: str, *, of: str = "") -> None:
+        """A picture of the window as it is now, or of the one in which ``of`` is."""
+        window.shot(self._next(name), of=of)
 
     def keep(self, source: Path, name: str) -> Path:
         """Keep a file that the program made."""
