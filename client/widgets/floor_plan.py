@@ -67,6 +67,15 @@ class FloorPlan(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(theme().text_width(24), theme().text_width(14))
 
+    def height_at(self, width: int) -> int:
+        """How high the whole plan is drawn at that width."""
+        if not self._places:
+            return self.minimumSizeHint().height()
+        left, right = min(place.x for place in self._places), max(place.x + place.w for place in self._places)
+        top, bottom = min(place.y for place in self._places), max(place.y + place.h for place in self._places)
+        margin = 2 * theme().space(6)
+        return round((width - margin) * (bottom - top) / max(right - left, 1.0)) + margin
+
     @property
     def current(self) -> str:
         """The id of the chosen place, or nothing."""
@@ -188,7 +197,7 @@ class FloorPlan(QWidget):
 
     def _scale(self) -> tuple[float, float, float]:
         """Pixels to a metre, and where the plan's origin is drawn."""
-        margin = theme().space(4)
+        margin = theme().space(6)  # the frames of areas stand outside their places
         right = max((place.x + place.w for place in self._places), default=1.0)
         bottom = max((place.y + place.h for place in self._places), default=1.0)
         left = min((place.x for place in self._places), default=0.0)

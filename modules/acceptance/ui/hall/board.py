@@ -38,7 +38,7 @@ class HallBoard(QWidget):
         self.voice = Label("", "quiet", wrap=True)
         self.calls = [CallRow() for _ in range(ROWS)]
         self.groups = Label("", "large", wrap=True)
-        self.pauses = Label("", wrap=True)
+        self.pauses = Label("", "large", wrap=True)
         self.screens: list[ScreenCard] = []
         self._grid = QGridLayout()
         self._known: set[tuple[str, str, int]] | None = None

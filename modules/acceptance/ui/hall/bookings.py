@@ -45,7 +45,7 @@ from modules.common.text import tr
 
 OFFLINE = ("NET-001", "NET-003")
 _LOOK = {booking.BOOKED: "info", booking.ARRIVED: "good", booking.CANCELLED: "quiet", booking.MISSED: "due"}
-_WIDE = 3
+_WIDE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,10 @@ class BookingsView(QWidget):
         columns = [
             Column("day", tr("日期"), lambda doc: windows.day_words(date.fromisoformat(doc["day"])), 6,
                    sort=lambda doc: doc["slot"]["start"]),
-            Column("slot", tr("时段"), lambda doc: slot_words(doc["slot"]), 7),
+            Column("slot", tr("时段"), lambda doc: slot_words(doc["slot"]), 8),
             Column("person", tr("姓名"), lambda doc: str(doc["person"].get("name", "")), 5),
             Column("item", tr("事项"), lambda doc: str(doc["item"]["name"]), 10, stretch=True),
-            Column("state", tr("状态"), lambda doc: booking.state_name(doc["state"]), 6,
+            Column("state", tr("状态"), lambda doc: booking.state_name(doc["state"]), 7.5,
                    state=lambda doc: _LOOK[doc["state"]]),
         ]  # fmt: skip
         self.table = RecordTable(
@@ -102,7 +102,7 @@ class BookingsView(QWidget):
         column.addWidget(self.cancel, 0, Qt.AlignmentFlag.AlignLeft)
         split = MasterDetail(left, self._scroll, name="acceptance.bookings.split", memory=memory)
         if memory.recall("acceptance.bookings.split") is None:
-            split.setSizes([theme().text_width(46), theme().text_width(38)])
+            split.setSizes([theme().text_width(44), theme().text_width(44)])
         head = QHBoxLayout()
         head.setSpacing(theme().space(3))
         head.addWidget(self.search, 2)

@@ -13,7 +13,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host
 from client.kernel.events import Events, RecordsChanged, SyncChanged
@@ -95,8 +95,15 @@ class KioskPane(QWidget):
             self.start, self.card, self.phone, self.booked, self.priority, self.items, self.working, self.result,
         )  # fmt: skip
         self.stack = QStackedWidget()
+        self._frames: dict[Step, QScrollArea] = {}
         for step in self._steps:
-            self.stack.addWidget(step)
+            frame = QScrollArea()
+            frame.setWidgetResizable(True)
+            frame.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            frame.setFrameShape(QFrame.Shape.NoFrame)
+            frame.setWidget(step)
+            self.stack.addWidget(frame)
+            self._frames[step] = frame
         head = QHBoxLayout()
         head.addWidget(self.name)
         head.addStretch(1)
@@ -145,9 +152,7 @@ class KioskPane(QWidget):
     @property
     def step(self) -> Step:
         """The step that is shown."""
-        step = self.stack.currentWidget()
-        assert isinstance(step, Step)
-        return step
+        return self._steps[self.stack.currentIndex()]
 
     def close_pane(self) -> None:
         """Called when the page closes. A number that is being printed is brought to its end all the same."""
@@ -194,7 +199,7 @@ class KioskPane(QWidget):
         # a card that is being waited for is nothing to come back to
         if remember and self.step is not self.card:
             self._trail.append(self.step)
-        self.stack.setCurrentWidget(step)
+        self.stack.setCurrentWidget(self._frames[step])
         for button in (self.back_button, self.home_button):
             button.setVisible(step not in (self.start, self.working, self.result))
         self._gone.stop()

@@ -36,7 +36,7 @@ from modules.common.text import tr
 
 AGAIN_MS = 15_000
 """Times go by without any record changing: absences, long pauses, patience."""
-BAR = 10
+BAR = 8
 _KINDS = frozenset({queue.KIND, windows.KIND, windows.SETTINGS_KIND, booking.KIND})
 _ON_SITE = (queue.ID_CARD, queue.PHONE, queue.PAPER)
 
@@ -53,7 +53,7 @@ class HallView(QWidget):
         self._records = host.service(Records)  # type: ignore[type-abstract]
         self._hall_id = host.service(Session).actor.hall_id  # type: ignore[type-abstract]
         self._picture: Picture | None = None
-        self._reading = self._again = False
+        self._reading = self._again = self._fitted = False
         self._screen: SecondScreen | None = None
         memory = host.service(Settings)
         set_role(self, "page")
@@ -66,11 +66,12 @@ class HallView(QWidget):
         self.doubles = Banner()
         self.paper = Banner()
         self.plan = FloorPlan(tr("窗口平面图"))
+        self.plan.setMinimumHeight(theme().text_width(9))
         self.pane = WindowPane(memory)
         self.board = HallBoard()
         columns = [
             Column("hour", tr("时段"), lambda row: _hour(row.hour), 6, sort=lambda row: row.hour),
-            Column("site", tr("现场"), lambda row: str(_of(row, *_ON_SITE)), 4, numeric=True,
+            Column("site", tr("现场"), lambda row: str(_of(row, *_ON_SITE)), 3.5, numeric=True,
                    sort=lambda row: _of(row, *_ON_SITE)),
             Column("booked", tr("预约"), lambda row: str(_of(row, queue.APPOINTMENT)), 4, numeric=True,
                    sort=lambda row: _of(row, queue.APPOINTMENT)),
@@ -111,12 +112,12 @@ class HallView(QWidget):
         lower.setChildrenCollapsible(False)
         lower.setStretchFactor(0, 3)
         lower.setStretchFactor(1, 2)
+        lower.setSizes([theme().text_width(48), theme().text_width(36)])
         self._middle = QSplitter(Qt.Orientation.Vertical)
         self._middle.addWidget(self.plan)
         self._middle.addWidget(lower)
         self._middle.setChildrenCollapsible(False)
-        self._middle.setStretchFactor(0, 2)
-        self._middle.setStretchFactor(1, 3)
+        self._middle.setStretchFactor(1, 1)
         page = QVBoxLayout(self)
         page.setContentsMargins(*(theme().space(4),) * 4)
         page.setSpacing(theme().space(3))
@@ -258,9 +259,19 @@ class HallView(QWidget):
                 totals[name] = totals.get(name, 0) + n
         parts = [tr("{area} {n}", area=name, n=n) for name, n in sorted(totals.items()) if name]
         self.by_area.setText(tr("已叫号，按区域：{parts}", parts=tr("、").join(parts)) if parts else "")
+        self._fit_plan()
         self._show_doubles(picture)
         self._show_paper()
         self._choose(self.plan.current)
+
+    def _fit_plan(self) -> None:
+        """As high as the plan needs, once: from then on it is where the user drags it. Most halls are wide and flat."""
+        if self._fitted or not self.isVisible() or not self.plan.current:
+            return
+        self._fitted = True
+        whole = self._middle.height()
+        wanted = max(self.plan.height_at(self._middle.width()), self.plan.minimumHeight())
+        self._middle.setSizes([min(wanted, whole // 2), whole - min(wanted, whole // 2)])
 
     def _show_doubles(self, picture: Picture) -> None:
         if not picture.doubles:
@@ -295,7 +306,7 @@ class HallView(QWidget):
     def _bar(self, row: Count) -> str:
         most = max((sum(count.by_source.values()) for count in self._picture.counts), default=0) if self._picture else 0
         total = sum(row.by_source.values())
-        return f"{'█' * max(1, round(BAR * total / most))} {total}" if most and total else str(total)
+        return f"{total:>3} {'█' * max(1, round(BAR * total / most))}" if most and total else str(total)
 
     # -- the chosen window ----------------------------------------------------------------------------
 

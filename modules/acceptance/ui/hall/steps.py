@@ -27,7 +27,7 @@ from modules.common.aggregate import Doc
 from modules.common.text import tr
 
 CARD, PHONE, BOOKED, PRIORITY = "card", "phone", "booked", "priority"
-PAGE = 8
+PAGE = 6
 """Items on one page: a finger turns pages, it does not scroll."""
 
 
@@ -212,7 +212,7 @@ class PriorityStep(Step):
     def show_classes(self, names: Sequence[str]) -> None:
         """The classes of the hall's settings."""
         while len(self.classes) < len(names):
-            tile = Tile()
+            tile = Tile(role="heading")
             tile.setCheckable(True)
             tile.setAutoExclusive(True)
             self._grid.addWidget(tile, len(self.classes) // 3, len(self.classes) % 3)
@@ -257,7 +257,7 @@ class ItemsStep(Step):
         self.search = SearchBox(tr("输入名称或拼音首字母"))
         self.search.setAccessibleName(tr("查找事项"))
         self.by = ComboBox(tr("部门或主题"))
-        self.tiles = [Tile() for _ in range(PAGE)]
+        self.tiles = [Tile(role="heading") for _ in range(PAGE)]
         self.keys = Keys(LETTERS, tr("字母键"))
         self.before, self.after = Button(tr("上一页")), Button(tr("下一页"))
         self.pages = Label("", "quiet")
@@ -280,10 +280,16 @@ class ItemsStep(Step):
         turn.addWidget(self.pages)
         turn.addStretch(1)
         turn.addWidget(self.after)
+        left = QVBoxLayout()
+        left.setSpacing(theme().space(3))
+        left.addLayout(grid, 1)
+        left.addLayout(turn)
+        middle = QHBoxLayout()
+        middle.setSpacing(theme().space(6))
+        middle.addLayout(left, 1)
+        middle.addWidget(self.keys, 0, Qt.AlignmentFlag.AlignTop)
         self.column.addLayout(head)
-        self.column.addLayout(grid, 1)
-        self.column.addLayout(turn)
-        self.column.addWidget(self.keys)
+        self.column.addLayout(middle, 1)
         _bind(self.keys, self.search)
         self.search.searched.connect(self._search)
         self.by.currentIndexChanged.connect(self._from_the_first)
@@ -326,10 +332,6 @@ class ItemsStep(Step):
         for place, tile in enumerate(self.tiles):
             at = self._first + place
             offer = found[at] if at < len(found) else None
-            # a place in the grid stays where it is: nothing jumps under a finger
-            policy = tile.sizePolicy()
-            policy.setRetainSizeWhenHidden(True)
-            tile.setSizePolicy(policy)
             tile.setVisible(offer is not None)
             if offer is not None:
                 tile.say(str(offer.item["name"]), self._words(offer), value=offer, enabled=not offer.why_not)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QListWidget, QListWidgetItem, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QScrollArea, QSpinBox, QVBoxLayout, QWidget
 
 from client.widgets.basics import Banner, Button, ComboBox, Label, PrimaryButton
 from client.widgets.dialogs import GrowingDialog
@@ -69,14 +69,18 @@ class StrategyDialog(GrowingDialog):
             self.priority.addItem(name, id)
         self.every = _number(tr("每几个号叫一个优先号"), 2, 20)
         self.patience = _number(tr("等满多少分钟后不再被插队（0 为不限）"), 0, 600)
-        self.items = QListWidget()
-        self.items.setAccessibleName(tr("只叫这些事项"))
-        self.items.setMaximumHeight(theme().size("row") * 4)
-        for code, name in items:
-            entry = QListWidgetItem(name)
-            entry.setData(Qt.ItemDataRole.UserRole, code)
-            entry.setFlags(entry.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            self.items.addItem(entry)
+        self.items = [(code, QCheckBox(name)) for code, name in items]
+        inner = QWidget()
+        rows = QVBoxLayout(inner)
+        rows.setSpacing(0)
+        for _, box in self.items:
+            box.setAccessibleName(tr("只叫{item}", item=box.text()))
+            rows.addWidget(box)
+        self._list = QScrollArea()
+        self._list.setWidgetResizable(True)
+        self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._list.setWidget(inner)
+        self._list.setFixedHeight(theme().size("target") * 4)
         self.words = Label("", "strong", wrap=True)
         self.banner = Banner()
         self.go = PrimaryButton(tr("采用"))
@@ -97,7 +101,8 @@ class StrategyDialog(GrowingDialog):
             box.currentIndexChanged.connect(self._changed)
         for spin in self._fields.values():
             spin.valueChanged.connect(self._changed)
-        self.items.itemChanged.connect(self._changed)
+        for _, item in self.items:
+            item.toggled.connect(self._changed)
         self.go.clicked.connect(self._give)
         self.inherit.clicked.connect(self._give_none)
         self.keep.clicked.connect(self.reject)
@@ -112,7 +117,7 @@ class StrategyDialog(GrowingDialog):
         self._form.addRow(Label(self.priority.accessibleName()), self.priority)
         for spin in (self.every, self.patience):
             self._form.addRow(Label(spin.accessibleName()), spin)
-        self._form.addRow(Label(tr("只叫这些事项（都不选为全部）"), wrap=True), self.items)
+        self._form.addRow(Label(tr("只叫这些事项（都不选为全部）"), wrap=True), self._list)
         buttons = QHBoxLayout()
         buttons.addWidget(self.inherit)
         buttons.addStretch(1)
@@ -131,11 +136,7 @@ class StrategyDialog(GrowingDialog):
     @property
     def strategy(self) -> dict[str, Any]:
         """What is chosen."""
-        chosen = [
-            str(self.items.item(row).data(Qt.ItemDataRole.UserRole))
-            for row in range(self.items.count())
-            if self.items.item(row).checkState() == Qt.CheckState.Checked
-        ]
+        chosen = [code for code, box in self.items if box.isChecked()]
         numbers = {key: spin.value() for key, spin in self._fields.items()}
         return {
             "booked": self.booked.currentData(),
@@ -152,10 +153,8 @@ class StrategyDialog(GrowingDialog):
         self.priority.setCurrentIndex(self.priority.findData(whole["priority"]))
         for key, spin in self._fields.items():
             spin.setValue(whole[key])
-        for row in range(self.items.count()):
-            entry = self.items.item(row)
-            wanted = entry.data(Qt.ItemDataRole.UserRole) in whole["items"]
-            entry.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
+        for code, item in self.items:
+            item.setChecked(code in whole["items"])
         self._filling = False
         self._changed()
 

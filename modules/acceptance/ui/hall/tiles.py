@@ -23,21 +23,26 @@ from client.widgets.theme import set_role, theme
 from modules.common.text import tr
 
 DIGITS = ("123", "456", "789", "0")
-LETTERS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-ALL_KEYS = ("1234567890", *LETTERS)
+LETTERS = ("abcde", "fghij", "klmno", "pqrst", "uvwxy", "z")
+ALL_KEYS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 class Tile(QAbstractButton):
     """A large button: words, and a quieter line below. A disabled one can be read all the same."""
 
-    def __init__(self, icon: str = "", parent: QWidget | None = None) -> None:
+    def __init__(self, icon: str = "", role: str = "large", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._role = role
         self.value: object = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        policy.setHeightForWidth(True)
+        # a place in a grid stays where it is: nothing jumps under a finger
+        policy.setRetainSizeWhenHidden(True)
+        self.setSizePolicy(policy)
         set_role(self, "todo")
-        self._title, self._line = Label("", "large", wrap=True), Label("", "quiet", wrap=True)
+        self._title, self._line = Label("", role, wrap=True), Label("", "quiet", wrap=True)
         row = QHBoxLayout(self)
         row.setSpacing(theme().space(4))
         words = QVBoxLayout()
@@ -61,11 +66,10 @@ class Tile(QAbstractButton):
         """Show other words; ``value`` is what a press stands for."""
         self.value = value
         self._title.setText(title)
-        self._title.setEnabled(True)
         self._line.setText(line)
         self._line.setVisible(bool(line))
         self.setEnabled(enabled)
-        set_role(self._title, "large" if enabled else "quiet")
+        set_role(self._title, self._role if enabled else "quiet")
         self.setAccessibleName(title)
         self.setAccessibleDescription(line)
 
@@ -79,6 +83,11 @@ class Tile(QAbstractButton):
         assert layout is not None
         layout.setContentsMargins(theme().space(6), theme().space(3), theme().space(6), theme().space(3))
         self.updateGeometry()
+
+    def heightForWidth(self, width: int) -> int:
+        layout = self.layout()
+        assert layout is not None
+        return max(layout.totalHeightForWidth(width), theme().size("target") * 2)
 
     def sizeHint(self) -> QSize:
         layout = self.layout()
