@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("client.app")
 CHECK_SYNC_MS = 5_000
+PRELOAD_AFTER_MS = 300
 HELD = 70
 """Exit status when a job would not end and the process was ended over it."""
 
@@ -350,8 +351,15 @@ class OpenDesk(QObject):
         self._watch.setInterval(CHECK_SYNC_MS)
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
+        QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
         self.loop.start()
         self.pages.start()
+
+    @Slot()
+    def _preload(self) -> None:
+        """The home page is there: what the other pages need is imported before they are asked for."""
+        work = partial(self.registry.preload, self._suite.accounts.actor.may)
+        self._suite.lanes.run("cpu", work, done=lambda nothing: linecache.clearcache(), name=tr("准备页面"))
 
     def _make_window(self) -> Any:
         from client.shell.main_window import MainWindow

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from client.kernel.contract import Host, Module
+from client.kernel.contract import Host, Module, Token
 from client.kernel.logs import mask
 from modules.common.errors import GovDeskError
 from modules.common.manifest import Manifest, Page, Ref
@@ -74,6 +74,22 @@ class Registry:
             self._stop(module)
             return self._fail(manifest, error)
         return None
+
+    def preload(self, permitted: Callable[[str], bool], token: Token) -> None:
+        """Import the code of every page that is ``permitted``, so that its first opening need not wait for it.
+
+        For another thread than the GUI's. What fails to load says so when its page is opened.
+        """
+        pages = [(manifest, page) for manifest in self.manifests for page in manifest.pages]
+        for manifest, page in pages:
+            if not permitted(page.permission):
+                continue
+            for part in (manifest.entry, page.view):
+                token.check()
+                try:
+                    part.load()
+                except Exception as error:  # noqa: BLE001 - whatever a module raises stays its own
+                    log.warning("preloading failed: %s", type(error).__name__, extra={"module_id": manifest.id})
 
     def build(self, manifest: Manifest, part: Ref) -> Any:
         """Start the module and call what ``part`` names (a view's class, a handler) with the host.

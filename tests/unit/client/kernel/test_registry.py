@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from client.kernel.contract import Cancelled
 from client.kernel.registry import Failure, Registry
+from client.tasks.lanes import Job
 from modules.common.errors import GovDeskError
 from modules.common.manifest import Ref, parse
 
@@ -113,3 +115,28 @@ def test_all_are_stopped_once_even_if_one_sticks(fake: Any, caplog: Any) -> None
     assert fake.calls == ["start", "start", "stop"]
     assert registry.started == ()
     assert "did not stop" in caplog.text
+
+
+def test_pages_are_loaded_before_they_are_asked_for_and_nothing_runs(fake: Any, caplog: Any) -> None:
+    registry = Registry([manifest("gone", "Nowhere"), manifest("duty"), manifest("secret")], HOST)
+    asked: list[str] = []
+
+    class Loaded:
+        def load(self) -> None:
+            asked.append("loaded")
+
+    pages = [page for each in registry.manifests for page in each.pages]
+    for page, permission in zip(pages, ("", "", "duty.secret"), strict=True):
+        object.__setattr__(page, "view", Loaded())
+        object.__setattr__(page, "permission", permission)
+    registry.preload(lambda permission: not permission, Job("preload", lambda call: call()))
+    assert asked == ["loaded", "loaded"]
+    assert fake.calls == []
+    assert registry.started == ()
+    assert registry.failures == ()
+    assert "preloading failed: AttributeError" in caplog.text
+    stopped = Job("preload", lambda call: call())
+    stopped.cancel()
+    with pytest.raises(Cancelled):
+        registry.preload(lambda permission: True, stopped)
+    stopped.end()
