@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from client.widgets.basics import Label, StateLabel
-from client.widgets.theme import theme
+from client.widgets.basics import IconLabel, Label
+from client.widgets.theme import set_role, theme
 from modules.acceptance.domain.cases import card_name, day_of, node_name
 from modules.acceptance.ui.cases.looks import Sheet, flowing
 from modules.acceptance.ui.work import when
@@ -18,7 +18,12 @@ from modules.common.calendar import WorkCalendar
 from modules.common.clock import parse_iso
 from modules.common.text import tr
 
-_STEPS = {"passed": "good", "rejected": "red", "skipped": "quiet", "waiting": "quiet"}
+_STEPS = {
+    "passed": ("good", "check"),
+    "rejected": ("red", "circle-x"),
+    "skipped": ("quiet", "skip-forward"),
+    "waiting": ("quiet", "clock"),
+}
 
 
 class CourseTab(QWidget):
@@ -60,7 +65,7 @@ class CourseTab(QWidget):
         for name, way in workflow.progress(flow):
             if parts:
                 parts.append(_arrow())
-            parts.append(StateLabel(_look(way, flow["status"]), _step_words(name, way, flow["status"])))
+            parts.append(_Step(*_look(way, flow["status"]), _step_words(name, way, flow["status"])))
         self._line = flowing(*parts)
         self._line.setAccessibleName(tr("审批环节"))
         self._column.insertWidget(0, self._line)
@@ -72,10 +77,26 @@ def _arrow() -> Label:
     return arrow
 
 
-def _look(way: str, status: str) -> str:
+class _Step(QWidget):
+    """One step by colour, shape and word."""
+
+    def __init__(self, state: str, icon: str, words: str) -> None:
+        super().__init__()
+        color = theme().state(state)[0]
+        label = Label(words)
+        set_role(label, "state", state=state)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme().space(1))
+        row.addWidget(IconLabel(icon, color, 16))
+        row.addWidget(label)
+        self.setAccessibleName(words)
+
+
+def _look(way: str, status: str) -> tuple[str, str]:
     if way == "current":
-        return "paused" if status == workflow.SUSPENDED else "info"
-    return _STEPS.get(way, "quiet")
+        return ("paused", "pause") if status == workflow.SUSPENDED else ("info", "play")
+    return _STEPS.get(way, ("quiet", "clock"))
 
 
 def _step_words(name: str, way: str, status: str) -> str:

@@ -114,8 +114,10 @@ class AskDialog(GrowingDialog):
 
     def _focus_first(self) -> None:
         """To the first field that has to be filled; to the button where there is none."""
-        names = self.ask.form["schema"]["properties"]
-        first = next((name for name in names if not self.ask.values.get(name)), next(iter(names), ""))
+        properties = self.ask.form["schema"]["properties"]
+        names = [name for group in self.ask.form["layout"] for name in group["fields"]]
+        empty = (name for name in names if not self.ask.values.get(name) and "x-when" not in properties[name])
+        first = next(empty, next(iter(names), ""))
         if first:
             self.form.field(first).take_focus()
         else:

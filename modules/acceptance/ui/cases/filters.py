@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from client.widgets.basics import Button, ComboBox, Label, SearchBox
 from client.widgets.forms.lines import DateEdit
@@ -122,18 +122,20 @@ class Filters(QWidget):
         self._days = QWidget()
         days = QHBoxLayout(self._days)
         days.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.since, Label(tr("至")), self.until):
-            days.addWidget(widget)
+        for part in (self.since, Label(tr("至")), self.until):
+            days.addWidget(part)
         head = QHBoxLayout()
         head.setSpacing(theme().space(2))
         head.addWidget(self.search, 1)
-        for widget in (self.scanning, self.node, self.statistics):
+        self.search.setMinimumWidth(theme().text_width(12))
+        boxes: tuple[QWidget, ...] = (self.due, self.range, self._days, self.order)
+        for widget in (*boxes, self.scanning, self.node, self.statistics):
             head.addWidget(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme().space(2))
         column.addLayout(head)
-        column.addWidget(flowing(*self.chips.values(), self.due, self.range, self._days, self.order))
+        column.addWidget(flowing(*self.chips.values()))
         self._recall(decides)
         self._group.buttonClicked.connect(self._touched)
         self.due.activated.connect(self._touched)
@@ -231,4 +233,5 @@ def _box(name: str, choices: list[tuple[str, str]]) -> ComboBox:
     box = ComboBox(name)
     for value, words in choices:
         box.addItem(words, value)
+    box.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     return box

@@ -123,7 +123,7 @@ class Flow(QLayout):
     def count(self) -> int:
         return len(self._items)
 
-    def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
+    def itemAt(self, index: int) -> QLayoutItem | None:
         return self._items[index] if 0 <= index < len(self._items) else None
 
     def takeAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
@@ -152,6 +152,12 @@ class Flow(QLayout):
                 size = size.expandedTo(item.minimumSize())
         return size
 
+    def line(self) -> QSize:
+        """The size of all in one line."""
+        hints = [item.sizeHint() for item in self._items if not item.isEmpty()]
+        gaps = theme().space(2) * max(len(hints) - 1, 0)
+        return QSize(sum(hint.width() for hint in hints) + gaps, max((hint.height() for hint in hints), default=0))
+
     def _arrange(self, rect: QRect, *, move: bool) -> int:
         gap, x, y, height = theme().space(2), rect.x(), rect.y(), 0
         for item in self._items:
@@ -167,11 +173,24 @@ class Flow(QLayout):
         return y + height - rect.y()
 
 
-def flowing(*widgets: QWidget) -> QWidget:
-    """A widget whose children wrap."""
-    box = QWidget()
-    box.setLayout(Flow(widgets))
-    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-    policy.setHeightForWidth(True)
-    box.setSizePolicy(policy)
-    return box
+class FlowBox(QWidget):
+    """A widget whose children wrap: as wide as one line if there is room, as high as its width makes it."""
+
+    def __init__(self, widgets: Iterable[QWidget]) -> None:
+        super().__init__()
+        self._flow = Flow(widgets)
+        self.setLayout(self._flow)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def sizeHint(self) -> QSize:
+        return self._flow.line()
+
+    def minimumSizeHint(self) -> QSize:
+        return self._flow.minimumSize()
+
+
+def flowing(*widgets: QWidget) -> FlowBox:
+    """Widgets in a box in which they wrap."""
+    return FlowBox(widgets)

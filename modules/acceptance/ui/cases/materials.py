@@ -320,8 +320,11 @@ class MaterialsTab(QScrollArea):
     def _missing(self, sha256: str, error: BaseException) -> None:
         self._pictures.pop(sha256, None)  # asked for again when the tab is
         icon, words = why_not_shown(error)
+        short = {"clock": tr("尚未传到"), "wifi-off": tr("离线")}.get(icon, tr("读不出"))
         for thumb in self._thumbs.get(sha256, ()):
             thumb.setIcon(theme().icon(icon, "quiet"))
+            thumb.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+            thumb.setText(short)
             thumb.setToolTip(words)
             thumb.setAccessibleDescription(words)
 
@@ -332,6 +335,7 @@ class MaterialsTab(QScrollArea):
                 thumb.setIcon(theme().icon("image", "quiet"))
             else:
                 thumb.setIcon(QIcon(QPixmap.fromImage(image)))
+                thumb.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
                 thumb.setAccessibleDescription("")
 
 

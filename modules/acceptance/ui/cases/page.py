@@ -102,8 +102,8 @@ class CasesView(QWidget):
         self.filters = Filters(memory, _MEMORY, decides=self._service.may("acceptance.decide"))
         self.search, self.chips = self.filters.search, self.filters.chips
         columns = [
-            Column("number", tr("编号"), lambda record: record.number, 13, sort=lambda record: record.id),
-            Column("title", tr("申请人与事项"), lambda record: record.title, 14, stretch=True),
+            Column("number", tr("编号"), lambda record: record.number, 11.5, sort=lambda record: record.id),
+            Column("title", tr("申请人与事项"), lambda record: record.title, 13),
             Column(
                 "state",
                 tr("状态"),
@@ -112,8 +112,8 @@ class CasesView(QWidget):
                 state=lambda record: case_state(record.doc)[0],
             ),
             Column("due", tr("期限"), self._due_text, 11, sort=_due_order, state=self._due_state),
-            Column("sync", tr("传送"), _sync_text, 4, state=_sync_state),
-            Column("marks", tr("标记"), _marks_text, 7, state=_marks_state),
+            Column("sync", tr("传送"), _sync_text, 5, state=_sync_state),
+            Column("marks", tr("标记"), _marks_text, 7, state=_marks_state, stretch=True),
         ]
         fresh = memory.recall(_MEMORY) is None
         self.table = RecordTable(
@@ -141,7 +141,7 @@ class CasesView(QWidget):
         list_column.addWidget(self.note)
         split = MasterDetail(left, self._right, name=f"{_MEMORY}.split", memory=memory)
         if memory.recall(f"{_MEMORY}.split") is None:
-            split.setSizes([theme().text_width(54), theme().text_width(46)])
+            split.setSizes([theme().text_width(57), theme().text_width(43)])
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme().space(4),) * 4)
         column.setSpacing(theme().space(3))
@@ -607,6 +607,7 @@ class CasesView(QWidget):
         def made(paper: Paper) -> None:
             if self.detail.record is not None and (self.detail.record.id, papers.kind) == (record.id, kind):
                 papers.banner.clear()
+                papers.preview.fit_width()
                 papers.preview.show_pdf(paper.data)
 
         self._paper(record, kind, "pdf", made)
