@@ -73,9 +73,9 @@ class StrategyDialog(GrowingDialog):
         inner = QWidget()
         rows = QVBoxLayout(inner)
         rows.setSpacing(0)
-        for _, box in self.items:
-            box.setAccessibleName(tr("只叫{item}", item=box.text()))
-            rows.addWidget(box)
+        for _, item in self.items:
+            item.setAccessibleName(tr("只叫{item}", item=item.text()))
+            rows.addWidget(item)
         self._list = QScrollArea()
         self._list.setWidgetResizable(True)
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -136,7 +136,7 @@ class StrategyDialog(GrowingDialog):
     @property
     def strategy(self) -> dict[str, Any]:
         """What is chosen."""
-        chosen = [code for code, box in self.items if box.isChecked()]
+        chosen = [code for code, item in self.items if item.isChecked()]
         numbers = {key: spin.value() for key, spin in self._fields.items()}
         return {
             "booked": self.booked.currentData(),

@@ -60,7 +60,15 @@ class Tile(QAbstractButton):
         for part in parts:
             part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         theme().changed.connect(self._space)
+        self.toggled.connect(self._mark_chosen)
         self._space()
+
+    @Slot(bool)
+    def _mark_chosen(self, chosen: bool) -> None:
+        self._line.setText(tr("✓ 已选") if chosen else "")
+        self._line.setVisible(chosen)
+        self.setAccessibleDescription(self._line.text())
+        set_role(self._title, self._role, state="info" if chosen else "")
 
     def say(self, title: str, line: str = "", *, value: object = None, enabled: bool = True) -> None:
         """Show other words; ``value`` is what a press stands for."""
