@@ -28,6 +28,7 @@ _POINTS = 72
 _SCREEN = 96
 _A4 = 595
 """Width of A4 in points."""
+_SMALLEST = 0.3
 _ZOOMS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 _pdfium = threading.Lock()
 """PDFium must never be entered by two threads at once."""
@@ -201,7 +202,7 @@ class PdfPreview(QWidget):
         """Zoom so that an A4 page is as wide as there is room for, at most its real size; when next it is drawn."""
         room = self.area.viewport().width() - theme().space(8)
         page = _A4 / _POINTS * _SCREEN * theme().zoom
-        self._zoom = min(max(room / page, _ZOOMS[0]), 1.0)
+        self._zoom = min(max(room / page, _SMALLEST), 1.0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:

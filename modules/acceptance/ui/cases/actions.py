@@ -219,7 +219,7 @@ class Actions(QWidget):
         self.more = Button(tr("更多"))
         self.back = Button(tr("退回"))
         self.reject = DangerButton(tr("不予"))
-        self.approve = PrimaryButton(tr("准予"), icon="check")
+        self.approve = PrimaryButton(tr("准予"))
         self.close_case = Button(tr("办结"))
         self.primary = PrimaryButton("")
         self.opinion_fault.hide()

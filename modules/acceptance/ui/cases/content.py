@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from client.widgets.basics import Button
-from client.widgets.theme import theme
+from client.widgets.basics import LinkButton
 from modules.acceptance.domain.cases import (
     AGENT_FORM,
     APPLICANT_FORM,
@@ -33,7 +32,8 @@ Rows = list[tuple[str, str]]
 
 
 class ContentTab(QWidget):
-    """The application. ``显示`` uncovers the applicant of this one case, until another is shown."""
+    """The application. ``reveal`` (显示) uncovers the applicant of this one case, until another is shown; its owner
+    finds a place for it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,15 +41,12 @@ class ContentTab(QWidget):
         self._item: Doc | None = None
         self._now: datetime | None = None
         self._open = False
-        self.reveal = Button(tr("显示证件号和电话"), icon="eye")
-        self.reveal.setAccessibleName(tr("显示"))
+        self.reveal = LinkButton(tr("显示"))
+        self.reveal.setToolTip(tr("显示证件号和电话"))
+        self.reveal.setAccessibleDescription(self.reveal.toolTip())
         self.sheet = Sheet(tr("内容"))
-        row = QHBoxLayout()
-        row.addStretch(1)
-        row.addWidget(self.reveal)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, theme().space(2), 0, 0)
-        column.addLayout(row)
+        column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.sheet, 1)
         self.reveal.clicked.connect(self._reveal)
 
@@ -73,8 +70,7 @@ class ContentTab(QWidget):
     def _show(self) -> None:
         if self._case is None or self._now is None:
             return
-        self.reveal.set_label(tr("遮住") if self._open else tr("显示证件号和电话"))
-        self.reveal.setAccessibleName(tr("遮住") if self._open else tr("显示"))
+        self.reveal.set_label(tr("遮住") if self._open else tr("显示"))
         self.sheet.show_rows(rows(self._case, self._item, self._now, covered=not self._open))
 
 

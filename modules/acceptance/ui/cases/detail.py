@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from client.kernel.contract import Host
 from client.kernel.ports import Record, RefusedCommand
 from client.widgets.basics import Banner, Card, Label, StateLabel
+from client.widgets.theme import theme
 from modules.acceptance.domain.cases import ACCEPT, COMMANDS, Offer, whole
 from modules.acceptance.domain.cases.rules import ROWS
 from modules.acceptance.services.papers import title_of
@@ -58,10 +59,10 @@ class CaseDetail(QWidget):
         ]
         for widget, words in tabs:
             self.tabs.addTab(widget, words)
+        self.tabs.setCornerWidget(self.content.reveal)
         card = Card()
         card.body.addWidget(self.title)
-        card.body.addWidget(self.number)
-        card.body.addWidget(flowing(self.state, self.due, self.marks, self.sync))
+        card.body.addWidget(flowing(self.number, self.state, self.due, self.marks, self.sync))
         card.body.addWidget(self.tray)
         card.body.addWidget(self.tabs, 1)
         card.body.addWidget(self.banner)
@@ -75,6 +76,14 @@ class CaseDetail(QWidget):
         self.opinion, self.opinion_fault = self.foot.opinion, self.foot.opinion_fault
         self.approve, self.reject, self.close_case = self.foot.approve, self.foot.reject, self.foot.close_case
         self.print = self.foot.print
+        theme().changed.connect(self._fit)
+        self._fit()
+
+    def heightForWidth(self, width: int) -> int:
+        # what it cannot do without: in a scroll area it scrolls as a whole only below that
+        layout = self.layout()
+        assert layout is not None
+        return layout.minimumHeightForWidth(width)
 
     def show_case(
         self,
@@ -141,6 +150,11 @@ class CaseDetail(QWidget):
         return title_of(self.papers.kind) if self.papers.kind else ""
 
     @Slot()
+    def _fit(self) -> None:
+        # the tabs scroll themselves; the tallest of them must not push the buttons out of sight
+        self.tabs.setMinimumHeight(theme().text_width(10))
+
+    @Slot()
     def _dismiss(self) -> None:
         if self._refused:
             self.dismissed.emit(self._refused[0].cmd_id)
@@ -148,6 +162,7 @@ class CaseDetail(QWidget):
     @Slot()
     def _fetch(self) -> None:
         """The tab that is looked at gets what it shows."""
+        self.content.reveal.setVisible(self.tabs.currentWidget() is self.content)
         if self.record is None:
             return
         if self.tabs.currentIndex() == MATERIALS:

@@ -197,6 +197,8 @@ class PageViewer(QDialog):
     def _say(self, icon: str, text: str, *, busy: bool = False) -> None:
         self.pane.say(icon, text, busy=busy)
         self._stack.setCurrentWidget(self.pane)
+        for button in (self.smaller, self.larger, self.rotate):
+            button.setEnabled(False)
 
     @Slot()
     def _zoom(self, by: int) -> None:
@@ -218,6 +220,7 @@ class PageViewer(QDialog):
         image = image.scaled(size, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
         image.setDevicePixelRatio(ratio)
         self.sheet.setPixmap(QPixmap.fromImage(image))
+        self.rotate.setEnabled(True)
         self.smaller.setEnabled(self.zoom > ZOOMS[0])
         self.larger.setEnabled(self.zoom < ZOOMS[-1])
 

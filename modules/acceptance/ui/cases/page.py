@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QKeyEvent
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host, Token
 from client.kernel.events import Events, RecordsChanged
@@ -102,15 +102,9 @@ class CasesView(QWidget):
         self.filters = Filters(memory, _MEMORY, decides=self._service.may("acceptance.decide"))
         self.search, self.chips = self.filters.search, self.filters.chips
         columns = [
-            Column("number", tr("编号"), lambda record: record.number, 11.5, sort=lambda record: record.id),
-            Column("title", tr("申请人与事项"), lambda record: record.title, 13),
-            Column(
-                "state",
-                tr("状态"),
-                lambda record: case_state(record.doc)[1],
-                7,
-                state=lambda record: case_state(record.doc)[0],
-            ),
+            Column("number", tr("编号"), lambda record: record.number, 13, sort=lambda record: record.id),
+            Column("title", tr("申请人与事项"), lambda record: record.title, 12),
+            Column("state", tr("状态"), lambda record: case_state(record.doc)[1], 7),
             Column("due", tr("期限"), self._due_text, 11, sort=_due_order, state=self._due_state),
             Column("sync", tr("传送"), _sync_text, 5, state=_sync_state),
             Column("marks", tr("标记"), _marks_text, 7, state=_marks_state, stretch=True),
@@ -133,7 +127,13 @@ class CasesView(QWidget):
         self._nothing = EmptyState("file-text", tr("选一件办件，在这里查看和办理。"))
         self._right = QStackedWidget()
         self._right.addWidget(self._nothing)
-        self._right.addWidget(self.detail)
+        # at a large zoom on a low screen it scrolls as a whole
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setWidget(self.detail)
+        self._right.addWidget(self._area)
         left = QWidget()
         list_column = QVBoxLayout(left)
         list_column.setContentsMargins(0, 0, 0, 0)
@@ -374,7 +374,7 @@ class CasesView(QWidget):
         due = due_words(record.doc, self._service.today(), self._calendar)
         self.detail.show_case(record, opened.item, due, self._clock.now(), self._calendar, opened.offers)
         self.detail.show_refused(opened.refused)
-        self._right.setCurrentWidget(self.detail)
+        self._right.setCurrentWidget(self._area)
         if not self._may_read(record):
             self.reading.stop()
         elif other or not self.reading.isActive():
