@@ -1,9 +1,9 @@
-"""What administrators keep by hand: dictionaries, the office's own days, addresses of the house; and own phrases.
+"""What administrators keep by hand: dictionaries, the office's own days, addresses of the house.
 
 ``dictionary``: ``{id, name, entries: [{value, text, removed?}, …]}``; ``case-monitoring`` beside it the numbers
 ``remind_before`` and ``red_grace`` (working days). ``calendar_day``: ``{date, workday, name}``, its id is the date.
 ``organisation``: halls and departments as the operator enrolled them, of which ``phone``, ``address`` and ``hours``
-are kept here. ``phrase``: ``{owner, text}``, a person's own. What is removed stays (``modules.common.register``).
+are kept here. What is removed stays (``modules.common.register``).
 Requirements C18, D12, E6.
 """
 
@@ -24,7 +24,7 @@ from modules.common.forms import as_date
 from modules.common.register import ACTIVE, KEPT_BY_US, REMOVED, Register, for_everyone, make_register
 from modules.common.text import tr
 
-DICTIONARY_KIND, DAY_KIND, ORGANISATION_KIND, PHRASE_KIND = "dictionary", "calendar_day", "organisation", "phrase"
+DICTIONARY_KIND, DAY_KIND, ORGANISATION_KIND = "dictionary", "calendar_day", "organisation"
 MONITORING_ID = "case-monitoring"
 NUMBERS: Mapping[str, tuple[int, int]] = {"remind_before": (0, 30), "red_grace": (0, 30)}
 """The numbers of ``case-monitoring``, each from and to."""
@@ -237,41 +237,6 @@ def _organisation_summary(doc: Doc) -> Summary:
 ORGANISATION = Organisations(
     ORGANISATION_KIND, MAY_ADMIN, _organisation_summary, for_everyone, None, _organisation_faults
 )
-
-
-# -- phrases --------------------------------------------------------------------------------------
-
-
-class Phrases(Register):
-    """The aggregate ``phrase``: what a person likes to write, for that person alone."""
-
-    __slots__ = ()
-
-    def decide(self, state: Doc | None, command: Command, context: Context) -> Sequence[Event] | Refusal:
-        if state is not None and state["owner"] != context.actor.id:
-            return Refusal("ACC-344", tr("这是别人的常用语。"))
-        return Register.decide(self, state, command, context)
-
-
-def _phrase_faults(record: Doc, context: Context) -> Mapping[str, str]:
-    faults = {}
-    if record.get("owner") != context.actor.id:
-        faults["owner"] = tr("只能保存本人的常用语。")
-    text = record.get("text")
-    if not isinstance(text, str) or not 1 <= len(text.strip()) <= LONGEST_TEXT:
-        faults["text"] = tr("请填写常用语，最多 {n} 个字。", n=LONGEST_TEXT)
-    return faults
-
-
-def _phrase_summary(doc: Doc) -> Summary:
-    return Summary(str(doc["text"])[:60], str(doc["state"]), search=str(doc["text"]))
-
-
-def _owner_alone(doc: Doc) -> frozenset[str]:
-    return frozenset({f"person:{doc['owner']}"})
-
-
-PHRASE = Phrases(PHRASE_KIND, "", _phrase_summary, _owner_alone, None, _phrase_faults)
 
 
 def in_use(doc: Doc) -> bool:

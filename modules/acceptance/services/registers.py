@@ -13,12 +13,11 @@ from typing import Any
 
 from client.kernel.contract import Host
 from client.kernel.ports import Commands, Record, Records, Server, Session
-from modules.acceptance.domain import items, windows
+from modules.acceptance.domain import items, phrases, windows
 from modules.acceptance.domain.registers import (
     DAY_KIND,
     DICTIONARY_KIND,
     ORGANISATION_KIND,
-    PHRASE_KIND,
     Served,
     cleaned,
     in_use,
@@ -170,7 +169,7 @@ class SettingsService:
     def phrases(self) -> list[Doc]:
         """The person's own phrases, in the order in which they were made."""
         self._require(MAY_READ)
-        found = (doc for doc in self._all(PHRASE_KIND) if in_use(doc) and doc["owner"] == self.actor.id)
+        found = (doc for doc in self._all(phrases.KIND) if in_use(doc) and doc["owner"] == self.actor.id)
         return sorted(found, key=_id)
 
     def _all(self, kind: str) -> list[Doc]:
@@ -258,12 +257,12 @@ class SettingsService:
         """Keep a phrase; a new one without ``id``. Raises ``Refused`` with faults by field."""
         self._require(MAY_READ)
         body = {"owner": self.actor.id, "text": text.strip()}
-        return self._commands.give(PHRASE_KIND, id or self._commands.new_id(), "phrase.put", body)
+        return self._commands.give(phrases.KIND, id or self._commands.new_id(), phrases.PUT, body)
 
     def remove_phrase(self, id: str) -> Record:
         """Forget a phrase. Raises ``Refused``."""
         self._require(MAY_READ)
-        return self._commands.give(PHRASE_KIND, id, "phrase.remove", {})
+        return self._commands.give(phrases.KIND, id, phrases.REMOVE, {})
 
     def _require(self, permission: str) -> None:
         if not self.actor.may(permission):

@@ -17,7 +17,8 @@ from client.widgets.basics import Banner, Button, ConfirmDialog, LoadingState, P
 from client.widgets.dialogs import TextDialog
 from client.widgets.tables import Column, RecordTable
 from client.widgets.theme import set_role, theme
-from modules.acceptance.domain.registers import PHRASE_KIND, in_use
+from modules.acceptance.domain import phrases
+from modules.acceptance.domain.registers import in_use
 from modules.acceptance.services.registers import Colleague, settings_of
 from modules.acceptance.ui.admin.parts import Desk, FormDialog, is_offline, make_form, row_of, text_field
 from modules.acceptance.ui.say import say_error
@@ -152,10 +153,10 @@ class MineView(QWidget):
             self._again = False
             self._reload()
             return
-        given, received, phrases = read
+        given, received, kept = read
         self.given.show_rows(given, empty=tr("没有委托过。出差、休假前可以委托同事代为签批。"))
         self.received.show_rows(received, empty=tr("没有人委托您。"))
-        self.phrases.show_rows(phrases, empty=tr("还没有常用语。写意见时可以直接选用。"))
+        self.phrases.show_rows(kept, empty=tr("还没有常用语。写意见时可以直接选用。"))
         self._arm()
         self._stack.setCurrentWidget(self.tabs)
 
@@ -169,7 +170,7 @@ class MineView(QWidget):
         self._stack.setCurrentWidget(self.state)
 
     def _records_changed(self, event: RecordsChanged) -> None:
-        if not self._desk.work.closed and (event.touches(DELEGATION_KIND) or event.touches(PHRASE_KIND)):
+        if not self._desk.work.closed and (event.touches(DELEGATION_KIND) or event.touches(phrases.KIND)):
             self._reload()
 
     @Slot()
@@ -267,7 +268,7 @@ class MineView(QWidget):
             self._ask_phrase(str(doc["id"]), str(doc["text"]))
 
     def _ask_phrase(self, id: str, text: str) -> None:
-        dialog = TextDialog(tr("保存常用语"), tr("常用语"), self, longest=200)
+        dialog = TextDialog(tr("保存常用语"), tr("常用语"), self, longest=phrases.LONGEST)
         dialog.text.setText(text)
 
         def give(words: str) -> None:
