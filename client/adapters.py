@@ -39,15 +39,26 @@ LISTED = 500
 class AccountsDoor:
     """``client.shell.ports.Door`` over the accounts of one profile. ``url`` is offered before the enrolment.
 
-    The system keyring is looked for at the first question, on its lane: that is too dear for start-up.
+    The system keyring is looked for at the first question, on its lane: that is too dear for start-up. ``prepare`` is
+    called on the lane of each sign-in that is granted, before it is told.
     """
 
-    def __init__(self, accounts: Accounts, profile: Profile, settings: Settings, *, url: str, keyring: bool) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        profile: Profile,
+        settings: Settings,
+        *,
+        url: str,
+        keyring: bool,
+        prepare: Callable[[], None],
+    ) -> None:
         self._accounts = accounts
         self._profile = profile
         self._settings = settings
         self._url = url
         self._look_for_keyring = keyring
+        self._prepare = prepare
 
     @property
     def url(self) -> str:
@@ -79,7 +90,9 @@ class AccountsDoor:
 
     def sign_in(self, login: str, password: str) -> Entry:
         self._find_keyring()
-        return self._entry(self._accounts.sign_in(login, password))
+        entry = self._entry(self._accounts.sign_in(login, password))
+        self._prepare()
+        return entry
 
     def change_password(self, login: str, old: str, new: str) -> None:
         self._accounts.change_password(login, old, new)

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("client.app")
 CHECK_SYNC_MS = 5_000
+DESK = (
+    "client.data.blobs",
+    "client.kernel.registry",
+    "client.shell.main_window",
+    "client.widgets.printing",
+    "sync.engine",
+    "sync.loop",
+    "sync.pages",
+    "sync.transport",
+)
 PRELOAD_AFTER_MS = 300
 HELD = 70
 """Exit status when a job would not end and the process was ended over it."""
@@ -146,7 +157,12 @@ class Application(QObject):
         use_server(profile, options.server)
         self.accounts = Accounts(profile, self.clock)
         self.door = AccountsDoor(
-            self.accounts, profile, self.settings, url=options.server, keyring=not options.no_keyring
+            self.accounts,
+            profile,
+            self.settings,
+            url=options.server,
+            keyring=not options.no_keyring,
+            prepare=_load_desk,
         )
         self._enrol(options.server, options.enrol)
         self.devices = self._bound(options)
@@ -287,6 +303,12 @@ class Application(QObject):
         except OSError as error:
             return tr("诊断包没有存成：{reason}(UI-501)", reason=error.strerror or str(error))
         return tr("诊断包已存为 {path}，其中没有个人信息。", path=target)
+
+
+def _load_desk() -> None:
+    """Import what ``OpenDesk`` is made of, on the lane that signs in: the window has to answer meanwhile."""
+    for name in DESK:
+        import_module(name)
 
 
 class OpenDesk(QObject):

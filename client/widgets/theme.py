@@ -102,6 +102,8 @@ class Theme(QObject):
         self._zoom = min(max(zoom, least), most)
         self._motion = motion
         self._icons.clear()
+        # a sheet in the place of another is laid on a widget once for each of its parents; on bare widgets, once
+        self._app.setStyleSheet("")
         self._app.setFont(self.font())
         self._app.setPalette(self._qpalette())
         self._app.setStyleSheet(self._sheet())
