@@ -46,11 +46,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a person would have done so far. ``composed`` characters came through the input method."""
+    """What a person would have done so far. ``composed`` characters came through the input method; ``typed`` of the
+    ``keys`` were characters of a text.
+    """
 
     clicks: int = 0
     keys: int = 0
     composed: int = 0
+    typed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

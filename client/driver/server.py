@@ -51,7 +51,7 @@ class DriverServer(QObject):
         self._outgoing = outgoing
         self._clicks = 0
         self._keys = 0
-        self._composed = 0
+        self._composed = self._typed = 0
         self.spent = 0.0
         """Seconds of processor time on the GUI thread that went into finding things and taking pictures."""
         self._gui = GuiThread()
@@ -104,7 +104,7 @@ class DriverServer(QObject):
         last()
 
     def _answer(self, request: Request, value: Any) -> None:
-        self._send(Reply(request.id, value=value, counts=Counts(self._clicks, self._keys, self._composed)))
+        self._send(Reply(request.id, value=value, counts=Counts(self._clicks, self._keys, self._composed, self._typed)))
 
     def _send(self, reply: Reply) -> None:
         rest = encode(reply)
@@ -172,6 +172,7 @@ class DriverServer(QObject):
 
     def _key(self, character: str) -> None:
         self._keys += 1
+        self._typed += 1
         special = {"\n": Qt.Key.Key_Return, "\t": Qt.Key.Key_Tab}.get(character)
         window = QGuiApplication.focusWindow()
         if special is None:
@@ -222,9 +223,15 @@ def _activate(window: QWidget | None = None) -> None:
     popup = any(each.windowType() == Qt.WindowType.Popup for each in shown)  # gets its keys without being active
     if popup or QGuiApplication.focusWindow() in [each.windowHandle() for each in shown]:
         return
-    for each in [window] if window else shown[-1:]:
+    hearing = [each for each in shown if not _deaf(each)]
+    for each in [window] if window and not _deaf(window) else hearing[-1:]:
         each.activateWindow()
     raise NotFoundError("no window is active")
+
+
+def _deaf(window: QWidget) -> bool:
+    """Whether the window never takes the keyboard, such as the screen on the other side of a counter."""
+    return bool(window.windowFlags() & Qt.WindowType.WindowDoesNotAcceptFocus)
 
 
 class _Done:
@@ -236,8 +243,7 @@ class _Done:
 
 def _importance(widget: QWidget) -> tuple[bool, bool, int]:
     """The main window is the largest of those that take the keyboard."""
-    deaf = bool(widget.windowFlags() & Qt.WindowType.WindowDoesNotAcceptFocus)
-    return not deaf, widget.windowType() == Qt.WindowType.Window, widget.width() * widget.height()
+    return not _deaf(widget), widget.windowType() == Qt.WindowType.Window, widget.width() * widget.height()
 
 
 def shot(path: str, target: Target) -> dict[str, int]:

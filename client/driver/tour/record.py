@@ -29,6 +29,8 @@ class Step:
     clicks: int
     keys: int
     pictures: tuple[str, ...]
+    typed: int = 0
+    part: str = ""
 
 
 class Transcript:
@@ -42,16 +44,24 @@ class Transcript:
         self._pictures: list[str] = []
 
     @contextmanager
-    def step(self, title: str, window: Driven) -> Iterator[None]:
-        """What happens inside is one step of ``window``."""
+    def step(self, title: str, window: Driven, *, part: str = "") -> Iterator[None]:
+        """What happens inside is one step of ``window``; steps of one ``part`` are counted together."""
         started, before, self._pictures = time.monotonic(), window.counts, []
         sys.stdout.write(f"{started - self._begun:6.1f} s  {title}\n")
         sys.stdout.flush()
         yield
         after = window.counts
         took = time.monotonic() - started
-        clicks, keys = after.clicks - before.clicks, after.keys + after.composed - before.keys - before.composed
-        self.steps.append(Step(started - self._begun, took, title, clicks, keys, tuple(self._pictures)))
+        clicks = after.clicks - before.clicks
+        typed = after.typed + after.composed - before.typed - before.composed
+        keys = after.keys - before.keys - (after.typed - before.typed)
+        at = started - self._begun
+        self.steps.append(Step(at, took, title, clicks, keys, tuple(self._pictures), typed, part))
+
+    def pressed(self, part: str) -> tuple[int, int]:
+        """Clicks and keys of all steps of a part; typed characters are not among them."""
+        steps = [step for step in self.steps if step.part == part]
+        return sum(step.clicks for step in steps), sum(step.keys for step in steps)
 
     def shot(self, window: Driven, name: str, *, of: str = "") -> None:
         """A picture of the window as it is now, or of the one in which ``of`` is."""
@@ -85,17 +95,17 @@ class Transcript:
         total = {"seconds": round(time.monotonic() - self._begun, 1)}
         total |= {"clicks": sum(s.clicks for s in self.steps), "keys": sum(s.keys for s in self.steps)}
         rows = [
-            f"| {i} | {step.at:.1f} | {step.took:.2f} | {step.clicks} | {step.keys} | {step.title} | "
+            f"| {i} | {step.at:.1f} | {step.took:.2f} | {step.clicks} | {step.keys} | {step.typed} | {step.title} | "
             f"{' '.join(f'[{name}]({name})' for name in step.pictures)} |"
             for i, step in enumerate(self.steps, 1)
         ]
         lines = [
             "# 演示记录",
             "",
-            "真实的服务器、设备模拟器和客户端进程；点击和按键都发给真实的窗口。读卡器是模拟器，说的是读卡器的线路协议。",
+            "真实的服务器、设备模拟器和客户端进程；点击和按键都发给真实的窗口。读卡器、高拍仪、评价器、窗口屏和取号打印机都是模拟器，说的是设备的线路协议。",
             "",
-            "| # | 起 (s) | 用时 (s) | 点击 | 按键 | 步骤 | 图 |",
-            "| --- | --- | --- | --- | --- | --- | --- |",
+            "| # | 起 (s) | 用时 (s) | 点击 | 按键 | 输入的字 | 步骤 | 图 |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
             f"共 {total['seconds']} s,点击 {total['clicks']} 次，按键 {total['keys']} 次。",
