@@ -17,8 +17,16 @@ from modules.common.register import make_register
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 KEEPER = Actor("p-1", "sunqi", "孙七", permissions=frozenset({"desk.keep"}))
 FORM = {
-    "schema": {"type": "object", "properties": {"name": {"type": "string", "title": "名称"}}, "required": ["name"]},
-    "layout": [{"title": "", "fields": ["name"]}],
+    "schema": {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "title": "名称"},
+            "hall": {"type": "string", "title": "大厅"},
+            "seats": {"type": "integer", "title": "座位"},
+        },
+        "required": ["name"],
+    },
+    "layout": [{"title": "", "fields": ["name", "hall", "seats"]}],
 }
 
 
@@ -90,6 +98,7 @@ def test_a_removed_record_keeps_its_fields_and_can_be_put_again() -> None:
         ("desk.put", {}, "REG-001", {"name"}),
         ("desk.put", {"name": "三号", "seats": 4}, "REG-001", {"seats"}),
         ("desk.put", {"seats": 4}, "REG-001", {"name", "seats"}),
+        ("desk.put", {"name": "三号", "colour": "red"}, "REG-001", {"colour"}),
     ],
 )
 def test_what_is_refused(type: str, body: dict[str, Any], code: str, fields: set[str]) -> None:
