@@ -106,7 +106,9 @@ def test_each_of_the_five_states_stands_on_the_plan_with_its_number(make: MakeVi
     assert state(page, W1)[:2] == ("paused", "暂停办理")
     host.set_part("hours", [["18:00", "20:00"]])
     host.drain()
-    assert state(page, W2)[:2] == ("quiet", "未登录")
+    assert state(page, W2) == ("quiet", "未登录", "")
+    page.plan.choose(W2)
+    assert page.pane.state.text() == "未登录"
     assert "暂停办理 1" in page.summary.text()
 
 
@@ -330,6 +332,17 @@ def test_closing_the_screen_by_its_frame_is_noticed(make: MakeView, host: HallHo
     assert page.open_board.accessibleName() == "打开综合屏"
     page.open_board.click()
     assert page.board.isVisible()
+
+
+def test_the_screen_goes_on_without_the_page_and_ends_with_it(make: MakeView, host: HallHost) -> None:
+    page = make()
+    page.open_board.click()
+    host.drain()
+    page.hide()
+    assert page._ticks.isActive()
+    page.close()
+    assert not page._ticks.isActive()
+    assert not page.board.isVisible()
 
 
 def test_what_a_screen_says_while_a_window_pauses(make: MakeView, host: HallHost) -> None:

@@ -91,16 +91,18 @@ class WindowPane(QWidget):
         window, standing = seat.window, seat.standing
         state = window["state"]
         self.title.setText(tr("{name}（{group} 队列）", name=window["name"], group=window["group"]))
-        since = tr("{state}，自 {at}", state=standing.name, at=windows.at_words(standing.since))
-        self.state.show_state(LOOK[standing.state], since if standing.since else standing.name)
+        words = standing.name
+        if standing.since:
+            words = tr("{state}，自 {at}", state=standing.name, at=windows.at_words(standing.since))
+        self.state.show_state(LOOK[standing.state], words)
         parts = [part for part in (str(window["area"]), str(window["kind"]), standing.words) if part]
         if held is not None and held["item"]:
             parts.append(tr("事项：{item}", item=held["item"]["name"]))
         self.about.setText(" · ".join(parts))
         group = settings["groups"].get(window["group"], {})
         own = tr("本窗策略") if window["strategy"] else tr("队列策略") if group.get("strategy") else tr("缺省策略")
-        words = windows.strategy_words(windows.strategy_of(window, settings))
-        self.order.setText(tr("{own}：{words}", own=own, words=words))
+        order = windows.strategy_words(windows.strategy_of(window, settings))
+        self.order.setText(tr("{own}：{words}", own=own, words=order))
         signed, stopped = state["signed_in"] is not None, state["stopped"] is not None
         self.pause.setVisible(signed and state["suspended"] is None)
         self.resume.setVisible(signed and state["suspended"] is not None)
