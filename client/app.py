@@ -150,6 +150,7 @@ class Application(QObject):
         self.events = Events()
         self.notices = NoticeModel(self.clock)
         self.lanes = ThreadLanes(self.gui.post, self._unhandled)
+        self.settings.save_on = self._save_settings
         self.crash = CrashGuard(self._tell, self._save_bundle, self._app.quit)
         self.manifests, faults = load_all()
         for fault in faults:
@@ -265,6 +266,9 @@ class Application(QObject):
             set_language(self.settings.get(LANGUAGE))
         if not key:
             apply_look(self.settings)
+
+    def _save_settings(self, save: Callable[[], None]) -> None:
+        self.lanes.run("cpu", lambda token: save(), name=tr("保存设置"))
 
     def _device_changed(self, status: DeviceStatus) -> None:
         self.gui.post(partial(self.events.publish, DeviceChanged(status)))

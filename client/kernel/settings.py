@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from modules.common.errors import GovDeskError
@@ -86,6 +87,9 @@ class Settings:
         self._values: Values = {}
         self._memory: Values = {}
         self._unsaved = False
+        self._writing = Lock()
+        self.save_on: Callable[[Callable[[], None]], None] = lambda save: save()
+        """Where a change is saved: at once, unless somebody has a lane that may wait for the disk."""
         self._load()
         for spec in specs:
             self.register(spec)
@@ -110,14 +114,18 @@ class Settings:
         return spec.type(value) if known.accepts(value) else spec.default
 
     def set(self, spec: SettingSpec[T], value: T) -> None:
-        """Change a value and save the file. Raises ``ValueError`` for a value that is not accepted, and
-        ``GovDeskError`` UI-101 when the file cannot be written; the value is in force all the same."""
+        """Change a value and save the file by ``save_on``. Raises ``ValueError`` for a value that is not accepted.
+
+        What ``save_on`` runs raises ``GovDeskError`` UI-101 when the file cannot be written; the value is in force all
+        the same.
+        """
         if not self._specs[spec.key].accepts(value):
             raise ValueError(f"{spec.key} = {value!r}")
         self._values[spec.key] = value
         for watcher in tuple(self._watchers):
             watcher(spec.key)
-        self.save()
+        self._unsaved = True
+        self.save_on(self.flush)
 
     def watch(self, call: Callable[[str], None]) -> None:
         """Have ``call(key)`` told of each change."""
@@ -134,13 +142,16 @@ class Settings:
             self._unsaved = True
 
     def flush(self) -> None:
-        """Save what was remembered and is not yet saved; called at the program's end."""
-        if self._unsaved:
-            self.save()
+        """Save what was changed or remembered and is not yet saved, on any thread; called at the program's end, too."""
+        with self._writing:
+            if self._unsaved:
+                self.save()
 
     def save(self) -> None:
         """Write the file whole or not at all. Raises ``GovDeskError`` UI-101."""
-        data = {"version": self._version, "values": self._values, "memory": self._memory}
+        # whatever is changed from here on is another save's
+        self._unsaved = False
+        data = {"version": self._version, "values": dict(self._values), "memory": dict(self._memory)}
         scratch = self._path.with_suffix(".new")
         try:
             with scratch.open("w", encoding="utf-8") as file:
@@ -149,10 +160,10 @@ class Settings:
                 os.fsync(file.fileno())
             scratch.replace(self._path)
         except OSError as error:
+            self._unsaved = True
             raise GovDeskError(
                 "UI-101", tr("设置未能保存到磁盘，本次使用仍然有效。"), fix=tr("请检查磁盘空间和权限。")
             ) from error
-        self._unsaved = False
 
     def _load(self) -> None:
         try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,36 @@ def test_views_are_remembered_when_flushed(tmp_path: Path) -> None:
     settings.flush()
     assert Settings(path).recall("cases.widths") == [80, 120]
     assert Settings(path).recall("other") is None
+
+
+def test_a_change_is_saved_where_the_disk_may_be_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    settings = Settings(path, SPECS)
+    later: list[Callable[[], None]] = []
+    settings.save_on = later.append
+    settings.set(LOOK, "dark")
+    assert settings.get(LOOK) == "dark"
+    assert not path.exists()
+    later.pop()()
+    assert written(path)["values"] == {LOOK.key: "dark"}
+    # what was still to be saved at the end is saved then, and not twice
+    settings.set(LOOK, "system")
+    settings.flush()
+    assert written(path)["values"] == {LOOK.key: "system"}
+    path.unlink()
+    later.pop()()
+    assert not path.exists()
+
+
+def test_what_could_not_be_saved_is_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    settings = Settings(path, SPECS)
+    (tmp_path / "settings.new").mkdir()
+    with pytest.raises(GovDeskError):
+        settings.set(LOOK, "dark")
+    (tmp_path / "settings.new").rmdir()
+    settings.flush()
+    assert written(path)["values"] == {LOOK.key: "dark"}
 
 
 def test_a_disk_that_cannot_be_written_is_said_and_the_old_file_stays(tmp_path: Path) -> None:
