@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from client.widgets.basics import (
@@ -145,6 +146,16 @@ class MoreDialog(QDialog):
         self.chosen.emit(command)
 
 
+class PhraseBox(ComboBox):
+    """Phrases to choose from: the arrows open the list, so that passing by one does not put it in."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
+            self.showPopup()
+        else:
+            super().keyPressEvent(event)
+
+
 class PhraseBar(QWidget):
     """Stored phrases. ``put_in`` brings one; ``kept``: the opinion is to be kept; ``dropped`` names one to forget."""
 
@@ -156,7 +167,7 @@ class PhraseBar(QWidget):
         super().__init__(parent)
         self._phrases: list[Phrase] = []
         self._text = ""
-        self.box = ComboBox(tr("常用语"))
+        self.box = PhraseBox(tr("常用语"))
         self.keep = LinkButton(tr("存为常用语"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

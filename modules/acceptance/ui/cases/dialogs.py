@@ -10,12 +10,13 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host
-from client.widgets.basics import Banner, Button, ComboBox, DangerButton, Label, PrimaryButton, SectionTitle
+from client.widgets.basics import Banner, Button, DangerButton, Label, PrimaryButton, SectionTitle
 from client.widgets.dialogs import GrowingDialog
 from client.widgets.forms import FormView
 from client.widgets.pages import PageWork
 from client.widgets.theme import set_role, theme
 from devices.ports import IdCardReader, IdentityRecord, no_reader
+from modules.acceptance.ui.cases.actions import PhraseBox
 from modules.acceptance.ui.cases.asks import Ask
 from modules.acceptance.ui.say import say_error
 from modules.common import forms
@@ -48,7 +49,7 @@ class AskDialog(GrowingDialog):
         self.form = FormView(ask.form)
         self.form.set_values(ask.values)
         self.banner = Banner()
-        self.phrases = ComboBox(tr("常用语"))
+        self.phrases = PhraseBox(tr("常用语"))
         self.phrases.addItem(tr("常用语…"), "")
         for text in phrases:
             self.phrases.addItem(text, text)

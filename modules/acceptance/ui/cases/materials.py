@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QIcon, QImage, QKeyEvent, QPixmap, QResizeEvent, QTransform
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -131,6 +131,7 @@ class PageViewer(QDialog):
         self.again.clicked.connect(self._load)
         self.close_button.clicked.connect(self.accept)
         self.finished.connect(self._work.close)
+        self.area.installEventFilter(self)
         self._load()
         self.area.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -147,11 +148,22 @@ class PageViewer(QDialog):
             self.place, self.turned, self.zoom = wanted, 0, ZOOMS[0]
             self._load()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # the area would take them for itself; an enlarged page is moved by the arrows
+        if watched is self.area and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            sideways = event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right)
+            if not (sideways and self.zoom > ZOOMS[0]):
+                return self._pressed(Qt.Key(event.key()))
+        return super().eventFilter(watched, event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._pressed(Qt.Key(event.key())):
+            super().keyPressEvent(event)
+
+    def _pressed(self, key: Qt.Key) -> bool:
         ends = {Qt.Key.Key_Home: -self.place, Qt.Key.Key_End: len(self._pages) - 1 - self.place}
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_PageUp: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageDown: 1, **ends}
         zooms = {Qt.Key.Key_Plus: 1, Qt.Key.Key_Equal: 1, Qt.Key.Key_Minus: -1}
-        key = Qt.Key(event.key())
         if key in steps:
             self.turn(steps[key])
         elif key in zooms:
@@ -159,7 +171,8 @@ class PageViewer(QDialog):
         elif key == Qt.Key.Key_R:
             self._rotate()
         else:
-            super().keyPressEvent(event)
+            return False
+        return True
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
