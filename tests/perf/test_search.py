@@ -69,8 +69,9 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, dict
     for seq in range(1, CASES + 1):
         name = dice.choice(list(FAMILIES)) + "".join(dice.choices(list(GIVEN), k=dice.choice((1, 2))))
         known = Known(f"3411A-20261120-{seq:06d}", name, f"138{dice.randrange(10**8):08d}")
+        id = uuid7()
         doc = {
-            "id": uuid7(),
+            "id": id,
             "number": known.number,
             "state": "accepted",
             "applicant": {
@@ -81,10 +82,10 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, dict
             "item": {"name": dice.choice(ITEMS)},
             "due": {"date": "2026-12-01"},
         }
-        cases[doc["id"]] = known
+        cases[id] = known
         summary = CASE.summary(doc)
         shown = {"title": summary.title, "number": summary.number, "state": summary.state, "search": summary.search}
-        changes.append(Change(seq, KIND, doc["id"], 1, "put", doc, {**shown, "due": "2026-12-01"}))
+        changes.append(Change(seq, KIND, id, 1, "put", doc, {**shown, "due": "2026-12-01"}))
         if len(changes) == SLICE:
             store.receive("hall:h1", changes, complete=seq == CASES)
             changes = []
