@@ -288,7 +288,7 @@ def test_counts_by_hour_and_class(make: MakeView, host: HallHost) -> None:
     host.meet()
     page = make()
     texts = [column.text(page.counts.rows[0]) for column in page.counts.model.columns]
-    assert texts == ["10–11 时", "1", "1", "0", "0", "  2 ██████"]
+    assert texts == ["10–11 时", "1", "1", "0", "0", "  2 █████"]
 
 
 def test_the_screen_calls_large_and_marks_what_is_new(make: MakeView, host: HallHost) -> None:

@@ -45,7 +45,7 @@ from modules.common.text import tr
 
 OFFLINE = ("NET-001", "NET-003")
 _LOOK = {booking.BOOKED: "info", booking.ARRIVED: "good", booking.CANCELLED: "quiet", booking.MISSED: "due"}
-_WIDE = 2
+_WIDE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +373,6 @@ class BookingsView(QWidget):
             button = Button("")
             button.setCheckable(True)
             self._group.addButton(button)
-            self._grid.addWidget(button, len(self._buttons) // _WIDE, len(self._buttons) % _WIDE)
             self._buttons.append(button)
         for place, button in enumerate(self._buttons):
             slot = slots[place] if place < len(slots) else None
@@ -384,6 +383,7 @@ class BookingsView(QWidget):
                 button.setAccessibleName(str(slot["words"]))
                 button.setEnabled(bool(slot["left"]))
                 button.setProperty("slot", str(slot["start"]))
+        self._lay_slots()
         self._group.setExclusive(False)
         for button in self._buttons:
             button.setChecked(False)
@@ -391,6 +391,14 @@ class BookingsView(QWidget):
         self.slots.setVisible(bool(slots))
         self.state.setVisible(not slots)
         self.book.setEnabled(bool(slots))
+
+    def _lay_slots(self) -> None:
+        """As many side by side as there is room for."""
+        widest = max((button.sizeHint().width() for button in self._buttons), default=1) + theme().space(2)
+        room = self._scroll.viewport().width() - theme().space(8)
+        across = min(_WIDE, max(1, (room + theme().space(2)) // widest))
+        for place, button in enumerate(self._buttons):
+            self._grid.addWidget(button, place // across, place % across)
 
     # -- booking ----------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ from modules.common.text import tr
 
 AGAIN_MS = 15_000
 """Times go by without any record changing: absences, long pauses, patience."""
-BAR = 6
+BAR = 5
 _KINDS = frozenset({queue.KIND, windows.KIND, windows.SETTINGS_KIND, booking.KIND})
 _ON_SITE = (queue.ID_CARD, queue.PHONE, queue.PAPER)
 
