@@ -66,7 +66,8 @@ class Register:
                 return Refusal("REG-001", tr("填写有误，请按提示修改。"), faults)
             return [Event(self.put, {"id": command.aggregate_id, "fields": fields, **stamp})]
         if command.type == self.remove:
-            if state is None or state["state"] == REMOVED:
+            # a document that was published, and never put, is in use
+            if state is None or state.get("state", ACTIVE) == REMOVED:
                 return Refusal("REG-002", tr("这条记录不存在，或已经停用。"))
             return [Event(self.remove, stamp)]
         return Refusal("REG-003", tr("不认识的操作（{type}）。", type=command.type))

@@ -134,8 +134,8 @@ class KnowledgeView(QWidget):
         self.table = RecordTable(
             [
                 Column("title", tr("标题"), lambda doc: str(doc["title"]), 20, stretch=True),
-                Column("kind", tr("类别"), lambda doc: sort_name(str(doc["kind"])), 5),
-                Column("department", tr("部门"), self._department_of, 10),
+                Column("kind", tr("类别"), lambda doc: sort_name(str(doc["kind"])), 6),
+                Column("department", tr("部门"), self._department_of, 11),
                 Column("rating", tr("评价"), _rating, 6, state=_rating_look),
                 Column("asked", tr("反馈"), self._asked_words, 4, numeric=True),
             ],
@@ -149,8 +149,7 @@ class KnowledgeView(QWidget):
         self._right.addWidget(EmptyState("book-open", tr("选一条知识，在这里阅读和评价。")))
         self._right.addWidget(self.detail)
         split = MasterDetail(self.table, self._right, name=f"{_MEMORY}.split", memory=memory)
-        head = row_of(self.search, self.new)
-        head.setStretch(0, 1)
+        head = row_of(self.search, self.new, wide=0)
         second = QHBoxLayout()
         second.setSpacing(theme().space(2))
         for box in (self.department, self.sort, self.item, self.order):
@@ -191,9 +190,9 @@ class KnowledgeView(QWidget):
         self.requests = RecordTable(
             [
                 Column("text", tr("反馈"), lambda record: str(record.doc["text"]), 20, stretch=True),
-                Column("about", tr("关于"), self._about, 14),
-                Column("by", tr("提出人"), lambda record: str(record.doc["asked_by"]["name"]), 6),
-                Column("at", tr("时间"), lambda record: self._when(record.doc["asked_at"]), 8,
+                Column("about", tr("关于"), self._about, 8),
+                Column("by", tr("提出人"), lambda record: str(record.doc["asked_by"]["name"]), 5),
+                Column("at", tr("时间"), lambda record: self._when(record.doc["asked_at"]), 7,
                        sort=lambda record: record.doc["asked_at"]),
                 Column("state", tr("状态"), _request_words, 6, state=_request_look),
             ],

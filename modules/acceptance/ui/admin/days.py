@@ -103,7 +103,7 @@ class DaysTab(Tab):
         self.remove = Button(tr("取消本单位的规定"), icon="trash-2")
         self.pending = RecordTable(
             [
-                Column("date", tr("日期"), lambda row: str(row[0]), 6),
+                Column("date", tr("日期"), lambda row: str(row[0]), 8),
                 Column("kind", tr("改为"), _pending_words, 5),
                 Column("name", tr("名称"), lambda row: str(row[1]["name"]) if row[1] else "", 8, stretch=True),
             ],
@@ -333,11 +333,13 @@ def effect_words(effect: Effect) -> str:
         return tr("在办 {n} 件，应办结日期都不变。", n=effect.running)
     parts = []
     if effect.later:
-        parts.append(tr("{n} 件推后", n=effect.later))
+        parts.append(tr("推后 {n} 件", n=effect.later))
     if effect.earlier:
-        parts.append(tr("{n} 件提前", n=effect.earlier))
+        parts.append(tr("提前 {n} 件", n=effect.earlier))
     moved = tr("、").join(parts)
-    return tr("在办 {n} 件，应办结日期{moved}，最多 {days} 天。", n=effect.running, moved=moved, days=effect.furthest)
+    return tr(
+        "在办 {n} 件，其中应办结日期{moved}，最多差 {days} 天。", n=effect.running, moved=moved, days=effect.furthest
+    )
 
 
 def _pending_words(row: tuple[str, Mapping[str, Any] | None]) -> str:
@@ -426,8 +428,8 @@ class CasesDialog(GrowingDialog):
             [
                 Column("number", tr("编号"), lambda case: str(case.number), 12),
                 Column("title", tr("办件"), lambda case: str(case.title), 16, stretch=True),
-                Column("before", tr("现在"), lambda case: str(case.before), 6),
-                Column("after", tr("改后"), lambda case: str(case.after), 6),
+                Column("before", tr("现在"), lambda case: str(case.before), 8),
+                Column("after", tr("改后"), lambda case: str(case.after), 8),
             ],
             title=tr("应办结日期会变的件"),
             name="acceptance.settings.days.cases",

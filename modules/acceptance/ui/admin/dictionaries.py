@@ -26,7 +26,7 @@ Entry = dict[str, Any]
 def _numbers_form() -> dict[str, Any]:
     titles = {"remind_before": tr("到期前几个工作日提醒"), "red_grace": tr("黄牌后几个工作日未整改发红牌")}
     fields = {name: whole_field(titles[name], low, high) for name, (low, high) in NUMBERS.items()}
-    return make_form((tr("时限监察"), fields), required=list(NUMBERS))
+    return make_form(("", fields), required=list(NUMBERS))
 
 
 class DictionariesTab(Tab):
@@ -54,7 +54,7 @@ class DictionariesTab(Tab):
             [
                 Column("text", tr("内容"), lambda entry: str(entry["text"]), 20, stretch=True),
                 Column("value", tr("代码"), lambda entry: str(entry["value"]), 8),
-                Column("state", tr("状态"), _entry_words, 6, state=_entry_look),
+                Column("state", tr("状态"), _entry_words, 7, state=_entry_look),
             ],
             title=tr("条目"),
             name="acceptance.settings.entries",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QScrollArea, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host
@@ -101,15 +102,15 @@ def scrolled(widget: QWidget) -> QScrollArea:
     return area
 
 
-def row_of(*widgets: QWidget, stretch: int = -1) -> QHBoxLayout:
-    """Widgets side by side; room is left before the one at ``stretch``, or after all."""
+def row_of(*widgets: QWidget, stretch: int = -1, wide: int = -1) -> QHBoxLayout:
+    """Widgets side by side. The room left is had by the widget ``wide``, or is before ``stretch``, or after all."""
     row = QHBoxLayout()
     row.setSpacing(theme().space(2))
     for place, widget in enumerate(widgets):
         if place == stretch:
             row.addStretch(1)
-        row.addWidget(widget)
-    if stretch < 0:
+        row.addWidget(widget, 1 if place == wide else 0)
+    if stretch < 0 and wide < 0:
         row.addStretch(1)
     return row
 
@@ -229,6 +230,11 @@ class FormDialog(GrowingDialog):
         column.addWidget(self.banner)
         column.addLayout(row_of(keep, self.go, stretch=0))
         self.setMinimumWidth(theme().text_width(width))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # the form settles its columns when it gets its width
+        QTimer.singleShot(0, self, self.grow)
 
     def say(self, error: BaseException) -> None:
         """What went wrong; what was entered stays."""

@@ -176,6 +176,7 @@ class QueueTab(Tab):
             form = FormView(_form(house))
             if self._form is not None:
                 self._inside.replaceWidget(self._form, form)
+                self._form.hide()
                 self._form.deleteLater()
             else:
                 self._inside.insertWidget(0, form)

@@ -45,7 +45,7 @@ class RelationsTab(Tab):
         self.items = RecordTable(
             [
                 Column("item", tr("事项"), lambda row: str(row.item["name"]), 16, stretch=True),
-                Column("department", tr("部门"), lambda row: str(row.item["department"]), 10),
+                Column("department", tr("部门"), lambda row: str(row.item["department"]), 12),
                 Column("windows", tr("办理窗口"), _window_names, 12),
                 Column("staff", tr("人员"), self._staff_names, 14),
                 Column("why", tr("情况"), _why, 10, state=_look),
@@ -72,9 +72,7 @@ class RelationsTab(Tab):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.items)
         self._stack.addWidget(self.people)
-        head = row_of(self.view, self.search, self.amiss)
-        head.setStretch(1, 1)
-        self.column.addLayout(head)
+        self.column.addLayout(row_of(self.view, self.search, self.amiss, wide=1))
         self.column.addWidget(self.summary)
         self.column.addWidget(self.banner)
         self.column.addWidget(self._stack, 1)

@@ -68,12 +68,12 @@ class WindowsTab(Tab):
         self.new = PrimaryButton(tr("新增窗口"), icon="plus")
         self.table = RecordTable(
             [
-                Column("name", tr("窗口"), lambda doc: str(doc["name"]), 6),
-                Column("area", tr("区域"), lambda doc: str(doc["area"]), 7),
-                Column("group", tr("队列"), lambda doc: str(doc["group"]), 3),
-                Column("items", tr("事项"), self._items_words, 6),
+                Column("name", tr("窗口"), lambda doc: str(doc["name"]), 5),
+                Column("area", tr("区域"), lambda doc: str(doc["area"]), 6),
+                Column("group", tr("队列"), lambda doc: str(doc["group"]), 4),
+                Column("items", tr("事项"), self._items_words, 4),
                 Column("staff", tr("人员"), self._staff_words, 8, stretch=True),
-                Column("state", tr("状态"), self._state_words, 7, state=self._state_look),
+                Column("state", tr("状态"), self._state_words, 6, state=self._state_look),
             ],
             title=tr("窗口"),
             name="acceptance.settings.windows",
@@ -85,6 +85,8 @@ class WindowsTab(Tab):
         self._right.addWidget(EmptyState("columns-2", tr("选一个窗口，在这里查看和修改。")))
         self._right.addWidget(self.detail)
         split = MasterDetail(self.table, self._right, name="acceptance.settings.windows.split", memory=memory)
+        if memory.recall("acceptance.settings.windows.split") is None:
+            split.setSizes([theme().text_width(50), theme().text_width(44)])
         self.new.setVisible(self.service.may_admin)
         self.column.addLayout(row_of(self.new))
         self.column.addWidget(self.banner)
@@ -137,6 +139,7 @@ class WindowsTab(Tab):
             old = self.form
             self.form = FormView(_form(house.settings["groups"]))
             self._inside.replaceWidget(old, self.form)
+            old.hide()
             old.deleteLater()
         self.table.show_rows(house.windows, empty=tr("这个大厅还没有窗口。"))
         current = self.table.current
