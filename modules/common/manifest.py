@@ -69,7 +69,7 @@ class Todo:
     """A card "waits for me" (待办) on the home page: counts records of ``kind`` whose summary state is in ``states``.
 
     ``page`` is opened by it. A person sees the records of their own feeds alone. ``recent``: they stand among what
-    the person had in hand last.
+    the person had in hand last. ``overdue``: only those count whose day has passed, and the page is told so.
     """
 
     id: str
@@ -79,6 +79,7 @@ class Todo:
     states: tuple[str, ...]
     permission: str = ""
     recent: bool = True
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

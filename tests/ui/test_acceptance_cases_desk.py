@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QBuffer, Qt
-from PySide6.QtGui import QColor, QImage, QInputMethodEvent
+from PySide6.QtCore import QBuffer, QByteArray, Qt
+from PySide6.QtGui import QColor, QImage, QImageWriter, QInputMethodEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QWidget
 
@@ -151,7 +151,7 @@ def page_image(host: FakeHost, width: int = 60, height: int = 84) -> dict[str, A
     image.fill(QColor(len(host.blobs.kept) % 250, 200, 200))
     buffer = QBuffer()
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    QImageWriter(buffer, QByteArray(b"png")).write(image)
     return host.blobs.put(bytes(buffer.data().data()), "image/png").to_doc()
 
 
@@ -242,10 +242,10 @@ def test_an_extension_is_asked_by_one_and_answered_by_another(make: MakeView, ho
     assert "王五申请延期 3 个工作日" in page.detail.course.standing.text()
     page.detail.foot.primary.click()
     host.drain()
-    dialog = QApplication.activeModalWidget()
-    assert isinstance(dialog, AskDialog)
-    assert "情况复杂" in dialog.accessibleDescription()
-    answer(dialog, host, agree="yes")
+    asked = QApplication.activeModalWidget()
+    assert isinstance(asked, AskDialog)
+    assert "情况复杂" in asked.accessibleDescription()
+    answer(asked, host, agree="yes")
     assert doc(host, case_id)["due"]["date"] == "2026-11-30"
     assert page.detail.foot.primary_command == ""
 
@@ -293,7 +293,8 @@ def test_a_case_is_read_once_by_who_holds_it_and_dwells(make: MakeView, host: Fa
     assert page.reading.isActive()
     page.table.choose(second)
     host.drain()
-    assert page.detail.record and page.detail.record.id == second
+    assert page.detail.record
+    assert page.detail.record.id == second
     page.reading.timeout.emit()
     host.drain()
     events = {id: [line["event"] for line in doc(host, id)["history"]] for id in (first, second)}
@@ -571,9 +572,11 @@ def test_every_question_is_a_form_that_can_be_filled(host: FakeHost) -> None:
 
 
 def test_terms_times_and_the_green_channel(make: MakeView, host: FakeHost) -> None:
-    late, yellow, fresh = accept(host, "红", days_ago=20), accept(host, "黄", days_ago=8), accept(host, "新")
+    late = accept(host, "红", days_ago=20)
+    accept(host, "黄", days_ago=8)
+    accept(host, "新")
     page = make(OFFICER)
-    for due, names in (("red", ["红"]), ("yellow", ["黄"]), ("cards", ["黄", "红"]), ("near", [])):
+    for due, names in (("red", ["红"]), ("yellow", ["黄"]), ("late", ["黄", "红"]), ("near", [])):
         page.filters.due.setCurrentIndex(page.filters.due.findData(due))
         page.filters.due.activated.emit(0)
         host.drain()
@@ -604,7 +607,22 @@ def test_terms_times_and_the_green_channel(make: MakeView, host: FakeHost) -> No
         page.filters.order.setCurrentIndex(page.filters.order.findData(order))
         page.filters.order.activated.emit(0)
         assert shown(page) == ["红", *following], "the green channel stands above, whatever the order"
-    assert yellow and fresh
+
+
+def test_what_is_late_is_opened_from_the_to_do(make: MakeView, host: FakeHost) -> None:
+    accept(host, "红", days_ago=20)
+    accept(host, "新")
+    page = make(CLERK)
+    page.show_arguments(states=["accepted", "decided"], overdue=True)
+    host.drain()
+    assert shown(page) == ["红"]
+    page.show_arguments(states=["accepted"])
+    host.drain()
+    assert sorted(shown(page)) == ["新", "红"]
+    page.show_arguments(states=["applied"])
+    host.drain()
+    assert page.chips["applied"].isChecked()
+    assert shown(page) == []
 
 
 def test_a_list_that_is_not_whole_says_so(make: MakeView, host: FakeHost, monkeypatch: Any) -> None:
@@ -808,7 +826,7 @@ def test_a_page_that_is_not_here_says_why(
         host.drain()
         viewer = QApplication.activeModalWidget()
         assert isinstance(viewer, PageViewer)
-        assert not viewer.shows
+        assert viewer.pane.isVisible()
         assert words in viewer.pane.text()
         assert not viewer.rotate.isEnabled()
     viewer.again.click()

@@ -42,8 +42,8 @@ from modules.common.permissions import forbidden
 COLLEAGUES = "/v1/m/acceptance/colleagues"
 LOOKED = 5000
 """Cases that are looked through where the question is not one that the store's columns answer."""
-LATE_LEVELS = {"near": (NEAR, TODAY, LATE), "yellow": (YELLOW,), "red": (RED,), "cards": (YELLOW, RED)}
-"""What the filters of the term mean: 临期 (up to past the date, before any card), 黄牌, 红牌, and both cards."""
+LATE_LEVELS = {"near": (NEAR, TODAY), "yellow": (YELLOW,), "red": (RED,), "late": (LATE, YELLOW, RED)}
+"""What the filters of the term mean: 临期, 黄牌, 红牌, and 超期: both cards, and past the day before any card."""
 MINE_STATES = (ACCEPTED, SUSPENDED, DECIDED)
 
 

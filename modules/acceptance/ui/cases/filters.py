@@ -104,7 +104,7 @@ class Filters(QWidget):
         self.due = _box(
             tr("期限筛选"),
             [("", tr("不限期限")), ("near", tr("临期")), ("yellow", tr("黄牌")), ("red", tr("红牌")),
-             ("cards", tr("黄牌和红牌"))],
+             ("late", tr("超期"))],
         )  # fmt: skip
         self.range = _box(
             tr("时间范围"),
@@ -175,6 +175,10 @@ class Filters(QWidget):
             (view.key for view in self._views.values() if view.states and set(states) <= set(view.states)), ALL
         )
         self.choose(found)
+
+    def show_due(self, key: str) -> None:
+        """Choose a filter of the term, without ``changed``."""
+        self.due.setCurrentIndex(max(self.due.findData(key), 0))
 
     def widen(self) -> None:
         """Ask for all, so that a case that was pointed at is among them."""

@@ -180,14 +180,14 @@ class CasesView(QWidget):
         self.destroyed.connect(self._end_events)
 
     def show_arguments(self, **arguments: Any) -> None:
-        """``states`` or ``due`` filters, ``case`` opens one by id, ``text`` searches, ``action="search"`` goes to the
-        box."""
-        if "states" in arguments:
+        """``states`` filters, or ``overdue``; ``case`` opens one by id, ``text`` searches, ``action="search"`` goes to
+        the box."""
+        if arguments.get("overdue"):
+            self.filters.widen()
+            self.filters.show_due("late")
+        elif "states" in arguments:
             self.filters.widen()
             self.filters.show_states(tuple(arguments["states"]))
-        if "due" in arguments:
-            self.filters.widen()
-            self.filters.due.setCurrentIndex(max(self.filters.due.findData(arguments["due"]), 0))
         if "case" in arguments:
             self._wanted = str(arguments["case"])
             self.filters.widen()
