@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from client.driver.parts import PROJECT, Part, program, screen
 from devices.simulators.control import Control
 from server_stub.config import Config, read_settings
 from server_stub.seeding import CONSOLE
-from server_stub.services import opened
+from server_stub.services import Services, opened
 from tests.support.servers import RunningServer
 
 PATIENCE = 30.0
@@ -32,7 +32,7 @@ class Hall:
         self.folder = folder
         self.central = central
         self.card = Control(reader.said["id_card"]["control"])
-        self._reader = str(reader.said["id_card"]["port"])
+        self._said: dict[str, dict[str, Any]] = reader.said
         self._codes = codes
         self._log = log
 
@@ -49,26 +49,57 @@ class Hall:
         if not (profile / "device.json").exists() and "--enrol" not in options:
             arguments += ["--enrol", self.code()]
         if reader:
-            arguments += ["--read-serial", self._reader, "--simulated"]
+            arguments += ["--read-serial", str(self._said["id_card"]["port"]), "--simulated"]
         env = {**screen(self.folder), "PYTHONPATH": str(PROJECT)}
         return Driven.launch(*arguments, program=program("client"), env=env, log=self._log)
+
+    def devices(self, *kinds: str) -> list[str]:
+        """The options of a client that has these of the simulated devices."""
+        bindings = {kind: {**self._said[kind], "simulated": True} for kind in kinds}
+        for binding in bindings.values():
+            binding.pop("control")
+        path = self.folder / f"{'-'.join(kinds)}.json"
+        path.write_text(json.dumps(bindings), "utf-8")
+        return ["--devices", str(path)]
+
+    def control(self, kind: str) -> Control:
+        """What a hand does at a simulated device."""
+        return Control(self._said[kind]["control"])
 
     def code(self) -> str:
         """An enrolment code that nobody has used."""
         return self._codes.pop()
 
+    def give(self, kind: str, id: str, type: str, body: Mapping[str, Any]) -> None:
+        """A command of the server's own, as a job or an administrator's page gives it."""
+        with self._services() as services:
+            services.commands.give(kind, id, type, body)
+
+    def job(self, work: Callable[[Services], None]) -> None:
+        """Do now what the server's scheduler does from time to time."""
+        with self._services() as services:
+            work(services)
+
+    def docs(self, kind: str) -> list[dict[str, Any]]:
+        """The server's documents of a kind."""
+        with closing(sqlite3.connect(self.central.data / "server.db")) as db:
+            rows = db.execute("select doc from aggregate_state where kind = ?", (kind,))
+            return [json.loads(row[0]) for row in rows]
+
     def cases(self, applicant: str) -> list[dict[str, Any]]:
         """The server's cases of an applicant, with how many events each has had."""
         with closing(sqlite3.connect(self.central.data / "server.db")) as db:
-            docs = [json.loads(row[0]) for row in db.execute("select doc from aggregate_state where kind = 'case'")]
-            found = [doc for doc in docs if doc["applicant"]["name"] == applicant]
+            found = [doc for doc in self.docs("case") if doc["applicant"]["name"] == applicant]
             count = "select count(*) from event where kind = 'case' and aggregate_id = ?"
             return [doc | {"events": db.execute(count, (doc["id"],)).fetchone()[0]} for doc in found]
 
     def enable(self, login: str, enabled: bool) -> None:
         """What the system administrator does to an account."""
-        with opened(Config(self.central.data, settings=read_settings(self.central.data))) as services:
+        with self._services() as services:
             services.people.set_enabled(CONSOLE, services.people.id_of(login), enabled)
+
+    def _services(self) -> AbstractContextManager[Services]:
+        return opened(Config(self.central.data, settings=read_settings(self.central.data)))
 
 
 def sign_in(window: Driven, login: str = "zhangsan", password: str = PASSWORD) -> None:
