@@ -197,7 +197,7 @@ def hand_out(record: Transcript, hall: Hall, counter: Driven, number: str) -> No
         hall.window["id_card"].lift()
         hall.window["id_card"].place("rare")
         counter.key("F4")
-        counter.wait("领取人证件号码", "text", text="5", role="field", timeout=PATIENCE)
+        counter.wait("领取人证件号码", "text", text="3411", role="field", timeout=PATIENCE)
         record.shot(counter, "collecting")
         counter.click("登记领取", role="button")
         counter.wait("已办结", role="part", timeout=PATIENCE)
@@ -272,13 +272,15 @@ def suspend_and_extend(record: Transcript, hall: Hall, officer: Driven, number: 
         officer.click("首页", role="button")
         officer.click("待审批", timeout=PATIENCE)
         officer.click(number, role="row", timeout=PATIENCE)
+        officer.wait("准予", "enabled", role="button", timeout=PATIENCE)
         more(officer, "挂起")
         officer.type("等待消防现场核查。", into="理由")
         officer.key("Ctrl+Return")
         officer.wait("已挂起", role="part", timeout=PATIENCE)
         record.shot(officer, "suspended")
     with record.step("恢复：从今天起继续计时", officer):
-        officer.click("恢复", role="button")
+        officer.click("恢复办理", role="button")
+        officer.key("Return")
         officer.wait("准予", "enabled", role="button", timeout=PATIENCE)
     with record.step("申请延期", officer):
         more(officer, "延期")
@@ -423,7 +425,7 @@ def begin(hall: Hall, counter: Driven, words: str, card: str) -> None:
     hall.window["id_card"].lift()
     hall.window["id_card"].place(card)
     counter.key("F4")
-    counter.wait("来自身份证", timeout=PATIENCE)
+    counter.wait("姓名", "text", text="张", role="field", timeout=PATIENCE)
 
 
 def more(window: Driven, command: str) -> None:

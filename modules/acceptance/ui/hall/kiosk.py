@@ -326,6 +326,11 @@ class KioskPane(QWidget):
         self._show_step(self.items)
         self._find_items("")
 
+    def items_changed(self) -> None:
+        """Items or windows have arrived, or are others now: whoever is choosing one sees it."""
+        if self.stack.currentWidget() is self.items:
+            self._find_items(self.items.search.text())
+
     @Slot(str)
     def _find_items(self, text: str) -> None:
         visit = self._visit
@@ -557,6 +562,8 @@ class KioskView(QWidget):
     def _records_changed(self, event: RecordsChanged) -> None:
         if event.touches(queue.KIND):
             self._read()
+        if event.touches(queue.ITEM_KIND) or event.touches(windows.KIND):
+            self.pane.items_changed()
 
     @Slot()
     def _read(self) -> None:
