@@ -132,7 +132,7 @@ class BookingsView(QWidget):
         self._group = QButtonGroup(self)
         self._buttons: list[Button] = []
         self.state = StatePane("calendar-days", tr("选事项和日期，看哪些时段可约。"))
-        self.id_number, self.name, self.phone = LineEdit(tr("证件号码")), LineEdit(tr("姓名")), LineEdit(tr("手机号"))
+        self.id_number, self.name, self.phone = LineEdit(tr("证件号")), LineEdit(tr("姓名")), LineEdit(tr("手机号"))
         self.read_card = Button(tr("读卡"), icon="id-card", shortcut="F4")
         self.book = PrimaryButton(tr("预约"), icon="calendar-days")
         self.form_banner = Banner()

@@ -420,7 +420,11 @@ class KioskPane(QWidget):
 
     def _not_printed(self, visit: int, given: _Given, error: BaseException) -> None:
         # whatever happened, nobody has seen the paper: the number must not wait in the line
-        fault = error if isinstance(error, DeviceError) else DeviceError("DEV-304", str(error))
+        fault = (
+            error
+            if isinstance(error, DeviceError)
+            else DeviceError("ACC-355", tr("出票时出错：{error}", error=str(error)))
+        )
         self._settle(visit, given, lambda: self._service.failed(given.taken.record.id, fault))
 
     def _settle(self, visit: int, given: _Given, work: Callable[[], Printed]) -> None:
@@ -610,7 +614,7 @@ class KioskView(QWidget):
         ticket = self._open[0]
         dialog = UnfinishedDialog(str(ticket["number"]), self)
         id = str(ticket["id"])
-        lost = DeviceError("DEV-304", tr("出票时中断"))
+        lost = DeviceError("ACC-356", tr("出票时中断。"))
         dialog.there.connect(lambda: self._decide(lambda: self._service.came_out(id)))
         dialog.not_there.connect(lambda: self._decide(lambda: self._service.failed(id, lost)))
         dialog.open()
