@@ -34,6 +34,7 @@ class Registry:
         self._host = host
         self._started: dict[str, Module] = {}
         self._failed: dict[str, Failure] = {}
+        self._loaded: set[str] = set()
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -75,21 +76,26 @@ class Registry:
             return self._fail(manifest, error)
         return None
 
-    def preload(self, permitted: Callable[[str], bool], token: Token) -> None:
-        """Import the code of every page that is ``permitted``, so that its first opening need not wait for it.
+    def loaded(self, page: Page) -> bool:
+        """Whether the code of a page is there, or has been tried: it can be built without waiting for imports."""
+        return page.view.target in self._loaded
 
-        For another thread than the GUI's. What fails to load says so when its page is opened.
-        """
-        pages = [(manifest, page) for manifest in self.manifests for page in manifest.pages]
-        for manifest, page in pages:
-            if not permitted(page.permission):
-                continue
-            for part in (manifest.entry, page.view):
-                token.check()
-                try:
-                    part.load()
-                except Exception as error:  # noqa: BLE001 - whatever a module raises stays its own
-                    log.warning("preloading failed: %s", type(error).__name__, extra={"module_id": manifest.id})
+    def load(self, manifest: Manifest, page: Page) -> None:
+        """Import the code of a page, on a thread that may wait. What fails to load says so when the page is built."""
+        for part in (manifest.entry, page.view):
+            try:
+                part.load()
+            except Exception as error:  # noqa: BLE001 - whatever a module raises stays its own
+                log.warning("loading failed: %s", type(error).__name__, extra={"module_id": manifest.id})
+        self._loaded.add(page.view.target)
+
+    def preload(self, permitted: Callable[[str], bool], token: Token) -> None:
+        """``load`` every page that is ``permitted``, so that its first opening need not wait."""
+        for manifest in self.manifests:
+            for page in manifest.pages:
+                if permitted(page.permission):
+                    token.check()
+                    self.load(manifest, page)
 
     def build(self, manifest: Manifest, part: Ref) -> Any:
         """Start the module and call what ``part`` names (a view's class, a handler) with the host.

@@ -26,6 +26,7 @@ from client.shell.panels import DevicesPanel, FailurePane, ForbiddenPane, HelpPa
 from client.shell.ports import Desk
 from client.shell.preferences import FOLDED, IDLE_MINUTES, WINDOW
 from client.shell.settings_page import SettingsPage
+from client.widgets.basics import StatePane
 from client.widgets.notices import NoticeBar, NoticeModel
 from client.widgets.theme import set_role, theme
 from devices.ports import DeviceStatus
@@ -77,6 +78,7 @@ class MainWindow(QWidget):
         self._trail: list[str] = []
         self._current = ""
         self._counts: dict[str, Token] = {}
+        self._loading: Token | None = None
         self._lock: LockScreen | None = None
         self._actor = desk.actor
         self._declared = self._allowed_pages()
@@ -164,6 +166,9 @@ class MainWindow(QWidget):
         self.notices.unread_changed.connect(self.header.bell.show_unread)
         self.header.bell.show_unread(self.notices.unread)
         self.stack = QStackedWidget()
+        self._opening = StatePane()
+        self._opening.say("inbox", tr("正在打开…"), busy=True)
+        self.stack.addWidget(self._opening)
         middle = QWidget()
         around = QVBoxLayout(middle)
         around.setContentsMargins(0, 0, 0, 0)
@@ -214,18 +219,38 @@ class MainWindow(QWidget):
 
     @Slot(str)
     def open_page(self, page: str, **arguments: Any) -> None:
-        """Show a page, made at its first opening; see ``Host.open_page``. Raises ``KeyError`` for an unknown one."""
+        """Show a page, made at its first opening once its code is there; see ``Host.open_page``.
+
+        Raises ``KeyError`` for an unknown one.
+        """
         if page not in self._declared:
             self._registry.page(page)
             self._show_view(page, tr("没有权限"), "", self._view(page, ForbiddenPane))
             return
         declared = self._declared[page]
-        view = self._view(page, partial(self._make, declared))
-        module = "" if page.startswith("shell.") else tr(self._registry.page(page)[0].name)
+        manifest = None if page.startswith("shell.") else self._registry.page(page)[0]
+        module = tr(manifest.name) if manifest else ""
         title = tr(declared.title)
-        self._show_view(page, title, module if module != title else "", view)
+        context = module if module != title else ""
+        if manifest and page not in self._views and not self._registry.loaded(declared):
+            self._show_view(page, title, context, self._opening)
+            self._load(manifest, declared, arguments)
+            return
+        view = self._view(page, partial(self._make, declared))
+        self._show_view(page, title, context, view)
         if arguments and (show := getattr(view, "show_arguments", None)):
             show(**arguments)
+
+    def _load(self, manifest: Manifest, page: Page, arguments: Mapping[str, Any]) -> None:
+        """Have the code of a page imported, then open it, if it is still wanted."""
+        if before := self._loading:
+            before.cancel()
+        self._loading = self._host.run(
+            "read",
+            lambda token: self._registry.load(manifest, page),
+            done=lambda nothing: self.open_page(page.id, **arguments) if self._current == page.id else None,
+            name=tr("准备页面"),
+        )
 
     @property
     def current(self) -> str:
@@ -466,10 +491,11 @@ class MainWindow(QWidget):
         self._ticks.stop()
         for end in self._ends:
             end()
-        for token in self._counts.values():
+        for token in (*self._counts.values(), *([self._loading] if self._loading else [])):
             token.cancel()
         if self.drawer.isVisible():
             self.drawer.close_drawer()
+        self.stack.removeWidget(self._opening)
         for view in self._views.values():
             view.close()
             self.stack.removeWidget(view)

@@ -462,6 +462,36 @@ def test_zoom_keys_step_and_stop_at_the_ends(opened: Open, theme: Theme, qtbot: 
     assert theme.zoom == 0.8
 
 
+def test_a_page_whose_code_is_not_there_yet_opens_when_it_is(opened: Open) -> None:
+    window = opened()
+    host: Any = window.host  # type: ignore[attr-defined]
+    host.hold = True
+    window.open_page("sample.accept", number="A1")
+    assert window.current == "sample.accept"
+    assert window.view("sample.accept") is None
+    assert window.stack.currentWidget().accessibleName() == "正在打开…"
+    # who asks again means the same page, and is served once
+    window.open_page("sample.accept", number="A2")
+    host.release()
+    view = window.view("sample.accept")
+    assert isinstance(view, SampleView)
+    assert window.stack.currentWidget() is view
+    assert view.arguments == {"number": "A2"}
+
+
+def test_who_leaves_before_a_page_is_there_is_not_called_back(opened: Open) -> None:
+    window = opened()
+    host: Any = window.host  # type: ignore[attr-defined]
+    host.hold = True
+    window.open_page("sample.accept")
+    window.open_page("shell.settings")
+    host.release()
+    assert window.current == "shell.settings"
+    assert window.view("sample.accept") is None
+    window.open_page("sample.accept")
+    assert isinstance(window.view("sample.accept"), SampleView)
+
+
 def test_the_end_of_a_session_leaves_nothing_of_the_person(opened: Open) -> None:
     window = opened()
     window.open_page("sample.accept")

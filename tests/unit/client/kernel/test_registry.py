@@ -122,19 +122,24 @@ def test_pages_are_loaded_before_they_are_asked_for_and_nothing_runs(fake: Any, 
     asked: list[str] = []
 
     class Loaded:
+        def __init__(self, target: str) -> None:
+            self.target = target
+
         def load(self) -> None:
             asked.append("loaded")
 
     pages = [page for each in registry.manifests for page in each.pages]
     for page, permission in zip(pages, ("", "", "duty.secret"), strict=True):
-        object.__setattr__(page, "view", Loaded())
+        object.__setattr__(page, "view", Loaded(page.id))
         object.__setattr__(page, "permission", permission)
     registry.preload(lambda permission: not permission, Job("preload", lambda call: call()))
     assert asked == ["loaded", "loaded"]
+    # that it was tried is enough: building it says what is wrong
+    assert [registry.loaded(page) for page in pages] == [True, True, False]
     assert fake.calls == []
     assert registry.started == ()
     assert registry.failures == ()
-    assert "preloading failed: AttributeError" in caplog.text
+    assert "loading failed: AttributeError" in caplog.text
     stopped = Job("preload", lambda call: call())
     stopped.cancel()
     with pytest.raises(Cancelled):
