@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host
@@ -30,7 +30,7 @@ TALLEST = 10
 class AskDialog(GrowingDialog):
     """Asks what an ``Ask`` says. ``given`` brings the command's body; the owner then calls ``accept`` or ``refuse``.
 
-    Ctrl+Enter in a text gives it, Esc leaves; F4 reads an identity card where the question takes one.
+    Ctrl+Enter gives it, Esc leaves; F4 reads an identity card where the question takes one.
     """
 
     given = Signal(object)
@@ -82,6 +82,14 @@ class AskDialog(GrowingDialog):
         """The command is on its way."""
         self.banner.clear()
         self.setEnabled(False)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # what a text does with Ctrl+Enter, every other field does as well
+        control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if control and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._give()
+        else:
+            super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._end()
