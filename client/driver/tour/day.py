@@ -293,7 +293,7 @@ def suspend_and_extend(record: Transcript, hall: Hall, officer: Driven, number: 
 
 def answer_extension(record: Transcript, hall: Hall, number: str) -> None:
     """The section head agrees: term and monitoring point move."""
-    head = hall.client("market-head", "市场监管审批室")
+    head = hall.client("market", "市场监管审批室")
     with record.step("科室负责人批复延期：期限和监察点后移", head):
         due = case_of(hall, number)["due"]["date"]
         sign_in(head, "许刚 · 科室负责人")
@@ -354,7 +354,7 @@ def show_the_rest(record: Transcript, counter: Driven) -> None:
 
 def run_the_hall(record: Transcript, hall: Hall) -> None:
     """The hall's manager and the administrators."""
-    manager = hall.client("manager", "系统管理室")
+    manager = hall.client("administration", "系统管理室")
     with record.step("大厅管理员：平面图、窗口状态、叫号策略", manager):
         sign_in(manager, "孙七 · 大厅管理员")
         manager.click("大厅现场", role="button")
@@ -373,7 +373,7 @@ def run_the_hall(record: Transcript, hall: Hall) -> None:
         admin.wait("3号窗", role="row", timeout=PATIENCE)
         record.shot(admin, "hall-settings")
     admin.quit()
-    security = hall.client("security", "系统管理室")
+    security = hall.client("administration", "系统管理室")
     with record.step("安全管理员：人员与角色", security):
         sign_in(security, "郑安全 · 安全管理员")
         security.click("人员与角色", role="button")
