@@ -194,7 +194,7 @@ class KnowledgeView(QWidget):
                 Column("by", tr("提出人"), lambda record: str(record.doc["asked_by"]["name"]), 5),
                 Column("at", tr("时间"), lambda record: self._when(record.doc["asked_at"]), 7,
                        sort=lambda record: record.doc["asked_at"]),
-                Column("state", tr("状态"), _request_words, 6, state=_request_look),
+                Column("state", tr("状态"), _request_words, 7, state=_request_look),
             ],
             title=tr("反馈"),
             name=f"{_MEMORY}.requests",

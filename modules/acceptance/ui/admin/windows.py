@@ -69,7 +69,7 @@ class WindowsTab(Tab):
         self.table = RecordTable(
             [
                 Column("name", tr("窗口"), lambda doc: str(doc["name"]), 5),
-                Column("area", tr("区域"), lambda doc: str(doc["area"]), 6),
+                Column("area", tr("区域"), lambda doc: str(doc["area"]), 7),
                 Column("group", tr("队列"), lambda doc: str(doc["group"]), 4),
                 Column("items", tr("事项"), self._items_words, 4),
                 Column("staff", tr("人员"), self._staff_words, 8, stretch=True),
@@ -107,7 +107,7 @@ class WindowsTab(Tab):
         self.departments = PickList(tr("受理部门"), 4)
         self.every = QCheckBox(tr("受理本队列、所选部门的全部事项"))
         self.items = PickList(tr("受理事项"), 6)
-        self.staff = PickList(tr("窗口人员"), 5)
+        self.staff = PickList(tr("本窗口人员"), 5)
         self.offline = Label("", "quiet", wrap=True)
         self.hint = Label("", "quiet", wrap=True)
         self.save = PrimaryButton(tr("保存"), shortcut="Ctrl+S")
