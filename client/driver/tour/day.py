@@ -358,7 +358,7 @@ def run_the_hall(record: Transcript, hall: Hall) -> None:
     with record.step("大厅管理员：平面图、窗口状态、叫号策略", manager):
         sign_in(manager, "孙七 · 大厅管理员")
         manager.click("大厅现场", role="button")
-        manager.wait("大厅平面图", timeout=PATIENCE)
+        manager.wait("停用窗口", timeout=PATIENCE)
         record.shot(manager, "floor-plan")
     with record.step("事项管理：36 要素、材料、收费、表单、版本", manager):
         manager.click("事项管理", role="button")

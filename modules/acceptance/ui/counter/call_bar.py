@@ -197,7 +197,7 @@ class CallBar(QWidget):
         self.pause.setVisible(mine and not called and not serving)
         self.pause.set_label(tr("恢复") if suspended else tr("暂停"))
         if line.told:
-            self.banner.say(line.told[0][1], "due", code="ACC-246", action=tr("知道了"))
+            self.banner.say(line.told[0][1], "due", code="ACC-359", action=tr("知道了"))
         was = before.window["state"]["suspended"] if before.window else None
         if suspended != was:
             self.paused.emit(str(suspended["text"]) if suspended else "")
