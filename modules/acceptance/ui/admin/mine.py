@@ -216,7 +216,7 @@ class MineView(QWidget):
         mine = self._service.actor.department_id
         order = sorted(colleagues, key=lambda one: (one.department_id != mine, one.department, one.name))
         if not order:
-            self.banner.say(tr("没有可以委托的同事。"), "due", code="ACC-348")
+            self.banner.say(tr("没有可以委托的同事。"), "due")
             return
         names = {one.id: one.name for one in order}
         labels = [f"{one.name}（{one.department}）" for one in order]
