@@ -436,7 +436,8 @@ class MainWindow(QWidget):
         for page in {todo.page for todo in self._todos}:
             if before := self._counts.get(page):
                 before.cancel()
-            todos = tuple(todo for todo in self._todos if todo.page == page)
+            # what is overdue stands among the others already
+            todos = tuple(todo for todo in self._todos if todo.page == page and not todo.overdue)
             self._counts[page] = self._host.run(
                 "read", partial(self._waiting, todos), done=partial(self._counted, page), name=tr("待办计数")
             )
