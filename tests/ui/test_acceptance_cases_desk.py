@@ -653,6 +653,8 @@ def test_the_selection_is_remembered(make: MakeView, host: FakeHost) -> None:
 def test_paper_is_registered_as_it_passes_the_scanner(qtbot: Any, make: MakeView, host: FakeHost) -> None:
     first, second = accept(host, "甲"), accept(host, "乙")
     page = make(CLERK)
+    page.chips["over"].click()
+    host.drain()
     page.filters.scanning.click()
     page.filters.node.setCurrentIndex(page.filters.node.findData("handling"))
     page.filters.node.activated.emit(1)

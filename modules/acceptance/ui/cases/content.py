@@ -85,7 +85,7 @@ def rows(case: Doc, item: Doc | None, now: datetime, *, covered: bool) -> Rows:
     if item is not None:
         for group in item["form"]["layout"]:
             shown = _values({**item["form"], "layout": [group]}, case["form"])
-            found += [(tr(group["title"] or "表单"), ""), *shown] if shown else []
+            found += [(tr(group["title"]) if group["title"] else tr("表单"), ""), *shown] if shown else []
     elif case["form"]:
         found += [(tr("表单"), ""), *((name, str(value)) for name, value in case["form"].items())]
     return [*found, *_handling(case, now), *_before(case, now), *_ending(case, now)]
