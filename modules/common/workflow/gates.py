@@ -185,7 +185,11 @@ def _can_undelegate(view: View) -> Refusal | None:
 def absent(view: View) -> list[Slot]:
     """The slots for whose holder the actor could act: none that he holds himself, no second signature of his."""
     mine = {hold.slot["id"] for hold in view.holds}
-    return [slot for slot in view.open if slot["id"] not in mine and not view.signed_in(slot["group"], view.actor.id)]
+    return [
+        slot
+        for slot in view.open
+        if slot["id"] not in mine and not (view.signed_in(slot["group"], view.actor.id) or view.hands(slot["group"]))
+    ]
 
 
 def _can_act(view: View) -> Refusal | None:

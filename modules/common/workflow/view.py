@@ -153,12 +153,14 @@ class View:
         found: dict[str, Hold] = {}
         for person, how in self.principals:
             for slot in self.open:
-                if matches(slot["who"], person) and not self.signed_in(slot["group"], person["id"]):
+                group = slot["group"]
+                spent = self.signed_in(group, person["id"]) or ACTING in self.hands(group)
+                if matches(slot["who"], person) and not spent:
                     found.setdefault(slot["id"], Hold(slot, unit(person), how))
         for slot in self.open:
             acting = slot["acting"]
             mine = acting is not None and acting["by"]["id"] == self.actor.id
-            if mine and not self.signed_in(slot["group"], acting["for"]["id"]):
+            if mine and not self.hands(slot["group"]) and not self.signed_in(slot["group"], acting["for"]["id"]):
                 found.setdefault(slot["id"], Hold(slot, acting["for"], ACTING))
         return list(found.values())
 
@@ -167,6 +169,11 @@ class View:
         return any(
             slot["group"] == group and slot["signed"] and slot["signed"]["for"]["id"] == person for slot in self.current
         )
+
+    def hands(self, group: str) -> set[str]:
+        """How the actor has signed in a group with his own hand: who acts for another gives no second signature."""
+        signed = (slot["signed"] for slot in self.current if slot["group"] == group and slot["signed"])
+        return {one["how"] for one in signed if one["by"]["id"] == self.actor.id}
 
     @cached_property
     def own_holds(self) -> list[Hold]:

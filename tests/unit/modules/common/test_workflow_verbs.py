@@ -561,3 +561,24 @@ def test_a_flow_keeps_the_template_it_began_with() -> None:
     template["steps"].pop()
     assert [step["id"] for step in flow["template"]["steps"]] == ["review", "decide"]
     assert flow["template"]["steps"][1]["mandatory"] is True
+
+
+def test_who_acts_for_another_signs_once_himself_or_for_them() -> None:
+    """A counter-signature by all joint departments takes one hand for each, in whatever order they come."""
+    both = {**TEMPLATES["joint"], "steps": [dict(step) for step in TEMPLATES["joint"]["steps"]]}
+    both["steps"][1]["act_for"] = True
+    market_too = Desk(both, joint=[MARKET, POLICE])
+    market_too.takes(OFFICER, "approve")
+    (own, other) = (slot["id"] for slot in workflow.open_slots(market_too.flow))
+    market_too.takes(OFFICER, "act_for", slot=other, basis="电话同意", person={"id": "nobody", "name": "无此人"})
+    market_too.takes(OFFICER, "approve", slot=other)
+    assert market_too.refuses(OFFICER, "approve", slot=own).code == "WF-009"
+    assert market_too.refuses(OFFICER, "act_for", slot=own, basis="x", person=named(SECOND_OFFICER)).code == "WF-015"
+    market_too.takes(SECOND_OFFICER, "approve", slot=own)
+    assert market_too.flow["step"] == "decide"
+
+    own_first = Desk(both, joint=[MARKET, POLICE])
+    own_first.takes(OFFICER, "approve")
+    own_first.takes(OFFICER, "act_for", slot=other, basis="电话同意", person={"id": "nobody", "name": "无此人"})
+    own_first.takes(OFFICER, "approve", slot=own)
+    assert own_first.refuses(OFFICER, "approve", slot=other).code == "WF-009"
