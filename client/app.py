@@ -68,7 +68,7 @@ DESK = (
     "sync.pages",
     "sync.transport",
 )
-PRELOAD_AFTER_MS = 300
+PRELOAD_AFTER_MS = 1_000
 HELD = 70
 """Exit status when a job would not end and the process was ended over it."""
 

@@ -59,7 +59,7 @@ def accept(store: Store, service: AcceptanceService, version: int, n: int) -> fl
     order = service.accept(intake)
     receipt = service.receipt(order)
     took = (time.perf_counter() - started) * 1000
-    assert receipt.pdf.startswith(b"%PDF")
+    assert receipt.data.startswith(b"%PDF")
     assert order.record.pending == 1
     assert order.record.doc["item"]["id"] == ITEM
     return took
