@@ -281,3 +281,18 @@ def test_every_look_into_the_person_base_is_recorded(office: Office, portal: Por
     assert actions == ["base_lookup.look"] * 2
     office.actor = Actor("p-y", "anquan", "郑安全", permissions=permissions_of({"secadmin"}))
     assert portal.refusal("GET", "/base", "person", number) == "AUTH-403"
+
+
+def test_a_case_whose_term_no_calendar_can_end_keeps_no_other_from_its_round(office: Office) -> None:
+    """A term just short of ten years: its due date is found, the days of its cards are not (CAL-002)."""
+    endless = office.case(changes={"promised_days": 2514, "statutory_days": 2514})
+    materials = [
+        {**one, "may_lack": True, "lack_days": 1, "lack_consequence": "暂停办理"} for one in item()["materials"]
+    ]
+    given = [one for one in filled(item())["materials"] if one["id"] != "m2"]
+    owing = office.case(changes={"materials": materials}, materials=given, lacking=["m2"])
+    assert endless < owing, "the round meets the endless one first"
+    office.at("2026-11-25")
+    with pytest.raises(GovDeskError, match="CAL-002"):
+        jobs.rounds(office)
+    assert office.get(owing)["state"] == "suspended"

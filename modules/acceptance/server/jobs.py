@@ -7,7 +7,7 @@ ever given unspoken. Requirements C28, C30, D14–D17, E6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -47,17 +47,21 @@ def cards(services: ServerServices) -> None:
     commands = services.commands
     today, calendar = _today(services), _calendar(commands)
     roles = _Roles(services.people)
-    for doc in _all(commands, KIND, (ACCEPTED, DECIDED), until=today + AHEAD):
+
+    def look(doc: Doc) -> None:
         case = whole(doc)
         for level in cards_due(case, today, calendar):
             _give_card(services, case, level, roles.of(case, level), today, calendar)
+
+    _each(_all(commands, KIND, (ACCEPTED, DECIDED), until=today + AHEAD), look)
 
 
 def rounds(services: ServerServices) -> None:
     """Count dates anew after the holiday table has changed, and let lapse what was lacking too long; every ten."""
     commands = services.commands
     today, calendar = _today(services), _calendar(commands)
-    for doc in _all(commands, KIND, RUNNING):
+
+    def look(doc: Doc) -> None:
         case = whole(doc)
         standing = standing_of(case, today, calendar)
         due = standing.due if standing else None
@@ -65,6 +69,23 @@ def rounds(services: ServerServices) -> None:
             _try(commands, case["id"], RECOUNT, {})
         if overdue_gaps(case, today):
             _try(commands, case["id"], LAPSE, {})
+
+    _each(_all(commands, KIND, RUNNING), look)
+
+
+def _each(cases: Iterator[Doc], look: Callable[[Doc], None]) -> None:
+    """Look at every case, also behind one at which the round breaks, such as a term that no calendar can end.
+
+    Raises the first error when all have had their turn, so that the scheduler records it.
+    """
+    first: Exception | None = None
+    for case in cases:
+        try:
+            look(case)
+        except Exception as error:  # noqa: BLE001 - raised below: one case must not cost all others their cards
+            first = first or error
+    if first:
+        raise first
 
 
 def _give_card(
