@@ -105,6 +105,8 @@ def sentences() -> dict[str, set[str]]:
 def _manifest_texts(manifest: dict[str, Any]) -> Iterator[str]:
     yield manifest["name"]
     yield from manifest.get("permissions", {}).values()
+    for row in manifest.get("aggregates", ()):
+        yield from row.get("states", {}).values()
     for table in ("pages", "commands", "todos"):
         yield from (row["title"] for row in manifest.get(table, ()))
 

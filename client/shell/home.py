@@ -28,7 +28,7 @@ from client.widgets.basics import Card, EmptyState, IconLabel, Label, SectionTit
 from client.widgets.tables import Column, RecordTable
 from client.widgets.theme import set_role, theme
 from modules.common.clock import CHINA, Clock
-from modules.common.manifest import Todo
+from modules.common.manifest import Todo, state_words
 from modules.common.permissions import Actor
 from modules.common.text import tr
 
@@ -254,8 +254,7 @@ def _title(record: Record) -> str:
 
 
 def _state(record: Record) -> str:
-    names = {"accepted": tr("已受理"), "decided": tr("已决定"), "closed": tr("已办结")}
-    said = names.get(record.state, record.state)
+    said = state_words(record.kind, record.state)
     if record.refused:
         return tr("{state}·被退回", state=said)
     return tr("{state}·待传", state=said) if record.pending else said

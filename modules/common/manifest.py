@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -93,10 +94,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class AggregateSpec:
-    """The kind of an aggregate and where its rules are (an object with ``decide``, ``evolve`` …)."""
+    """The kind of an aggregate and where its rules are (an object with ``decide``, ``evolve`` …).
+
+    ``states``: what people call its summary states, for lists that show records of all kinds.
+    """
 
     kind: str
     rules: Ref
+    states: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +191,8 @@ class _Reader:
             commands=self._rows(CommandSpec, self.data.get("commands", ()), permissions),
             todos=self._rows(Todo, self.data.get("todos", ()), permissions),
             aggregates=tuple(
-                AggregateSpec(row["kind"], self._ref(row["rules"])) for row in self.data.get("aggregates", ())
+                AggregateSpec(row["kind"], self._ref(row["rules"]), dict(row.get("states", {})))
+                for row in self.data.get("aggregates", ())
             ),
             jobs=self._rows(Job, self.data.get("jobs", ()), permissions),
             server=ServerPart(
@@ -272,3 +278,10 @@ def rules_of(kind: str) -> Any:
 def permissions_of(roles: frozenset[str] | set[str]) -> frozenset[str]:
     """All permissions that the manifests give to any of ``roles``."""
     return frozenset(name for manifest in installed() for role in roles for name in manifest.roles.get(role, ()))
+
+
+def state_words(kind: str, state: str) -> str:
+    """What people call a record's state, as its manifest says; the state itself where it says nothing."""
+    named = (spec.states for manifest in installed() for spec in manifest.aggregates if spec.kind == kind)
+    words = next(named, {}).get(state)
+    return tr(words) if words else state

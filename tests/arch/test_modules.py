@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 from installer import bundle
-from modules.common.manifest import MODULES, Ref, installed, load_all
+from modules.common.manifest import MODULES, Ref, installed, load_all, state_words
 
 MANIFESTS = installed()
 
@@ -45,3 +47,11 @@ def test_ids_are_given_once() -> None:
     ]
     for given in (ids, kinds, shortcuts):
         assert len(given) == len(set(given))
+
+
+def test_the_states_of_a_case_have_the_names_that_its_rules_give_them() -> None:
+    """Lists of all kinds say what the module itself says."""
+    cases = import_module("modules.acceptance.domain.cases")
+    assert {state: state_words("case", state) for state in cases.STATES} == {
+        state: cases.state_name(state) for state in cases.STATES
+    }
