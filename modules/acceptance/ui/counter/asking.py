@@ -26,8 +26,8 @@ def corrections(item: Doc, faults: Mapping[str, str]) -> list[dict[str, str]]:
             about = str(materials[name]["name"])
         else:
             form = APPLICANT_FORM if part == "applicant" else item["form"]
-            column = form["schema"]["properties"].get(name.split(".")[0], {})
-            about = tr(str(column.get("title", name)))
+            column = form["schema"]["properties"].get(name.split(".")[0])
+            about = tr(column["title"]) if column else name
         entries.append({"about": about, "text": sentence, "field": path})
     return entries
 
