@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -141,6 +142,18 @@ def test_what_was_not_understood_is_tried_again_until_it_is(hall: Hall, catalogu
     assert [item["state"] for item in hall.versions(LAND)] == ["draft", "published"]
     catalogue.show("items", {"taskCode": WEATHER, "deptName": "气象局"})
     catalogue.show("items", {"taskCode": LAND, "acceptCondition": ""})
+
+
+def test_words_that_nothing_can_store_are_told_without_them_and_stop_no_pull(hall: Hall, catalogue: StandIn) -> None:
+    task = next(task for task in json.loads(SEEDS.read_text("utf-8")) if task["taskCode"] == FOOD)
+    row = {"seq": 1, "op": "U", "item": {**task, "deptName": "气象\x00局"}, "reason": ""}
+    half = {**row, "seq": 2, "item": {**task, "taskName": "\ud800", "taskType": "\ud800"}}
+    page = {"rows": [row | {"taskCode": FOOD}, half | {"taskCode": "341100SC\ud800"}], "to": 2, "more": False}
+    bad = cast("Province", SimpleNamespace(changes=lambda since: page, item=lambda code: None))
+    told = synchronise(hall.services, bad, 600)
+    assert told["cursor"] == 2
+    assert {fault["code"]: fault["error"] for fault in told["faults"]} == {FOOD: "ACC-177", "341100SC\ufffd": "ACC-177"}
+    assert hall.pull()["error"] is None
 
 
 def test_a_change_of_theirs_is_a_new_version_and_an_edit_of_ours_stays(hall: Hall, catalogue: StandIn) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
 import threading
 from collections import Counter, defaultdict
@@ -75,6 +76,7 @@ RETRY = timedelta(minutes=30)
 SLICE_SECONDS = 20.0
 """What one run takes at most; the next goes on where it stopped."""
 MOST_FAULTS = 500
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 _TYPES = {
     "01": "行政许可", "02": "行政处罚", "03": "行政强制", "04": "行政征收", "05": "行政给付", "06": "行政检查",
@@ -347,6 +349,12 @@ class Province:
             raise GovDeskError("ACC-172", tr("连不上省级接口（{why}）。", why=type(error).__name__), fix=fix) from error
 
 
+def _plain(text: str) -> str:
+    """Words of theirs as they can be stored and asked for again: what the note of a pull could not hold would stop
+    every pull to come."""
+    return _UNSTORABLE.sub("\ufffd", text)[:500]
+
+
 def _garbage() -> GovDeskError:
     return GovDeskError("ACC-176", tr("省级接口的回答无法理解，没有采信。"), fix=tr("请联系省级平台。"))
 
@@ -464,19 +472,20 @@ class _Pull:
             "succeeded_at": self._note.get("succeeded_at", "") if error or more else now,
             "counts": dict(self._counts),
             "faults": list(self._faults.values())[:MOST_FAULTS],
-            "error": {"code": error.code, "message": error.words()} if error else None,
+            "error": {"code": error.code, "message": _plain(error.words())} if error else None,
         }
         self._commands.give(PULL_KIND, PULL_ID, NOTE, note)
 
     def _take(self, row: Mapping[str, Any]) -> None:
         """Take one change. What is wrong with it is told with its code, and keeps no other from being taken."""
-        code = row["taskCode"]
+        code = _plain(row["taskCode"])
         try:
             outcome = self._withdrawn(row) if row["op"] == "D" else self._changed(row)
         except GovDeskError as error:
             self._faults.pop(code, None)
             name = row["item"].get("taskName") if isinstance(row.get("item"), Mapping) else ""
-            self._faults[code] = {"code": code, "name": str(name)[:80], "error": error.code, "why": error.words()}
+            why = _plain(error.words())
+            self._faults[code] = {"code": code, "name": _plain(str(name)[:80]), "error": error.code, "why": why}
             self._counts["faulty"] += 1
         else:
             self._faults.pop(code, None)
