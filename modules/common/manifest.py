@@ -283,5 +283,5 @@ def permissions_of(roles: frozenset[str] | set[str]) -> frozenset[str]:
 def state_words(kind: str, state: str) -> str:
     """What people call a record's state, as its manifest says; the state itself where it says nothing."""
     named = (spec.states for manifest in installed() for spec in manifest.aggregates if spec.kind == kind)
-    words = next(named, {}).get(state)
-    return tr(words) if words else state
+    title = next(named, {}).get(state)
+    return tr(title) if title else state

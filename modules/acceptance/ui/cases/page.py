@@ -249,8 +249,8 @@ class CasesView(QWidget):
         restored, self._restored = self._restored, ""
         if self._wanted and self.table.choose(self._wanted):
             self._wanted = ""
-        elif self._sought and self._sought == self.search.text() and found.records:
-            self._sought = ""
+        elif self._sought and self._sought == self.search.text() and found.records and self.table.current is None:
+            # as long as the same is sought: what has been found may be read again while it still arrives
             self.table.choose(found.records[0].id)
             self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
         elif restored and not self._wanted:
