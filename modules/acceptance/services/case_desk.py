@@ -5,7 +5,7 @@ Every method blocks: it belongs on the lane that its docstring names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -30,7 +30,7 @@ from modules.acceptance.domain.cases import (
 )
 from modules.acceptance.services import dictionaries
 from modules.acceptance.services.cases import MOST, AcceptanceService, ReceiptOrder
-from modules.common.aggregate import Doc
+from modules.common.aggregate import Doc, Key
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock
 from modules.common.deadlines import NEAR, RED, TODAY, YELLOW
@@ -133,7 +133,8 @@ class CaseDesk(AcceptanceService):
         )
         more = len(records) >= limit
         if wanted.mine:
-            records = [record for record in records if self.waits_for_me(record.doc)]
+            held = self.delegated()
+            records = [record for record in records if self.waits_for_me(record.doc, held)]
         if wanted.due:
             records = [record for record in records if self.level(record.doc, calendar) in LATE_LEVELS[wanted.due]]
         return Found(records[:MOST], calendar, more or len(records) > MOST)
@@ -170,10 +171,13 @@ class CaseDesk(AcceptanceService):
 
     # -- any thread -------------------------------------------------------------------------------
 
-    def waits_for_me(self, case: Doc) -> bool:
-        """Whether the next thing to do with a case is this person's: to sign, to answer, to go on, to hand over."""
+    def waits_for_me(self, case: Doc, held: Mapping[Key, Doc]) -> bool:
+        """Whether the next thing to do with a case is this person's: to sign, to answer, to go on, to hand over.
+
+        ``held``: the person's ``delegated()``.
+        """
         wanted = {"case.approve", "case.answer_extension", "case.resume", ISSUE, CLOSE, COLLECT}
-        return any(offer.command in wanted and not offer.why_not for offer in self.offers(case))
+        return any(offer.command in wanted and not offer.why_not for offer in self.offers(case, held))
 
     def in_hall(self, case: Doc) -> bool:
         """Whether the person sits in the case's hall."""

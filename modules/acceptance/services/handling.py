@@ -41,12 +41,13 @@ from modules.acceptance.domain.cases import (
     offered,
     standing_of,
 )
-from modules.common.aggregate import Context, Doc
+from modules.common.aggregate import Context, Doc, Key
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, Clock
 from modules.common.codes import normalise
 from modules.common.errors import Refused
 from modules.common.permissions import forbidden
+from modules.common.workflow import DELEGATION_KIND
 
 MOST_EARLIER = 50
 """Earlier cases of a person that are looked through."""
@@ -99,9 +100,19 @@ class Handling:
         """Working days with the office's own table."""
         return WorkCalendar.from_documents(record.doc for record in self._records.find("calendar_day", limit=5000))
 
-    def offers(self, case: Doc) -> list[Offer]:
-        """The commands that the person sees on this case now, each with why it cannot be given, if so; any thread."""
-        context = Context(self._clock.now(), self._session.actor, WorkCalendar(), self._session.place)
+    def delegated(self) -> dict[Key, Doc]:
+        """The standing delegations (委托) by which the person may sign in others' places."""
+        found = self._records.find(DELEGATION_KIND, states=("active",), limit=MOST_EARLIER)
+        mine = (record for record in found if record.doc["to"]["id"] == self._session.actor.id)
+        return {(DELEGATION_KIND, record.id): record.doc for record in mine}
+
+    def offers(self, case: Doc, held: Mapping[Key, Doc] | None = None) -> list[Offer]:
+        """The commands that the person sees on this case now, each with why it cannot be given, if so.
+
+        ``held``: the person's ``delegated()``, for whoever asks about many cases; else it is looked up.
+        """
+        refs = self.delegated() if held is None else held
+        context = Context(self._clock.now(), self._session.actor, WorkCalendar(), self._session.place, refs)
         return offered(case, context)
 
     def earlier_values(self, id_number: str, item_code: str) -> list[Known]:
@@ -170,14 +181,14 @@ class Handling:
     def decide(self, case_id: str, result: str, opinion: str, visit: int | None = None) -> Record:
         """Approve or reject where the approval stands. ``visit`` is what was seen of it. Raises ``Refused``."""
         body = {"result": result, "opinion": opinion, "visit": self._visit(case_id) if visit is None else visit}
-        return self._give(case_id, DECIDE, body, MAY_DECIDE, MAY_ACCEPT)
+        return self._give(case_id, DECIDE, {**body, **self._by()}, MAY_DECIDE, MAY_ACCEPT)
 
     def verb(self, case_id: str, verb: str, body: Mapping[str, Any] | None = None) -> Record:
         """One verb of approval (``approve``, ``return_to`` …); bodies are those of ``modules.common.workflow``.
 
         The step that was seen is put in where the body does not name it.
         """
-        given = {"visit": self._visit(case_id), **(body or {})}
+        given = {"visit": self._visit(case_id), **self._by(), **(body or {})}
         return self._give(case_id, f"case.{verb}", given, MAY_DECIDE, MAY_ACCEPT)
 
     def transfer(self, case_id: str, department_id: str, reason: str) -> Record:
@@ -206,7 +217,7 @@ class Handling:
 
     def issue(self, case_id: str, kind: str, number: str = "") -> Record:
         """出件: the result is made; the collection slip is owed."""
-        body = {"kind": kind, "number": number, "visit": self._visit(case_id)}
+        body = {"kind": kind, "number": number, "visit": self._visit(case_id), **self._by()}
         return self._give(case_id, ISSUE, body, MAY_CLOSE, MAY_DECIDE, MAY_ACCEPT, prints="collection")
 
     def collect(self, case_id: str, method: str, by: str, id_number: str = "", tracking: str = "") -> Record:
@@ -233,6 +244,10 @@ class Handling:
         if not any(map(self.may, may)):
             raise Refused(forbidden(may[0]))
         return self._commands.give(KIND, case_id, type, body, prints=prints)
+
+    def _by(self) -> dict[str, Any]:
+        """What a command that signs says of them, so that the rules look at the same ones."""
+        return {"delegations": [id for _, id in held]} if (held := self.delegated()) else {}
 
     def _visit(self, case_id: str) -> int:
         record = self._records.get(KIND, case_id)

@@ -15,6 +15,7 @@ from modules.acceptance.services.handling import Share
 from modules.acceptance.services.wiring import service_of
 from modules.common.calendar import WorkCalendar
 from modules.common.errors import GovDeskError, Refused
+from modules.common.workflow import principal
 from tests.support.fake_host import FakeHost, FakeRefusal, actor, filled, item
 
 ITEM = item()
@@ -274,3 +275,19 @@ def test_the_green_channel_is_compared_with_the_others() -> None:
     assert shares["green"] == Share(1, 1, 2.0, 0.0)
     assert shares["others"] == Share(1, 1, 2.0, 1.0)
     assert service.green_comparison(date(2026, 10, 1), date(2026, 10, 31))["green"] == Share(0, 0, None, None)
+
+
+def test_who_stands_in_by_a_standing_delegation_sees_the_case_and_signs_it() -> None:
+    host = FakeHost()
+    service = service_of(host)
+    id = service.accept(ready(service)).record.id
+    record = {"id": "d-1", "from": principal(OFFICER), "to": {"id": "p-clerk-李四", "name": "李四"}, "state": "active"}
+    host.store.put("delegation", {**record, "since": "2026-11-19", "until": "2026-11-20"})
+    host.store.rows["delegation", "d-1"] = replace(host.store.rows["delegation", "d-1"], state="active")
+    deputy = actor("officer", hall="", department="dept-market", name="李四")
+    host.store.actor = replace(deputy, id="p-clerk-李四", roles=frozenset({"section_head"}))
+    assert "case.approve" in {offer.command for offer in service.offers(host.store.rows["case", id].doc)}
+    assert (
+        service.verb(id, "approve", {"opinion": "齐全"}).doc["history"][-1]["text"]
+        == "受王五委托准予：齐全；流程结束：准予"
+    )

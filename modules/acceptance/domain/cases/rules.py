@@ -75,6 +75,8 @@ Make = Callable[..., Event | Refusal]
 Bar = Callable[[Doc, Context], Refusal | None]
 """(state, command, context) → what it brings about; the state is None where the row begins with ``NEW``."""
 HALL, DEPARTMENT, EITHER, ANYWHERE = "hall", "department", "either", ""
+MOST_DELEGATIONS = 20
+"""Standing delegations that a command may name: by which its giver signs in others' places."""
 NEW = ""
 """The state of a case that is not there yet."""
 
@@ -252,6 +254,9 @@ class CaseRules:
                 keys.append((kind, value))
         if command.type == ACCEPT:
             keys.append(MONITORING)
+        delegations = command.body.get("delegations")
+        if isinstance(delegations, list):
+            keys += [(workflow.DELEGATION_KIND, id) for id in delegations[:MOST_DELEGATIONS] if isinstance(id, str)]
         return keys
 
     def decide(self, state: Doc | None, command: Command, context: Context) -> Sequence[Event] | Refusal:
