@@ -83,7 +83,8 @@ def test_wrong_numbers_are_named_and_rare_characters_reach_the_paper(hall: Hall,
         assert number in said
         assert "贾𬭎䶮〓" in said
         wait_for(lambda: bool(hall.cases(RARE)), "the case did not arrive")
-        assert [case["events"] for case in hall.cases(RARE)] == [1]
+        (case,) = hall.cases(RARE)
+        assert [line["event"] for line in case["history"]].count("case.accepted") == 1
         window.quit()
 
 
@@ -375,7 +376,7 @@ def test_killed_while_typing_and_after_the_number_nothing_is_lost(hall: Hall, pr
     with hall.client(profile) as window:
         sign_in(window)
         window.key("Ctrl+1")
-        window.wait(f"上次受理的 {number}", "visible", timeout=PATIENCE)
+        window.wait(f"上次办理的 {number}", "visible", timeout=PATIENCE)
         window.wait("没有未完成的受理", "visible")
         window.click("打印", role="button")
         window.wait("已存为", "visible", timeout=PATIENCE)
@@ -386,7 +387,7 @@ def test_killed_while_typing_and_after_the_number_nothing_is_lost(hall: Hall, pr
         sign_in(window)
         window.key("Ctrl+1")
         window.wait("开始受理", "enabled", timeout=PATIENCE)
-        window.wait(f"上次受理的 {number}", "gone")
+        window.wait(f"上次办理的 {number}", "gone")
         window.quit()
     assert len(hall.cases(name)) == 1
 
@@ -446,10 +447,11 @@ def test_what_the_server_refuses_is_told_and_blocks_nobody(hall: Hall, profile: 
         window.click("换人登录")
         sign_in(window)
         begin(window)
-        fill(window, name + "甲")
         line.cut()
         hall.enable("zhangsan", False)
         try:
+            # filling in takes longer than a computer may have misjudged the server's clock
+            fill(window, name + "甲")
             window.key("F8")
             refused = number_of(window)
             window.click("张三", role="button")
