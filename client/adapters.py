@@ -17,7 +17,6 @@ from client.kernel.ports import Record
 from client.kernel.settings import Settings
 from client.shell.ports import Entry, ServerNews, Unsent
 from modules.common.clock import Clock, iso, parse_iso
-from modules.common.codes import masked
 from modules.common.errors import GovDeskError
 from modules.common.permissions import Actor
 from modules.common.statement import read
@@ -279,6 +278,8 @@ class OutboxGateway:
         self._lock = Lock()
 
     def send(self, phone: str, text: str) -> str:
+        from modules.common.codes import masked
+
         line = {"at": iso(self._clock.now()), "phone": masked(phone), "text": text, "simulated": True}
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
