@@ -53,7 +53,8 @@ class DriverServer(QObject):
         self._keys = 0
         self._composed = self._typed = 0
         self.spent = 0.0
-        """Seconds of processor time on the GUI thread that went into finding things and taking pictures."""
+        """Seconds of the GUI thread that went into finding things and taking pictures, less its waiting for a turn."""
+        self._waited = waited_for_processor(threading.get_native_id())
         self._gui = GuiThread()
         self._reader = threading.Thread(target=self._read, name="driver", daemon=True)
 
@@ -80,7 +81,7 @@ class DriverServer(QObject):
 
     def _attempt(self, request: Request, deadline: float) -> None:
         """Try until the target is there; a person would look again, too."""
-        began = time.thread_time()
+        began = time.monotonic() - self._waited()
         try:
             act = self._prepare(request)
         except NotFoundError as error:
@@ -90,7 +91,7 @@ class DriverServer(QObject):
                 self._send(Reply(request.id, f"{request.verb} {request.target}: {error}", tree=finder.tree()))
             return
         finally:
-            self.spent += time.thread_time() - began
+            self.spent += time.monotonic() - self._waited() - began
         if isinstance(act, _Done):
             self._answer(request, act.value)
             return
