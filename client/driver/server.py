@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from client.driver import finder
 from client.driver.finder import AmbiguousError, NotFoundError
 from client.driver.protocol import Counts, Reply, Request, Target, decode_request, encode
+from client.driver.stalls import waited_for_processor
 from client.widgets.gui_thread import GuiThread
 
 POLL_MS = 20
@@ -54,7 +55,7 @@ class DriverServer(QObject):
         self._composed = self._typed = 0
         self.spent = 0.0
         """Seconds of the GUI thread that went into finding things and taking pictures, less its waiting for a turn."""
-        self._waited = waited_for_processor(threading.get_native_id())
+        self._starved = waited_for_processor(threading.get_native_id())
         self._gui = GuiThread()
         self._reader = threading.Thread(target=self._read, name="driver", daemon=True)
 
@@ -81,7 +82,7 @@ class DriverServer(QObject):
 
     def _attempt(self, request: Request, deadline: float) -> None:
         """Try until the target is there; a person would look again, too."""
-        began = time.monotonic() - self._waited()
+        began = time.monotonic() - self._starved()
         try:
             act = self._prepare(request)
         except NotFoundError as error:
@@ -91,7 +92,7 @@ class DriverServer(QObject):
                 self._send(Reply(request.id, f"{request.verb} {request.target}: {error}", tree=finder.tree()))
             return
         finally:
-            self.spent += time.monotonic() - self._waited() - began
+            self.spent += time.monotonic() - self._starved() - began
         if isinstance(act, _Done):
             self._answer(request, act.value)
             return
