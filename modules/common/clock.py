@@ -56,8 +56,11 @@ def iso(moment: datetime) -> str:
 
 
 def parse_iso(text: str) -> datetime:
-    """The moment that ``iso`` wrote. Raises ``ValueError`` for anything without a zone."""
+    """The moment that ``iso`` wrote. Raises ``ValueError`` for anything without a zone or beyond the year 9999."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"no time zone in {text!r}")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"out of all calendars: {text!r}") from error

@@ -7,6 +7,7 @@ and forgets nothing: the document stays, and the server keeps every event. A doc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ ACTIVE = "active"
 REMOVED = "removed"
 KEPT_BY_US = frozenset({"id", "state", "changed_at", "changed_by"})
 """What a document says beside its fields; in the body of a command these are passed over."""
+
+LARGEST = 200_000
+"""Characters of a record as JSON: everyone who may read it carries it along."""
 
 Judge = Callable[[Doc, Context], Mapping[str, str]]
 """The faults of a record's fields, by field; empty when they will do. The fields come with ``id``."""
@@ -62,6 +66,8 @@ class Register:
         stamp = {"at": iso(context.now), "by": {"id": context.actor.id, "name": context.actor.name}}
         if command.type == self.put:
             fields = {name: value for name, value in command.body.items() if name not in KEPT_BY_US}
+            if len(json.dumps(fields, ensure_ascii=False)) > LARGEST:
+                return Refusal("REG-004", tr("这条记录的内容过多，请减少后保存。"))
             if faults := self._faults({**fields, "id": command.aggregate_id}, fields, context):
                 return Refusal("REG-001", tr("填写有误，请按提示修改。"), faults)
             return [Event(self.put, {"id": command.aggregate_id, "fields": fields, **stamp})]

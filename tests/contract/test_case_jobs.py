@@ -296,3 +296,13 @@ def test_a_case_whose_term_no_calendar_can_end_keeps_no_other_from_its_round(off
     with pytest.raises(GovDeskError, match="CAL-002"):
         jobs.rounds(office)
     assert office.get(owing)["state"] == "suspended"
+
+
+def test_the_portal_names_a_hall_that_there_is(office: Office) -> None:
+    office.actor = actor("sysadmin", hall="")
+    (apply_route,) = (one for one in router(office).routes if isinstance(one, APIRoute) and one.path == "/applications")
+    body = filled(item())
+    parts = {key: body[key] for key in ("item_id", "item_version", "applicant", "form", "materials")}
+    for hall in ("hall-99", "dept-market", ""):
+        with pytest.raises(GovDeskError, match="ACC-062"):
+            apply_route.endpoint(Application("W-1", hall, **parts), Caller(office.actor, ""))

@@ -27,6 +27,7 @@ CURRENT, REMOVED = "current", "removed"
 OPEN, ANSWERED = "open", "answered"
 MAY_EDIT, MAY_USE = "acceptance.knowledge", "acceptance.read"
 LONGEST = {"title": 80, "text": 4000, "basis": 200}
+MOST_TIED, LONGEST_ID = 200, 100
 SORTS = ("faq", "policy", "guide", "experience", "contact")
 
 
@@ -169,6 +170,10 @@ def _put(state: Doc | None, command: Command, context: Context) -> Sequence[Even
     return _event("knowledge.put", context, line, **known, **fields, **tied, **told)
 
 
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_ID
+
+
 def _faults(body: Mapping[str, Any]) -> dict[str, str]:
     faults = {}
     if not isinstance(body.get("department_id"), str) or not body["department_id"]:
@@ -178,12 +183,14 @@ def _faults(body: Mapping[str, Any]) -> dict[str, str]:
     for key in ("title", "text"):
         if not isinstance(body.get(key), str) or not body[key].strip():
             faults[key] = tr("请填写标题。") if key == "title" else tr("请填写内容。")
+    if not isinstance(body.get("basis", ""), str):
+        faults["basis"] = tr("应为文字。")
     for key, most in LONGEST.items():
         if isinstance(body.get(key), str) and len(body[key]) > most:
             faults[key] = tr("最多 {n} 个字，现为 {now} 个字。", n=most, now=len(body[key]))
     for key in ("item_codes", "material_ids"):
         tied = body.get(key, [])
-        if not isinstance(tied, list) or not all(isinstance(one, str) for one in tied):
+        if not isinstance(tied, list) or len(tied) > MOST_TIED or not all(map(_is_id, tied)):
             faults[key] = tr("关联的事项或材料不正确。")
     return faults
 
@@ -215,9 +222,11 @@ def _ask(state: Doc | None, command: Command, context: Context) -> Sequence[Even
     if not isinstance(text, str) or not text.strip() or len(text) > 500:
         fault = tr("请写明哪里不准、应当怎样，最多 {n} 个字。", n=500)
         return Refusal("ACC-327", fault, {"text": fault})
-    if not isinstance(department, str) or not department:
+    if not _is_id(department) or not department:
         return Refusal("ACC-328", tr("不知道这条反馈该送给哪个部门。请选择事项。"))
-    tied = {key: str(body.get(key) or "") for key in ("item_code", "material_id", "entry_id")}
+    tied = {key: body.get(key) or "" for key in ("item_code", "material_id", "entry_id")}
+    if not all(map(_is_id, tied.values())):
+        return Refusal("ACC-328", tr("不知道这条反馈该送给哪个部门。请选择事项。"))
     asked = {"asked_at": iso(context.now), "asked_by": {"id": actor.id, "name": actor.name}, "place": context.place}
     fresh = {"id": command.aggregate_id, "state": OPEN, "department_id": department, "text": text.strip(), "answer": ""}
     return _event("knowledge_request.asked", context, "请部门更新", **fresh, **tied, **asked)

@@ -64,6 +64,8 @@ TAKEN_OVER = "taken_over"
 ID_CARD, PHONE, APPOINTMENT, PRIORITY, PAPER = "id_card", "phone", "appointment", "priority", "paper"
 SOURCES = (ID_CARD, PHONE, APPOINTMENT, PRIORITY)
 MOST_SKIPS = 3
+LONGEST_CLASS = 20
+"""Characters of the name of a class of priority, as the hall's settings have it."""
 SAMPLES = 5
 """Fewer services than this make no estimate."""
 LOOK_BACK = timedelta(minutes=30)
@@ -220,7 +222,9 @@ def _take(state: Doc | None, command: Command, context: Context) -> Sequence[Eve
     group, source, person = body.get("group"), body.get("source"), body.get("person", {})
     sound = isinstance(group, str) and _GROUP.fullmatch(group) and source in SOURCES and _is_person(person)
     priority, priority_class = body.get("priority", 0), body.get("priority_class", "")
-    if not sound or type(priority) is not int or not 0 <= priority <= 9 or not isinstance(priority_class, str):
+    sound = sound and isinstance(priority_class, str) and len(priority_class) <= LONGEST_CLASS
+    known = body.get("windows", [])
+    if not sound or type(priority) is not int or not 0 <= priority <= 9 or not isinstance(known, list):
         return Refusal("ACC-205", tr("取号信息不完整，请重新取号。"))
     group = str(group)
     if command.number is None or not command.number.series.endswith(ticket_series("", group, today)):
@@ -232,7 +236,7 @@ def _take(state: Doc | None, command: Command, context: Context) -> Sequence[Eve
             return Refusal("ACC-207", tr("没有这个事项，或它已停止办理。请重新选择事项。"))
     offering = [
         window
-        for id in body.get("windows", ())
+        for id in known
         if (window := context.refs.get((WINDOW_KIND, str(id))))
         and window["hall_id"] == actor.hall_id
         and offers(window, item, group)
@@ -351,6 +355,8 @@ def _call(state: Doc, command: Command, window: Doc, context: Context) -> Sequen
     reason, called_as, seen = (body.get(key, "") for key in ("reason", "as", "seen"))
     if not all(isinstance(text, str) and len(text) <= 200 for text in (reason, called_as, seen)):
         return Refusal("ACC-211", tr("叫号的内容不完整，请刷新后重试。"))
+    if seen != last_call(state) and not state["turns"]:
+        return Refusal("ACC-211", tr("叫号的内容不完整，请刷新后重试。"))
     if seen != last_call(state):
         before = next((entry["turn"] for entry in state["turns"] if entry["call"] == seen), 0 if not seen else None)
         turn = state["turn"] if before is None else min(before + 1, state["turn"])
@@ -453,6 +459,11 @@ def _transfer(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refu
     return _event("ticket.transferred", context, f"由{leaves}转至{where}，保留次序", changes)
 
 
+def _is_place(after: Any) -> bool:
+    """Whether a ticket can be put behind what this says: a number, or empty for the end of the line."""
+    return after == "" or (isinstance(after, str) and _NUMBER.fullmatch(after) is not None)
+
+
 def _requeue(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refusal:
     """``{place_at, after}``: back in the line, behind the ticket numbered ``after``, whose ``place_at`` it takes."""
     if state["state"] != SKIPPED:
@@ -464,7 +475,7 @@ def _requeue(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refus
         at = parse_iso(str(place))
     except ValueError:
         at = None
-    if at is None or not parse_iso(state["place_at"]) <= at <= context.now or not isinstance(after, str):
+    if at is None or not parse_iso(state["place_at"]) <= at <= context.now or not _is_place(after):
         return Refusal("ACC-220", tr("重新排队的位置不对，请刷新后重试。"))
     text = f"过号后重新排队，排在 {after} 之后" if after else "过号后重新排队，排在最后"
     return _event("ticket.requeued", context, text, {"state": WAITING, "place_at": iso(at), "after": after or "-"})

@@ -40,6 +40,10 @@ SET_STRATEGY = "window.set_strategy"
 SET = "queue_settings.set"
 
 LONGEST_TEXT = 60
+MOST_ENTRIES, LONGEST_ENTRY = 1000, 200
+"""Entries of a list that administrators keep (items, staff, texts), and characters of each."""
+WIDEST = 10_000
+"""Metres of a floor plan."""
 SLOT, MIX, FIRST, EVERY, ARRIVAL = "slot", "mix", "first", "every", "arrival"
 DEFAULT_STRATEGY: Doc = {
     "booked": SLOT,
@@ -362,7 +366,17 @@ def _told(context: Context, text: str) -> dict[str, Any]:
 
 
 def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(entry, str) and entry for entry in value)
+    entries = isinstance(value, list) and len(value) <= MOST_ENTRIES and all(isinstance(entry, str) for entry in value)
+    return entries and all(0 < len(entry) <= LONGEST_ENTRY for entry in value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_ENTRY
+
+
+def _bounded(value: Any) -> bool:
+    """Whether a window's text or measure is of a size that a floor plan and its readers can take."""
+    return len(value) <= LONGEST_ENTRY if isinstance(value, str) else isinstance(value, list) or abs(value) <= WIDEST
 
 
 def _bad_strategy() -> Refusal:
@@ -374,7 +388,7 @@ def _window_fault(values: Mapping[str, Any]) -> Refusal | None:
     for key, value in values.items():
         kind = _FIELDS.get(key)
         sound = kind is not None and isinstance(value, kind) and not isinstance(value, bool)
-        if not sound or (isinstance(value, list) and not _texts(value)):
+        if not sound or (isinstance(value, list) and not _texts(value)) or not _bounded(value):
             faults[key] = tr("填写有误。")
     if "name" in values and not faults.get("name") and not 1 <= len(values["name"].strip()) <= 20:
         faults["name"] = tr("请填写窗口名称，最多 20 个字。")
@@ -471,7 +485,7 @@ def _not_mine(state: Doc, actor: Actor) -> Refusal | None:
 
 def _stop(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refusal:
     text, until, instead = body.get("text"), body.get("until", ""), body.get("instead", "")
-    if not isinstance(text, str) or not 1 <= len(text.strip()) <= LONGEST_TEXT or not isinstance(instead, str):
+    if not isinstance(text, str) or not 1 <= len(text.strip()) <= LONGEST_TEXT or not _is_text(instead):
         fault = tr("请写明停用的原因，最多 {n} 个字。", n=LONGEST_TEXT)
         return Refusal("ACC-274", fault, {"text": fault})
     try:
@@ -533,9 +547,9 @@ class SettingsRules:
         if actor.hall_id != command.aggregate_id and not _may(actor, MAY_ADMIN):
             return Refusal("ACC-277", tr("这是别的大厅的排队设置。"))
         part, value = command.body.get("part"), command.body.get("value")
-        if command.type != SET or part not in DEFAULT_SETTINGS:
+        if command.type != SET or not isinstance(part, str) or part not in DEFAULT_SETTINGS:
             return Refusal("ACC-278", tr("本程序不认识这一项排队设置，请升级程序。"))
-        value = _clean_part(str(part), value)
+        value = _clean_part(part, value)
         if isinstance(value, Refusal):
             return value
         told = _told(context, f"修改排队设置：{part}")
@@ -574,7 +588,7 @@ def _clean_part(part: str, value: Any) -> Any:
     if part == "groups":
         groups = {}
         for group, entry in value.items():
-            if not _GROUP.fullmatch(group) or not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+            if not _GROUP.fullmatch(group) or not isinstance(entry, Mapping) or not _is_text(entry.get("name")):
                 return wrong
             strategy = clean_strategy(entry.get("strategy") or {})
             if isinstance(strategy, Refusal):
@@ -589,7 +603,7 @@ def _clean_part(part: str, value: Any) -> Any:
     if part == "texts":
         messages = value.get("messages", {})
         lines = all(_texts(value.get(key, [])) for key in ("suspend", "ticket"))
-        sound = lines and isinstance(messages, Mapping) and all(isinstance(text, str) for text in messages.values())
+        sound = lines and isinstance(messages, Mapping) and _texts([*messages, *filter(None, messages.values())])
         return dict(value) if sound else wrong
     return dict(value) if _is_booking(value) else wrong
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from modules.acceptance.domain.cases import APPLY, KIND, MAY_ACCEPT, MAY_APPLY, SUPPLY, state_name
+from modules.acceptance.domain.cases import APPLY, KIND, MAY_ACCEPT, MAY_APPLY, ORGANISATION, SUPPLY, state_name
 from modules.acceptance.domain.lookups import KIND as LOOKUP_KIND
 from modules.acceptance.domain.lookups import LOOK
 from modules.common.aggregate import Doc
@@ -82,6 +82,10 @@ def router(services: ServerServices) -> APIRouter:
         if not 0 < len(reference) <= 100:
             fault = tr("请填写网上申请的流水号，最多 {n} 个字。", n=100)
             raise Refused(Refusal("ACC-060", fault, {"reference": fault}))
+        hall = commands.get(ORGANISATION, body.hall_id)
+        if hall is None or hall.get("kind") != "hall":
+            fault = tr("没有这个大厅，请重新选择办理大厅。")
+            raise Refused(Refusal("ACC-062", fault, {"hall_id": fault}))
         id = str(uuid.uuid5(_NAMESPACE, reference))
         given = {
             "hall_id": body.hall_id,

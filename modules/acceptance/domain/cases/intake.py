@@ -14,6 +14,7 @@ from modules.acceptance.domain.cases.parts import (
     faults_of,
     frame,
     material_of,
+    readable_faults,
     received,
     shape_faults,
 )
@@ -44,6 +45,8 @@ from modules.common.text import tr
 from modules.common.workflow import flow as flows
 
 MOST_CORRECTIONS = 50
+LONGEST_NAME = 120
+"""Characters of what names something: a window, a ticket, a field."""
 GROUNDS = (
     "申请事项依法不需要取得行政许可（《行政许可法》第三十二条第一项）",
     "申请事项不属于本机关职权范围（《行政许可法》第三十二条第二项）",
@@ -146,7 +149,7 @@ def _begun(state: Doc | None, command: Command, context: Context, item: Doc) -> 
     if state is not None and "applicant" not in body:
         return dict(state)
     faults = applicant_faults(body, today)
-    faults |= {} if faults else shape_faults(item, body.get("materials"))
+    faults |= {} if faults else shape_faults(item, body.get("materials")) | readable_faults(item, body.get("form"))
     if faults:
         return faulty(faults, body, item)
     hall = state["hall_id"] if state else context.actor.hall_id
@@ -255,7 +258,9 @@ def _corrections(items: Any) -> list[dict[str, str]] | Refusal:
                 return Refusal(text.code, text.message, {f"items.{place}.{key}": text.message})
             told_entry[key] = text
         field = entry.get("field")
-        kept.append({**told_entry, **({"field": field} if isinstance(field, str) and field else {})})
+        if isinstance(field, str) and 0 < len(field) <= LONGEST_NAME:
+            told_entry["field"] = field
+        kept.append(told_entry)
     return kept
 
 
@@ -346,7 +351,7 @@ def accept(state: Doc | None, command: Command, context: Context) -> Event | Ref
         "state": ACCEPTED,
         "item": {**fresh["item"], "promised_days": days, "joint": joint, **ordinary},
         "green": green,
-        "window_id": body["window_id"] if isinstance(body.get("window_id"), str) else "",
+        "window_id": body["window_id"] if _is_name(body.get("window_id")) else "",
         "ticket": _ticket(body.get("ticket")),
         "visits": (state["visits"] if state else 0) + _comes(state, item),
         "materials": [*received(item, body["materials"]), *_gaps(owed)],
@@ -447,8 +452,12 @@ def _joint(item: Doc, body: Doc) -> list[dict[str, str]]:
     return [{"id": id, "name": names.get(id) or id} for id in item.get("joint_departments") or []]
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_NAME
+
+
 def _ticket(ticket: Any) -> dict[str, str] | None:
-    if isinstance(ticket, Mapping) and all(isinstance(ticket.get(key), str) for key in ("id", "number")):
+    if isinstance(ticket, Mapping) and all(_is_name(ticket.get(key)) for key in ("id", "number")):
         return {"id": ticket["id"], "number": ticket["number"]}
     return None
 

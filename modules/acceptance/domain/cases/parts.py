@@ -19,8 +19,12 @@ from modules.common import forms
 from modules.common.aggregate import Doc
 from modules.common.text import tr
 
+LONGEST_VALUE, MOST_ENTRIES = 4000, 200
+"""Characters of a form's value and entries of its tables, in an application that may still be incomplete."""
 MOST_IMAGES = 500
 """Pictures of one material's pages: a thick contract is scanned at 200."""
+LARGEST_IMAGE = 2**31
+TYPES = ("image/jpeg", "image/png", "application/pdf")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,6 +52,34 @@ def applicant_faults(body: Doc, today: date) -> dict[str, str]:
 def form_faults(item: Doc, body: Doc, today: date) -> dict[str, str]:
     """The faults of the item's own form."""
     return {f"form.{field}": fault for field, fault in forms.validate(item["form"], body.get("form"), today).items()}
+
+
+def readable_faults(item: Doc, form: Any) -> dict[str, str]:
+    """What of a form cannot even be kept until it is put right: values of other fields, of no kind, without end."""
+    if form is None:
+        return {}
+    if not isinstance(form, Mapping):
+        return {"form": tr("未收到填写的内容。")}
+    known = item["form"]["schema"]["properties"]
+    wrong = tr("这一栏的内容无法保存，请重新填写。")
+    return {f"form.{name}": wrong for name, value in form.items() if name not in known or not _is_readable(value)}
+
+
+def _is_readable(value: Any, deep: bool = False) -> bool:
+    if isinstance(value, list):
+        return not deep and len(value) <= MOST_ENTRIES and all(map(_is_row, value))
+    return (
+        len(value) <= LONGEST_VALUE if isinstance(value, str) else not isinstance(value, Mapping) and _is_small(value)
+    )
+
+
+def _is_row(row: Any) -> bool:
+    cells = row.values() if isinstance(row, Mapping) else (row,)
+    return len(cells) <= MOST_ENTRIES and all(_is_readable(cell, deep=True) for cell in cells)
+
+
+def _is_small(value: Any) -> bool:
+    return not isinstance(value, int | float) or abs(value) < 10**15
 
 
 def material_faults(item: Doc, body: Doc, lacking: frozenset[str] = frozenset()) -> dict[str, str]:
@@ -94,8 +126,8 @@ def _is_image(image: Any) -> bool:
         and isinstance(image.get("sha256"), str)
         and bool(_SHA256.fullmatch(image["sha256"]))
         and type(image.get("size")) is int
-        and image["size"] > 0
-        and isinstance(image.get("type"), str)
+        and 0 < image["size"] <= LARGEST_IMAGE
+        and image.get("type") in TYPES
     )
 
 
