@@ -66,6 +66,10 @@ def test_what_an_acceptance_says_beside_the_case_has_an_end(more: Doc) -> None:
     assert HUGE not in json.dumps(case, ensure_ascii=False)
 
 
+def test_a_tickets_number_is_no_cases() -> None:
+    assert give(CASE, None, "case.accept", filled(ITEM), series="3411AQA261120").code == "NUM-002"
+
+
 @pytest.mark.parametrize("change", [{"windows": 5}, {"windows": None}, {"priority_class": HUGE}, {"source": []}])
 def test_a_ticket_is_not_taken_with_nonsense(change: Doc) -> None:
     assert taken()["number"] == "A017"

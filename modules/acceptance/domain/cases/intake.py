@@ -5,6 +5,7 @@ Requirements C20–C22, C28, C29, C38, C39, D02, E7.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -44,6 +45,8 @@ from modules.common.permissions import SYSTEM
 from modules.common.text import tr
 from modules.common.workflow import flow as flows
 
+_TICKETS = re.compile(r".+Q[A-Z][0-9]{6}")
+"""Series of the queue's tickets, which number no case."""
 MOST_CORRECTIONS = 50
 LONGEST_NAME = 120
 """Characters of what names something: a window, a ticket, a field."""
@@ -314,7 +317,7 @@ def accept(state: Doc | None, command: Command, context: Context) -> Event | Ref
     item = item_of(command, context)
     if isinstance(item, Refusal):
         return item
-    if command.number is None:
+    if command.number is None or _TICKETS.fullmatch(command.number.series):
         return Refusal("NUM-002", tr("受理时没有取到办件编号。请联网后重试。"))
     if refusal := same_item(state, item) or _unseen(state, item):
         return refusal
