@@ -72,7 +72,7 @@ async def answers(app: FastAPI, asked: list[httpx.Request]) -> list[httpx.Respon
 
 
 @settings(
-    max_examples=40,
+    max_examples=24,
     deadline=None,
     derandomize=True,
     database=None,

@@ -38,9 +38,9 @@ def walked(seeds: range) -> Counter[str]:
 
 
 def test_walks_break_nothing_and_go_everywhere() -> None:
-    happened = walked(range(2_000))
-    assert not {what for what in EVENTS if happened[what] < (3 if what in RARELY else 20)}
-    assert not {state for state in STATES if happened[state] < 5}
+    happened = walked(range(1_000))
+    assert not {what for what in EVENTS if happened[what] < (1 if what in RARELY else 5)}
+    assert not {state for state in STATES if not happened[state]}
     assert len(COMMANDS) >= 40
 
 

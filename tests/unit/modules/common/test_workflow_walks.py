@@ -50,11 +50,11 @@ def _walked(seeds: range) -> Counter[str]:
 
 
 def test_walks_break_nothing_and_go_everywhere() -> None:
-    happened = _walked(range(2_000))
+    happened = _walked(range(700))
     wanted = {*workflow.EVENTS, "done approved", "done rejected", "aborted None", "void None", "suspended None"}
     wanted |= {"open", "approved", "rejected", "dropped", "skipped", "cancelled", "removed"}
     wanted |= {"self", "delegated", "acting"}
-    assert not {what for what in wanted if happened[what] < 20}
+    assert not {what for what in wanted if happened[what] < 5}
 
 
 @pytest.mark.full
