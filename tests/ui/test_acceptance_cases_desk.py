@@ -892,3 +892,13 @@ def test_a_page_that_closes_closes_its_dialogs_and_what_was_given_is_done(make: 
     host.drain()
     assert doc(host, case_id)["state"] == "suspended"
     assert isinstance(dialog, QDialog)
+
+
+def test_a_to_do_opens_the_first_case_that_waits(make: MakeView, host: FakeHost) -> None:
+    accept(host, "甲")
+    page = make(OFFICER, chip="")
+    assert page.table.current is None
+    page.show_arguments(states=["accepted"])
+    host.drain()
+    assert page.table.current is page.table.rows[0]
+    assert page.detail.record is not None

@@ -93,6 +93,7 @@ class CasesView(QWidget):
         self._opening: Token | None = None
         self._again = False
         self._wanted = self._in_hand = self._sought = ""
+        self._first = False
         self._dialog: AskDialog | None = None
         self._given: set[tuple[str, int]] = set()
         self._memory = memory = host.service(Settings)
@@ -188,6 +189,8 @@ class CasesView(QWidget):
         elif "states" in arguments:
             self.filters.widen()
             self.filters.show_states(tuple(arguments["states"]))
+        # from a to-do: whoever asked what waits for them sees the first of it at once
+        self._first = bool(arguments.get("overdue")) or "states" in arguments
         if "case" in arguments:
             self._wanted = str(arguments["case"])
             self.filters.widen()
@@ -251,6 +254,10 @@ class CasesView(QWidget):
             self._wanted = ""
         elif self._sought and self._sought == self.search.text() and found.records and self.table.current is None:
             # as long as the same is sought: what has been found may be read again while it still arrives
+            self.table.choose(found.records[0].id)
+            self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif self._first and found.records:
+            self._first = False
             self.table.choose(found.records[0].id)
             self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
         elif restored and not self._wanted:
