@@ -28,8 +28,6 @@ from modules.acceptance.domain.cases import (
     ITEM_KIND,
     KIND,
     MAY_ACCEPT,
-    MAY_CLOSE,
-    MAY_DECIDE,
     MAY_READ,
     standing_of,
 )
@@ -154,16 +152,6 @@ class AcceptanceService(Handling):
         self._prints = prints
         self._tray = tray
         self._printer = printer
-
-    def may_decide(self, case: Doc) -> bool:
-        """Whether the person approves cases like this one; any thread."""
-        return self.may(MAY_DECIDE) and self._session.actor.department_id == case["item"]["department_id"]
-
-    def may_close(self, case: Doc) -> bool:
-        """Whether the person closes cases like this one; any thread."""
-        actor = self._session.actor
-        near = actor.department_id == case["item"]["department_id"] or actor.hall_id == case["hall_id"]
-        return self.may(MAY_CLOSE) and near
 
     # -- reading, lane ``read`` -------------------------------------------------------------------
 

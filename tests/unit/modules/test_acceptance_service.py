@@ -118,9 +118,7 @@ def test_a_case_goes_from_the_counter_to_its_end() -> None:
     host = FakeHost()
     service = service_of(host)
     case_id = service.accept(ready(service)).record.id
-    assert not service.may_decide(service.cases()[0].doc)
     host.store.actor = OFFICER
-    assert service.may_decide(service.cases()[0].doc)
     assert service.decide(case_id, "approved", "").state == DECIDED
     assert service.close(case_id).state == "closed"
 
