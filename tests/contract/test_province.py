@@ -106,7 +106,8 @@ def hall(tmp_path: Path, catalogue: StandIn) -> Iterator[Hall]:
 # -- the news -----------------------------------------------------------------------------------------
 
 
-def test_the_first_pull_brings_new_items_and_touches_none_of_ours(hall: Hall) -> None:
+def test_the_first_pull_brings_new_items_and_touches_none_of_ours(hall: Hall, catalogue: StandIn) -> None:
+    catalogue.show("items", {"taskCode": FOOD, "promiseDay": 10})  # whichever test was here before
     before = {item["id"]: item for item in hall.commands.find(KIND)}
     status = hall.pull()
     assert status["error"] is None
