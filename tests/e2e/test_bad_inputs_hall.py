@@ -3,9 +3,9 @@
 Here, with real processes:
 
 * a scan of 200 pages: kept encrypted while the cable is out and the computer is switched off, accepted, sent, read by
-  the department; in the real window with the document camera too (``full``);
-* a form version that the server does not have any more, and an item withdrawn while it is filled in and while its
-  case is open, in the real window;
+  the department (a desk without a window);
+* an item withdrawn while it is filled in and while its case is open, in the real window; a form version that the
+  server does not have any more (a desk without a window);
 * two officers who decide one case: the second is told by whom and when, and finds it in the tray;
 * a rating twice, at two computers;
 * a holiday table changed under running terms;
