@@ -1,44 +1,69 @@
-"""The tour, on both databases: one case, accepted with the network down, decided and closed, exactly once."""
+"""The tour, on both databases: a whole day of a window, each case exactly once and as the day left it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pypdfium2  # noqa: TID253  a test may load it at once
 import pytest
 import zxingcpp
+from PIL import Image  # noqa: TID253
 
 from client.driver.tour import main
 from tests.support.servers import postgres
 
-PICTURES = 15
+PICTURES = 40
+PAPERS = {
+    "receipt": "受理通知书",
+    "correction": "一次性告知书",
+    "declined": "不予受理决定书",
+    "provisional": "容缺受理告知书",
+}
+MOST_PRESSED = 30
+"""Keys and clicks of one plain case, from the call to the rating; typed characters apart."""
 
 
-def walk(out: Path, *arguments: str) -> dict[str, str]:
+def walk(out: Path, *arguments: str) -> dict[str, Any]:
     assert main(["--out", str(out), *arguments]) == 0
-    facts: dict[str, str] = json.loads((out / "transcript.json").read_text("utf-8"))["facts"]
+    facts: dict[str, Any] = json.loads((out / "transcript.json").read_text("utf-8"))["facts"]
     return facts
 
 
-def test_a_case_goes_to_the_server_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def text_of(pdf: Path) -> str:
+    document = pypdfium2.PdfDocument(pdf)
+    page = document[0].get_textpage()
+    text = "".join(page.get_text_range().split())
+    page.close()
+    document.close()
+    return text
+
+
+def test_a_whole_day_of_a_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
-    facts = walk(tmp_path / "tour")
-    assert facts["服务器上的状态"] == "closed"
-    pictures = sorted((tmp_path / "tour").glob("*.png"))
+    out = tmp_path / "tour"
+    facts = walk(out)
+    assert facts["服务器上当天窗口办的件"] == ["accepted", "closed", "correcting", "declined"]
+    assert facts["此件的扫描页数"] == 6
+    assert facts["此件的评价"] == 5
+    assert facts["一件办到底：点击和按键（输入的字另计）"] <= MOST_PRESSED
+    pictures = sorted(out.glob("[0-9]*.png"))
     assert len(pictures) >= PICTURES
     assert all(path.stat().st_size > 5_000 for path in pictures)
-    import pypdfium2
-
-    document = pypdfium2.PdfDocument(tmp_path / "tour" / "receipt.pdf")
+    assert all(title in text_of(out / f"{name}.pdf") for name, title in PAPERS.items())
+    document = pypdfium2.PdfDocument(out / "receipt.pdf")
     codes = {code.text for code in zxingcpp.read_barcodes(document[0].render(scale=3).to_pil())}
     document.close()
     assert facts["办件编号"] in codes
     assert any(code.startswith("govdesk:case/") for code in codes)
+    with Image.open(out / "ticket.png") as ticket:
+        assert ticket.width > 300, "the ticket that came out of the printer can be looked at"
 
 
 @pytest.mark.full
-def test_the_same_path_on_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_day_on_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     with postgres() as url:
         facts = walk(tmp_path / "tour", "--database", url)
-    assert facts["服务器上的状态"] == "closed"
+    assert facts["服务器上当天窗口办的件"] == ["accepted", "closed", "correcting", "declined"]

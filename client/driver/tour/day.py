@@ -395,7 +395,7 @@ def judge(record: Transcript, cases: dict[str, dict[str, Any]], plain: str, othe
     case = done[0] if done else {}
     facts = {
         "办件编号": plain,
-        f"{PLAIN}：点击和按键（输入的字另计）": f"{clicks} + {keys} = {clicks + keys}",
+        f"{PLAIN}：点击和按键（输入的字另计）": clicks + keys,
         "服务器上当天窗口办的件": states,
         "此件的扫描页数": sum(len(material.get("images", ())) for material in case.get("materials", ())),
         "此件的评价": (case.get("rating") or {}).get("stars"),
