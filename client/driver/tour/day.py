@@ -327,7 +327,7 @@ def show_the_rest(record: Transcript, counter: Driven) -> None:
     """Knowledge, palette, looks, zoom and lock."""
     with record.step("知识库", counter):
         counter.click("知识库", role="button")
-        counter.wait("查找知识", timeout=PATIENCE)
+        counter.wait("住宅能当经营场所吗？", role="row", timeout=PATIENCE)
         record.shot(counter, "knowledge")
     with record.step("命令面板 Ctrl+K", counter):
         counter.key("Ctrl+K")
@@ -361,7 +361,7 @@ def run_the_hall(record: Transcript, hall: Hall) -> None:
     with record.step("大厅管理员：平面图、窗口状态、叫号策略", manager):
         sign_in(manager, "孙七 · 大厅管理员")
         manager.click("大厅现场", role="button")
-        manager.wait("停用窗口", timeout=PATIENCE)
+        manager.wait("1号窗（A 队列）", timeout=PATIENCE)
         record.shot(manager, "floor-plan")
     with record.step("事项管理：36 要素、材料、收费、表单、版本", manager):
         manager.click("事项管理", role="button")

@@ -53,7 +53,7 @@ IMMEDIATE, PROMISED, JOINT = "即办件", "承诺件", "联办件"
 PRE_REVIEW, CHECKED, ONLINE = "原件预审", "原件核验", "全程网办"
 MOST_VISITS: Final[Mapping[str, int]] = {PRE_REVIEW: 2, CHECKED: 1, ONLINE: 0}
 """Visits to the hall that each form of application allows at most (E7)."""
-LONGEST_TERM = 3650
+LONGEST_TERM = 1000
 LONGEST_TEXT = 4000
 MOST_ROWS = 200
 """Materials or fees of one item."""

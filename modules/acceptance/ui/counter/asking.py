@@ -24,6 +24,8 @@ def corrections(item: Doc, faults: Mapping[str, str]) -> list[dict[str, str]]:
         part, _, name = path.partition(".")
         if part == "materials" and name in materials:
             about = str(materials[name]["name"])
+            if sentence == tr("必须收取“{name}”。", name=about):
+                sentence = tr("请补交“{name}”。", name=about)  # said to whom it is for, not to the clerk
         else:
             form = APPLICANT_FORM if part == "applicant" else item["form"]
             column = form["schema"]["properties"].get(name.split(".")[0])
