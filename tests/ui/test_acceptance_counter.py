@@ -104,6 +104,21 @@ def test_items_are_found_and_begun_by_keys_alone(qtbot: Any, view: AcceptView, h
     assert focus() is editor(view.intake, "name")
 
 
+def test_items_are_found_by_pinyin_initials_as_the_store_finds_them(
+    monkeypatch: pytest.MonkeyPatch, view: AcceptView, host: FakeHost
+) -> None:
+    known = host.store.find
+    monkeypatch.setattr(
+        host.store, "find", lambda kind, **how: known(kind, limit=1) if how.get("text") else known(kind)
+    )
+    write(view.start.search, "gtgsh")
+    assert view.start.items.count() == 0
+    host.drain()
+    assert view.start.items.count() == 1
+    view.start.search.setText("zzz9")
+    assert view.start.items.count() == 0, "what was found for other words counts no more"
+
+
 def test_arrows_go_from_the_search_into_the_list(qtbot: Any, view: AcceptView) -> None:
     qtbot.keyClick(view.start.search, Qt.Key.Key_Down)
     assert focus() is view.start.items

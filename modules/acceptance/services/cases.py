@@ -160,6 +160,11 @@ class AcceptanceService(Handling):
         self._require(MAY_ACCEPT)
         return offered_items(record.doc for record in self._records.find(ITEM_KIND, limit=EVERY))
 
+    def items_called(self, text: str) -> frozenset[str]:
+        """The ids of items that the store's search finds for ``text``, also by pinyin initials."""
+        self._require(MAY_ACCEPT)
+        return frozenset(record.id for record in self._records.find(ITEM_KIND, text=text, limit=EVERY))
+
     def item(self, id: str) -> Doc | None:
         """One service item, to read a case's form by."""
         self._require(MAY_READ)

@@ -131,6 +131,7 @@ class AcceptView(QWidget):
         column.addWidget(self.banner)
         column.addWidget(self._split, 1)
         self.start.chosen.connect(self._begin)
+        self.start.search.searched.connect(self._find_items)
         self.start.resumed.connect(self._resume)
         self.start.dropped.connect(self._drop)
         self.start.applied.connect(self._open_application)
@@ -241,6 +242,17 @@ class AcceptView(QWidget):
             done=self.start.show_applications,
             failed=self._trouble,
         )
+
+    @Slot(str)
+    def _find_items(self, text: str) -> None:
+        """What is typed in letters may be pinyin: the store knows."""
+        if not (text.isascii() and text.isalpha()):
+            return
+
+        def found(ids: frozenset[str]) -> None:
+            self.start.show_found(text, ids)
+
+        self._work.run("read", lambda token: self._service.items_called(text), done=found, failed=self._trouble)
 
     def _records_changed(self, event: RecordsChanged) -> None:
         if self._work.closed:

@@ -43,6 +43,7 @@ class StartPane(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._items: list[Doc] = []
+        self._found: frozenset[str] = frozenset()
         self.search = SearchBox(tr("查找事项"))
         self.items = QListWidget()
         self.items.setAccessibleName(tr("事项"))
@@ -54,6 +55,7 @@ class StartPane(QWidget):
         self.drop = LinkButton(tr("删除草稿"))
         for entries in (self.items, self.drafts):
             entries.setSpacing(theme().space(1))
+            entries.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         left, right = Card(tr("选择事项")), Card(tr("未完成的受理"))
         left.body.addWidget(self.search)
         left.body.addWidget(self.items, 1)
@@ -70,7 +72,7 @@ class StartPane(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme().space(4))
         row.addWidget(left, 3)
-        self.search.searched.connect(self._show_items)
+        self.search.searched.connect(self._seek)
         self.search.submitted.connect(self._begin)
         self.items.itemActivated.connect(self._begin)
         self.begin.clicked.connect(self._begin)
@@ -80,6 +82,7 @@ class StartPane(QWidget):
         self.applications = QListWidget()
         self.applications.setAccessibleName(tr("网上申请和待补正"))
         self.applications.setSpacing(theme().space(1))
+        self.applications.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.no_applications = Label(tr("没有等待到场的网上申请，也没有待补正的件。"), "quiet", wrap=True)
         self.open = Button(tr("打开申请"))
         online = Card(tr("网上申请和待补正"))
@@ -106,6 +109,12 @@ class StartPane(QWidget):
         """The items on offer."""
         self._items = items
         self._show_items()
+
+    def show_found(self, text: str, ids: frozenset[str]) -> None:
+        """Items that the store finds for ``text``, by pinyin initials; what was sought before is sought no more."""
+        if text == self.search.text():
+            self._found = ids
+            self._show_items()
 
     def show_drafts(self, drafts: list[Draft], words: Mapping[str, str]) -> None:
         """The drafts, each with when it was left."""
@@ -144,6 +153,11 @@ class StartPane(QWidget):
             super().keyPressEvent(event)
 
     @Slot()
+    def _seek(self) -> None:
+        self._found = frozenset()
+        self._show_items()
+
+    @Slot()
     def _show_items(self) -> None:
         words = self.search.text().split()
         held = self.items.currentItem()
@@ -153,7 +167,7 @@ class StartPane(QWidget):
         for item in self._items:
             terms = tr("{department} · {kind} · {n} 个工作日", n=item["promised_days"],
                        department=item["department"], kind=item["kind"])  # fmt: skip
-            if all(word in f"{item['name']} {item['code']} {terms}" for word in words):
+            if item["id"] in self._found or all(word in f"{item['name']} {item['code']} {terms}" for word in words):
                 entry = QListWidgetItem(f"{item['name']}\n{terms}")
                 entry.setData(Qt.ItemDataRole.UserRole, item["id"])
                 entry.setData(Qt.ItemDataRole.AccessibleTextRole, item["name"])
