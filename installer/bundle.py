@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 from modules.common.manifest import Manifest, Ref
@@ -15,27 +18,23 @@ GPL_QT = (
     "QtCharts", "QtDataVisualization", "QtGraphs", "QtGraphsWidgets", "QtHttpServer", "QtNetworkAuth", "QtQuick3D",
     "QtVirtualKeyboard", "QtQuickTimeline", "QtLottie", "QtQuick3DPhysics", "QtCanvasPainter", "QtLabsStyleKit",
 )  # fmt: skip
+GPL_LIBRARIES = ("libreadline", "libgdbm", "readline.")
+"""What Python's own extensions would bring along, and nothing here uses."""
 UNUSED_QT = ("QtQml", "QtQuick", "QtQuickWidgets", "QtQuickControls2", "QtSql", "QtDesigner", "QtUiTools", "QtHelp")
 UNUSED = (
-    "tkinter",
-    "gi",
-    "IPython",
-    "matplotlib",
-    "numpy",
-    "pytest",
-    "_pytest",
-    "mypy",
-    "hypothesis",
-    "setuptools",
-    "pip",
-)
+    "tkinter", "readline", "dbm.gnu", "gi", "IPython", "matplotlib", "pytest", "_pytest", "mypy", "hypothesis",
+    "setuptools", "pip", "numpy.f2py", "numpy.testing", "numpy.distutils", "pypinyin.phrases_dict",
+    "lxml.objectify", "lxml.isoschematron", "lxml.html",
+)  # fmt: skip
 UNUSED_FILES = (
     "virtualkeyboard", "libgtk-", "libgdk", "libqgtk3", "libatk-", "libcairo", "libpango", "libpixman", "libthai",
     "Qt6Quick", "Qt6Qml", "Qt6Wayland", "qmltooling", "egldeviceintegrations", "wayland-", "libqeglfs", "libqlinuxfb",
-    "libqvkkhrdisplay", "libqvnc", "libqminimal", "Qt6EglFS", "Qt6Sql",
+    "libqvkkhrdisplay", "libqvnc", "libqminimal", "Qt6EglF", "Qt6Wl", "Qt6Sql",
+    "phrases_dict", "opencv_videoio_ffmpeg",
 )  # fmt: skip
-"""Parts of names of files that Qt's plugins would bring along."""
+"""Parts of names of files that Qt's plugins and others' packages would bring along."""
 TRANSLATIONS = ("qtbase_zh_CN", "qtbase_en")
+_LICENCE = re.compile(r"^licen[cs]es/|licen[cs]e|copying|notice", re.I)
 
 
 def targets(manifest: Manifest) -> list[Ref]:
@@ -67,13 +66,23 @@ def data_files() -> list[tuple[str, str]]:
     ]
 
 
-def is_gpl_qt(name: str) -> bool:
-    """Whether a file belongs to a Qt module that may be in no bundle."""
+def licences() -> Iterator[tuple[str, str]]:
+    """The licence texts of the packages that are carried along, each with its folder in the bundle."""
+    for name in re.findall(r"^[\w.-]+", (ROOT / "requirements.lock").read_text("utf-8"), re.M):
+        try:
+            files = metadata.distribution(name).files or []
+        except metadata.PackageNotFoundError:  # one for another system
+            continue
+        for file in files:
+            if ".dist-info" in file.parts[0] and _LICENCE.search("/".join(file.parts[1:])):
+                yield str(file.locate()), "/".join(("licences", name, *file.parts[1:-1]))
+
+
+def is_gpl(name: str) -> bool:
+    """Whether a file is under the GPL, or belongs to a Qt module that is or that was not cleared: not to be shipped."""
     file = Path(name).name.lower()
-    return "virtualkeyboard" in file or any(
-        file.startswith((f"libqt6{module[2:]}.".lower(), f"qt6{module[2:]}.".lower(), f"{module}.".lower()))
-        for module in GPL_QT
-    )
+    qt = (start for module in GPL_QT for start in (f"libqt6{module[2:]}.", f"qt6{module[2:]}.", f"{module}."))
+    return "virtualkeyboard" in file or file.startswith((*GPL_LIBRARIES, *(start.lower() for start in qt)))
 
 
 def is_unused(name: str) -> bool:
