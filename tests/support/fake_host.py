@@ -24,6 +24,7 @@ from client.kernel.ports import (
     Prints,
     Record,
     Records,
+    Server,
     Session,
     Tray,
 )
@@ -277,6 +278,24 @@ class FakeBlobs:
         return 0
 
 
+class FakeServer:
+    """Answers by path and query; where nothing was prepared there is no network."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], Any] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    def get(self, path: str, **query: str) -> Any:
+        self.asked.append((path, query))
+        for (known, part), answer in self.answers.items():
+            if known == path and part in query.values():
+                return answer
+        raise GovDeskError("NET-001", "连不上服务器。")
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        raise GovDeskError("NET-001", "连不上服务器。")
+
+
 class FakeGateway:
     """Keeps the messages that would have been sent."""
 
@@ -359,7 +378,8 @@ class FakeHost:
         ports = (Records, Commands, Drafts, Prints, Tray, Session)
         self.services: dict[type[Any], Any] = dict.fromkeys(ports, self.store)
         self.services |= {Printer: self.printer, Clock: self.clock, Events: self.events, Settings: FakeMemory()}
-        self.blobs, self.gateway = FakeBlobs(), FakeGateway()
+        self.blobs, self.gateway, self.server = FakeBlobs(), FakeGateway(), FakeServer()
+        self.services[Server] = self.server
         self.services |= {Blobs: self.blobs, MessageGateway: self.gateway, Camera: NoDevice("DEV-208")}
         self.services |= {Evaluator: NoDevice("DEV-408"), WindowScreen: NoDevice("DEV-458")}
 

@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from client.widgets.dialogs import TextDialog
-from devices.ports import WHOLE, Camera, Evaluator, Frame, Page, Photo
+from devices.ports import WHOLE, Camera, Evaluator, Frame, IdentityRecord, Page, Photo
 from modules.acceptance.domain.knowledge import PUT
 from modules.acceptance.ui.counter.asking import CorrectionDialog, DeclineDialog
 from modules.acceptance.ui.counter.page import AcceptView, IntakePane
@@ -351,3 +351,31 @@ def test_points_follow_the_material_at_hand(view: AcceptView, host: FakeHost) ->
     view.points._shown[0].yes.click()
     host.drain()
     assert host.store.rows["knowledge", "k1"].doc["ratings"][me.id]["useful"] is True
+
+
+def test_what_the_person_base_knows_is_offered_with_its_source_and_never_forced(
+    view: AcceptView, host: FakeHost
+) -> None:
+    number = "11010519491231002X"
+    base = {"found": True, "values": {"id_number": number, "phone": "13911112222", "workplace": "老街面馆"}}
+    host.server.answers["/v1/m/acceptance/base", number] = base
+    host.reader(IdentityRecord("resident", "李晓明", number, "女", None))
+    view.start.chosen.emit(ITEM)
+    press(host, Qt.Key.Key_F4)
+    assert view.intake
+    phone = view.intake.applicant.field("phone")
+    assert [(offer.value, offer.source) for offer in phone.offers] == [("13911112222", "人员库")]
+    assert phone.value() == "", "nothing is put in"
+    phone.take_offer(phone.offers[0])
+    assert view.intake.applicant.values()["phone"] == "13911112222"
+    assert view.intake.applicant.sources()["phone"] == "人员库"
+
+
+def test_without_a_network_the_base_is_silent(view: AcceptView, host: FakeHost) -> None:
+    host.reader(IdentityRecord("resident", "李晓明", "11010519491231002X", "女", None))
+    view.start.chosen.emit(ITEM)
+    press(host, Qt.Key.Key_F4)
+    assert view.intake
+    assert host.server.asked
+    assert not view.intake.banner.isVisible()
+    assert view.intake.applicant.field("phone").offers == ()

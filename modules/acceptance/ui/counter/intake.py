@@ -34,7 +34,7 @@ from modules.acceptance.ui.citizen import OwnData
 from modules.acceptance.ui.counter.materials import MaterialsView
 from modules.common import forms
 from modules.common.aggregate import Doc
-from modules.common.codes import masked
+from modules.common.codes import check_credit_code, masked
 from modules.common.forms import Known
 from modules.common.text import tr
 
@@ -46,16 +46,20 @@ class IntakePane(QWidget):
     """The case being filled in."""
 
     edited = Signal()
+    firm_named = Signal(str)
+    """A whole credit code stands in the form: what is known of the firm can be asked for."""
 
     def __init__(self, item: Doc, today: Callable[[], date], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.item = item
+        self._known: dict[str, list[Known]] = {}
+        self._firm = ""
         untitled = {**APPLICANT_FORM, "layout": [{**APPLICANT_FORM["layout"][0], "title": ""}]}
         self.applicant = FormView(untitled, today=today)
         self.form = FormView(item["form"], today=today)
         self.materials = MaterialsView(item["materials"])
         green = item.get("green") or {}
-        self.green = QCheckBox(tr("绿色通道，承诺 {n} 个工作日", n=green.get("promised_days", "")))
+        self.green = QCheckBox(tr("绿色通道，承诺 {n} 个工作日", n=green.get("promised_days", "")), self)
         self.green.setVisible(bool(green.get("enabled")))
         self.green.setChecked(bool(green.get("enabled")))
         self.read_card = Button(tr("读卡"), icon="id-card", shortcut="F4")
@@ -122,6 +126,7 @@ class IntakePane(QWidget):
         column.addWidget(area, 1)
         column.addLayout(foot)
         self.applicant.edited.connect(self._derive)
+        self.form.edited.connect(self._name_firm)
         for part in (self.applicant, self.form, self.materials):
             part.edited.connect(self._tell)
         self.green.clicked.connect(self._tell)
@@ -173,14 +178,17 @@ class IntakePane(QWidget):
         self.confirmed.show_state(*words[right])
         self.confirmed.setVisible(right is not None)
 
-    def offer(self, known: Sequence[Known]) -> None:
-        """Offer what earlier cases and the person base say: ``applicant.…``, ``form.…``, ``person.…``."""
+    def offer(self, origin: str, known: Sequence[Known]) -> None:
+        """Offer what ``origin`` (earlier cases, the person base …) says: ``applicant.…``, ``form.…``, ``person.…``."""
+        self._known[origin] = list(known)
+        everything = [each for origin in sorted(self._known) for each in self._known[origin]]
         for part, view in (("applicant", self.applicant), ("form", self.form)):
-            mine = [
-                replace(each, key=each.key.partition(".")[2]) if each.key.startswith(f"{part}.") else each
-                for each in known
-            ]
-            view.offer(mine)
+            view.offer(
+                [
+                    replace(each, key=each.key.partition(".")[2]) if each.key.startswith(f"{part}.") else each
+                    for each in everything
+                ]
+            )
 
     def show_reading(self, reading: bool) -> None:
         """Whether a card is being waited for."""
@@ -243,6 +251,14 @@ class IntakePane(QWidget):
         typed, origin = self.form.values(), self.form.sources()
         free = {name: value for name, value in values.items() if name not in typed or origin.get(name) == _FROM_NUMBER}
         self.form.set_values(free, dict.fromkeys(free, _FROM_NUMBER))
+
+    @Slot(str)
+    def _name_firm(self, field: str) -> None:
+        prop = self.item["form"]["schema"]["properties"].get(field, {})
+        code = str(self.form.values().get(field, ""))
+        if prop.get("format") == "credit-code" and check_credit_code(code) is None and code != self._firm:
+            self._firm = code
+            self.firm_named.emit(code)
 
     @Slot()
     def _tell(self) -> None:

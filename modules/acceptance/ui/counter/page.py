@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from client.kernel.contract import Host
 from client.kernel.events import Events, RecordsChanged
-from client.kernel.ports import Blobs, Draft, Record, Records, Session
+from client.kernel.ports import Blobs, Draft, Record, Records, Server, Session
 from client.kernel.settings import Settings
 from client.widgets.basics import Banner, Button, ConfirmDialog, LinkButton
 from client.widgets.capture import Picture
@@ -42,6 +42,7 @@ from modules.acceptance.domain.cases import (
 )
 from modules.acceptance.domain.knowledge import KIND as KNOWLEDGE_KIND
 from modules.acceptance.services import dictionaries
+from modules.acceptance.services.base import FIRM, PERSON, known_of
 from modules.acceptance.services.cards import card_values
 from modules.acceptance.services.cases import AcceptanceService, Intake, ReceiptOrder, due_words
 from modules.acceptance.services.papers import CORRECTION, prepare
@@ -403,6 +404,7 @@ class AcceptView(QWidget):
         pane.confirm.clicked.connect(self._ask_confirmation)
         pane.scan.clicked.connect(partial(self._scan, ""))
         pane.form.attach.connect(self._attach)
+        pane.firm_named.connect(partial(self._ask_base, pane, FIRM))
         pane.materials.scan_wanted.connect(self._scan)
         pane.materials.entered.connect(self.advice.at)
         pane.materials.opened.connect(self._look_at)
@@ -549,15 +551,29 @@ class AcceptView(QWidget):
         dialog.open()
 
     def _offer_known(self, id_number: str) -> None:
-        """What earlier cases say of this person is offered at the fields, never put in."""
+        """What earlier cases and the person base say of this person is offered at the fields, never put in."""
         pane = self.intake
+        if pane is None:
+            return
 
-        def offered(known: list[Any]) -> None:
-            if pane is self.intake and pane is not None and self._intake is not None:
-                pane.offer([forms.Known(each.key, each.value, each.source) for each in known])
+        def earlier(known: list[Any]) -> None:
+            self._offer(pane, "earlier", [forms.Known(each.key, each.value, each.source) for each in known])
 
-        find, code = self._service.earlier_values, str(pane.item["code"]) if pane else ""
-        self._work.run("read", lambda token: find(id_number, code), done=offered, failed=self._trouble)
+        find, code = self._service.earlier_values, str(pane.item["code"])
+        self._work.run("read", lambda token: find(id_number, code), done=earlier, failed=self._trouble)
+        self._ask_base(pane, PERSON, id_number)
+
+    def _ask_base(self, pane: IntakePane, kind: str, number: str) -> None:
+        server = self._host.service(Server)  # type: ignore[type-abstract]
+
+        def found(known: list[forms.Known]) -> None:
+            self._offer(pane, kind, known)
+
+        self._work.run("net", lambda token: known_of(server, kind, number), done=found, failed=self._trouble)
+
+    def _offer(self, pane: IntakePane, origin: str, known: list[forms.Known]) -> None:
+        if pane is self.intake and self._intake is not None:
+            pane.offer(origin, known)
 
     # -- materials ----------------------------------------------------------------------------------
 
