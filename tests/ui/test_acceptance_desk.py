@@ -275,6 +275,11 @@ def test_somebody_is_called_served_and_the_next_comes(view: AcceptView, host: Fa
     press(host, Qt.Key.Key_F2)
     assert view.intake, "the item of the number is open"
     assert view.calls.current.text() == "A017"
+    view.calls.serve()  # card, case and acceptance each say that the person is here
+    host.step()
+    view.calls.serve()  # it is given, and the line is not read again yet
+    host.drain()
+    assert not view.calls.banner.isVisible(), view.calls.banner.text()
     body = filled(ITEM)
     view.intake.applicant.set_values(body["applicant"])
     view.intake.form.set_values(body["form"])

@@ -112,7 +112,10 @@ class CallBar(QWidget):
 
     def serve(self) -> None:
         """The person who was called is here: their card was read, or their case was begun."""
-        if self._line.current and self._line.current["state"] == queue.CALLED:
+        ticket = self._line.current
+        if ticket and ticket["state"] == queue.CALLED and not self._acting:
+            # known at once: card, case and acceptance may all say so before the line is read again
+            self._line = replace(self._line, current={**ticket, "state": queue.SERVING})
             self._act(lambda: self._service.serve(self._window_id))
 
     def close_bar(self) -> None:
