@@ -23,7 +23,7 @@ def test_cases_survive_kills_on_both_sides_exactly_once(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_the_same_run_convicts_a_server_that_deduplicates_in_another_transaction(tmp_path: Path) -> None:
-    kills = {"client_kills": 0, "server_kills": 2}
+    kills = {"client_kills": 0, "server_kills": 4}
     verdict = run(tmp_path, counters=2, each=10, **kills, seed=11, server_module=MUTANT, limit_s=60)
     assert verdict.problems
 

@@ -26,9 +26,9 @@ def forget_for_now(session: Session, device_id: str, last_n: int, answered: Sequ
 
 
 def push_then_remember(self: processor.Processor, device_id: str, request: PushRequest) -> PushReply:
-    """In place of ``Processor.push``: the second transaction comes 300 ms after the first."""
+    """In place of ``Processor.push``: the second transaction comes a second after the first."""
     reply = right_push(self, device_id, request)
-    time.sleep(0.3)
+    time.sleep(1.0)
     while held:
         arguments = held.pop(0)
         self._writer.do(lambda session, arguments=arguments: right(session, *arguments))

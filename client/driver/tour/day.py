@@ -283,6 +283,7 @@ def suspend_and_extend(record: Transcript, hall: Hall, officer: Driven, number: 
         record.shot(officer, "suspended")
     with record.step("恢复：从今天起继续计时", officer):
         officer.click("恢复办理", role="button")
+        officer.wait("从今天起继续计时。")
         officer.click("恢复办理", role="button")
         officer.wait("准予", "enabled", role="button", timeout=PATIENCE)
     with record.step("申请延期", officer):
