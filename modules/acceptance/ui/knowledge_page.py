@@ -129,7 +129,6 @@ class KnowledgeView(QWidget):
         for place, (name, _) in enumerate(ORDERS):
             self.order.addItem(tr(name), place)
         self.new = PrimaryButton(tr("新增知识"), icon="plus")
-        self.new.setVisible(self._service.may_edit())
         self.banner = Banner()
         self.table = RecordTable(
             [
@@ -161,6 +160,7 @@ class KnowledgeView(QWidget):
         column.addLayout(second)
         column.addWidget(self.banner)
         column.addWidget(split, 1)
+        self.new.setVisible(self._service.may_edit())
         self.tabs.addTab(pane, tr("知识"))
         self.search.searched.connect(self._reload)
         for box in (self.department, self.sort, self.item, self.order):
@@ -184,7 +184,6 @@ class KnowledgeView(QWidget):
         for words, which in views:
             self.which.addItem(words, which)
         self.answer = PrimaryButton(tr("答复…"), icon="message-square")
-        self.answer.setVisible(self._service.may_edit())
         self.to_entry = Button(tr("看这条知识"), icon="book-open")
         self.request_banner = Banner()
         self.requests = RecordTable(
@@ -217,6 +216,7 @@ class KnowledgeView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(scrolled(shown), 1)
         column.addLayout(row_of(self.to_entry, self.answer, stretch=1))
+        self.answer.setVisible(self._service.may_edit())
         self._request_right = QStackedWidget()
         self._request_right.addWidget(EmptyState("message-square", tr("选一条反馈，在这里查看和答复。")))
         self._request_right.addWidget(detail)

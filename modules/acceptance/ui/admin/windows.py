@@ -87,8 +87,8 @@ class WindowsTab(Tab):
         split = MasterDetail(self.table, self._right, name="acceptance.settings.windows.split", memory=memory)
         if memory.recall("acceptance.settings.windows.split") is None:
             split.setSizes([theme().text_width(50), theme().text_width(44)])
-        self.new.setVisible(self.service.may_admin)
         self.column.addLayout(row_of(self.new))
+        self.new.setVisible(self.service.may_admin)
         self.column.addWidget(self.banner)
         self.column.addWidget(split, 1)
         self.table.chosen.connect(self._choose)

@@ -370,7 +370,7 @@ class BookingsView(QWidget):
 
     def _show_slots(self, slots: Sequence[Mapping[str, Any]]) -> None:
         while len(self._buttons) < len(slots):
-            button = Button("")
+            button = Button("", parent=self.slots)
             button.setCheckable(True)
             self._group.addButton(button)
             self._buttons.append(button)

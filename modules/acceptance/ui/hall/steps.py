@@ -37,13 +37,13 @@ class Step(QWidget):
     def __init__(self, title: str, line: str = "") -> None:
         super().__init__()
         self.title, self.line = Label(title, "display"), Label(line, "large", wrap=True)
-        self.line.setVisible(bool(line))
         self.banner = Banner()
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(theme().space(4))
         for widget in (self.title, self.line, self.banner):
             self.column.addWidget(widget)
+        self.line.setVisible(bool(line))
 
     def say(self, line: str) -> None:
         """Another line below the title."""

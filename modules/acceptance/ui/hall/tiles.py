@@ -148,7 +148,6 @@ class Keys(QWidget):
         self.erase.clicked.connect(self.erased)
         grid.addWidget(self.erase, last, len(rows[last]), 1, 2)
         self.shift = self._key(tr("大写"))
-        self.shift.setVisible(capitals)
         self.shift.clicked.connect(self._shift)
         if capitals:
             grid.addWidget(self.shift, last, len(rows[last]) + 2, 1, 2)
