@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from client.widgets.basics import Card, Label, LinkButton, SearchBox
 from client.widgets.dialogs import TextDialog
@@ -94,6 +95,25 @@ class PointsPane(Card):
         dialog.open()
 
 
+class FoldButton(QToolButton):
+    """A title of any length that folds something open: it gives way to what stands beside it."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+        self.setText(title)
+        self.setAccessibleName(title)
+        self.setToolTip(title)
+        self.setCheckable(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setText(self._title)
+        beside = self.sizeHint().width() - self.fontMetrics().horizontalAdvance(self._title)
+        self.setText(self.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideRight, self.width() - beside))
+
+
 class Entry(QWidget):
     """One entry: its title folds it open."""
 
@@ -105,10 +125,7 @@ class Entry(QWidget):
         self._id = str(doc["id"])
         good, _bad = useful(doc)
         opinion = doc.get("ratings", {}).get(mine, {}).get("useful")
-        self.title = QToolButton()
-        self.title.setText(str(doc["title"]))
-        self.title.setAccessibleName(str(doc["title"]))
-        self.title.setCheckable(True)
+        self.title = FoldButton(str(doc["title"]))
         self.title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.title.setIcon(theme().icon("chevron-right", "quiet", 16))
         sort = Label(sort_name(str(doc["kind"])), "small")
