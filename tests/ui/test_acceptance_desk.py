@@ -9,8 +9,9 @@ import pytest
 from PySide6.QtCore import QBuffer, QIODevice, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog
 
+from client.widgets.basics import LinkButton
 from client.widgets.dialogs import TextDialog
 from devices.ports import WHOLE, Camera, Evaluator, Frame, IdentityRecord, Page, Photo
 from modules.acceptance.domain.knowledge import PUT
@@ -244,6 +245,28 @@ def test_scanned_pages_come_back_with_their_draft(view: AcceptView, host: FakeHo
     assert view.intake
     assert view.intake.materials.row("m1").images == [ref]
     assert view.intake.materials.row("m1").pictures_wanted() == [], "its thumbnail was loaded"
+
+
+def test_a_page_clicked_twice_is_looked_at_once_and_only_it_is_removed(view: AcceptView, host: FakeHost) -> None:
+    pane = begin(view, host)
+    row = pane.materials.row("m1")
+    refs = [host.blobs.put(jpeg(color), "image/jpeg").to_doc() for color in ("white", "gray")]
+    row.set_value({"received": True, "kind": "paper", "pages": 2, "images": refs})
+    row.opened.emit(0)
+    row.opened.emit(0)
+    host.drain()
+    looked = [dialog for dialog in view.findChildren(QDialog) if dialog.isVisible()]
+    assert len(looked) == 1
+    row.remove_page(0)
+    remove = looked[0].findChild(LinkButton)
+    assert remove
+    remove.click()
+    host.drain()
+    assert [image["sha256"] for image in row.images] == [refs[1]["sha256"]]
+    row.opened.emit(0)
+    view.show_arguments(action="new")
+    host.drain()
+    assert not [dialog for dialog in view.findChildren(QDialog) if dialog.isVisible()]
 
 
 def test_two_hundred_pages_show_a_few_thumbnails_and_their_number(view: AcceptView, host: FakeHost) -> None:

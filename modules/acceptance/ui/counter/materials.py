@@ -112,6 +112,10 @@ class MaterialRow(QWidget):
             del self.images[place]
             self._pages_changed()
 
+    def remove(self, sha256: str) -> None:
+        """Leave this photographed page out, wherever it stands now."""
+        self.remove_page(next((n for n, image in enumerate(self.images) if image["sha256"] == sha256), -1))
+
     def show_picture(self, sha256: str, picture: QImage) -> None:
         """The thumbnail of a page that was photographed before."""
         self._pictures[sha256] = picture

@@ -96,6 +96,7 @@ class AcceptView(QWidget):
         self._intake: Intake | None = None
         self._order: ReceiptOrder | None = None
         self._reading: IdCardReader | None = None
+        self._looking: QDialog | None = None
         self._dirty = self._saving = self._accepting = self._counted = False
         self._unsaved_words = ""
         set_role(self, "page")
@@ -169,6 +170,8 @@ class AcceptView(QWidget):
     def show_arguments(self, **arguments: Any) -> None:
         """``action``: ``new`` begins afresh, ``card`` reads the card of the case being filled in; ``case`` opens one
         that waits before its acceptance."""
+        if self._accepting:
+            return  # its number comes at once; what goes wrong must be seen
         if arguments.get("action") == "new":
             self._show_start()
         elif arguments.get("action") == "card":
@@ -588,16 +591,20 @@ class AcceptView(QWidget):
         if self.intake is None:
             return
         row = self.intake.materials.row(material)
+        intake = self._intake
         sha256, title = str(row.images[place]["sha256"]), tr("{name} 第 {n} 页", name=row.material["name"], n=place + 1)
 
         def shown(image: QImage) -> None:
-            dialog = QDialog(self)
+            if self._intake is not intake or self._looking:
+                return  # the case was left meanwhile, or it was clicked twice
+            dialog = self._looking = QDialog(self)
+            dialog.finished.connect(self._looked)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.setWindowTitle(title)
             picture = Picture(title)
             picture.show_image(image)
             remove = LinkButton(tr("删除这一页"), icon="trash-2")
-            remove.clicked.connect(partial(row.remove_page, place))
+            remove.clicked.connect(partial(row.remove, sha256))
             remove.clicked.connect(dialog.accept)
             column = QVBoxLayout(dialog)
             column.addWidget(picture, 1)
@@ -607,6 +614,10 @@ class AcceptView(QWidget):
 
         blobs = self._host.service(Blobs)  # type: ignore[type-abstract]
         self._work.run("net", lambda token: QImage.fromData(blobs.get(sha256)), done=shown, failed=self._trouble)
+
+    @Slot()
+    def _looked(self) -> None:
+        self._looking = None
 
     # -- the other side of the counter --------------------------------------------------------------
 
