@@ -45,6 +45,7 @@ class _Entry(QWidget):
         self.text.setText(text)
         for line in (self.about, self.text):
             line.setPlaceholderText(line.accessibleName())
+            line.setCursorPosition(0)  # of a long sentence its beginning is seen
         self.drop = Button("", icon="x")
         self.drop.setAccessibleName(tr("去掉这一条"))
         row = QHBoxLayout(self)
@@ -86,6 +87,7 @@ class CorrectionDialog(GrowingDialog):
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(inside)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
