@@ -86,7 +86,7 @@ def test_free_and_full_slots_with_their_numbers(make: MakeView, host: HallHost) 
         "10:24–10:54  余 3", "10:54–11:24  已约满", "11:24–11:54  余 1",
     ]  # fmt: skip
     assert [button.isEnabled() for button in page._buttons] == [True, False, True]
-    assert page._buttons[1].accessibleName() == "第 1 段"
+    assert page._buttons[1].accessibleName() == "10:54–11:24 已约满"
 
 
 def test_booking_for_a_person_by_keyboard(make: MakeView, host: HallHost) -> None:

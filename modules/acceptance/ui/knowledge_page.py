@@ -79,11 +79,11 @@ def _most_asked(entry: Doc, asked: Mapping[str, int]) -> tuple[Any, ...]:
     return (asked.get(str(entry["id"]), 0), *_worst(entry, asked))
 
 
-ORDERS: tuple[tuple[str, Order], ...] = (
-    ("最近更新", _newest),
-    ("评价最低", _worst),
-    ("反馈最多", _most_asked),
-    ("评价最高", _best),
+ORDERS: tuple[tuple[Callable[[], str], Order], ...] = (
+    (lambda: tr("最近更新"), _newest),
+    (lambda: tr("评价最低"), _worst),
+    (lambda: tr("反馈最多"), _most_asked),
+    (lambda: tr("评价最高"), _best),
 )
 """How the list is ordered, the greatest first."""
 
@@ -127,7 +127,7 @@ class KnowledgeView(QWidget):
         for sort in SORTS:
             self.sort.addItem(sort_name(sort), sort)
         for place, (name, _) in enumerate(ORDERS):
-            self.order.addItem(tr(name), place)
+            self.order.addItem(name(), place)
         self.new = PrimaryButton(tr("新增知识"), icon="plus")
         self.banner = Banner()
         self.table = RecordTable(

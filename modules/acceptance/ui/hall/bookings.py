@@ -380,7 +380,7 @@ class BookingsView(QWidget):
             if slot is not None:
                 left = tr("余 {n}", n=slot["left"]) if slot["left"] else tr("已约满")
                 button.set_label(f"{slot_words(slot)}  {left}")
-                button.setAccessibleName(str(slot["words"]))
+                button.setAccessibleName(f"{slot_words(slot)} {left}")
                 button.setEnabled(bool(slot["left"]))
                 button.setProperty("slot", str(slot["start"]))
         self._lay_slots()
