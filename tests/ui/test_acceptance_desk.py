@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from modules.acceptance.domain.knowledge import PUT
 from modules.acceptance.ui.counter.asking import CorrectionDialog, DeclineDialog
 from modules.acceptance.ui.counter.page import AcceptView, IntakePane
 from modules.acceptance.ui.counter.scanning import ScanDialog
+from modules.common.errors import GovDeskError
 from tests.support.fake_host import FakeHost, actor, filled, item
 
 ITEM = {
@@ -407,3 +409,44 @@ def test_without_a_network_the_base_is_silent(view: AcceptView, host: FakeHost) 
     assert host.server.asked
     assert not view.intake.banner.isVisible()
     assert view.intake.applicant.field("phone").offers == ()
+
+
+def test_a_picture_from_a_file_is_a_page_and_anything_else_is_said(
+    tmp_path: Path, view: AcceptView, host: FakeHost
+) -> None:
+    pane = begin(view, host)
+    pane.materials.row("m1").set_value({"received": False})
+    press(host, Qt.Key.Key_F6)
+    dialog = view.findChild(ScanDialog)
+    assert dialog
+    (tmp_path / "page.jpg").write_bytes(jpeg("red"))
+    (tmp_path / "letter.txt").write_text("no picture")
+    dialog.add_file(str(tmp_path / "page.jpg"))
+    dialog.add_file(str(tmp_path / "letter.txt"))
+    host.drain()
+    assert len(pane.materials.row("m1").images) == 1
+    assert "letter.txt" in dialog.camera.banner.text()
+    dialog.reject()
+    host.drain()
+
+
+def test_what_another_counter_does_with_the_same_application_is_said_at_once(view: AcceptView, host: FakeHost) -> None:
+    test_a_correction_names_every_fault_that_the_rules_see(view, host)
+    view.start.open.click()
+    host.drain()
+    (record,) = host.store.find("case")
+    body = {"item_id": ITEM["id"], "item_version": ITEM["version"], "ground": "依据", "text": "理由"}
+    host.store.give("case", record.id, "case.decline", body)
+    host.drain()
+    assert view.intake
+    assert "不予受理" in view.intake.banner.text()
+
+
+def test_after_a_failed_print_enter_tries_again(view: AcceptView, host: FakeHost) -> None:
+    pane = begin(view, host)
+    pane.accept.click()
+    host.drain()
+    host.printer.fault = GovDeskError("PRT-001", "打印机没有响应。")
+    press(host, Qt.Key.Key_F9)
+    assert QApplication.focusWidget() is view.result.print
+    assert "打印机没有响应" in view.result.paper.text()

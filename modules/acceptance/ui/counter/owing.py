@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from client.kernel.contract import Host
@@ -64,6 +64,7 @@ class OwedBar(QWidget):
         def failed(error: BaseException) -> None:
             button.setEnabled(True)
             say_error(banner, error, action=tr("打印") if banner is self.banner else "")
+            button.setFocus(Qt.FocusReason.OtherFocusReason)  # Enter tries again
 
         self._work.run("cpu", print_all, done=printed, failed=failed)
 

@@ -39,6 +39,7 @@ from modules.acceptance.domain.cases import (
     ITEM_KIND,
     KIND,
     faults_of,
+    state_name,
 )
 from modules.acceptance.domain.knowledge import KIND as KNOWLEDGE_KIND
 from modules.acceptance.services import dictionaries
@@ -265,6 +266,23 @@ class AcceptView(QWidget):
             self._load_items()
         if event.touches(KNOWLEDGE_KIND) and self.intake and self._intake:
             self.advice.refresh()
+        if self._intake and not self._accepting and (KIND, self._intake.id) in event.keys:
+            id = self._intake.id
+            self._work.run("read", lambda token: self._service.case(id), done=self._elsewhere, failed=self._trouble)
+
+    def _elsewhere(self, record: Record | None) -> None:
+        """The case that lies here was dealt with at another counter: it is said at once, not when it is refused."""
+        if record is None or self.intake is None or self._intake is None or record.id != self._intake.id:
+            return
+        last = record.doc["history"][-1]
+        sentence = tr(
+            "此件刚在别处办理：{text}（{name}），现为“{state}”。请核对后再办。",
+            text=last["text"],
+            name=last["by"]["name"],
+            state=state_name(record.state),
+        )
+        self.intake.banner.say(sentence, "due", code="ACC-344")
+        self.intake.correct.setVisible(not record.doc["correction"])
 
     def _take_items(self, items: list[Doc]) -> None:
         if items and not self.start.has_items:
@@ -606,9 +624,19 @@ class AcceptView(QWidget):
             remove = LinkButton(tr("删除这一页"), icon="trash-2")
             remove.clicked.connect(partial(row.remove, sha256))
             remove.clicked.connect(dialog.accept)
+            before, after = Button(tr("上一页"), icon="arrow-left"), Button(tr("下一页"), icon="chevron-right")
+            for button, other in ((before, place - 1), (after, place + 1)):
+                button.setEnabled(0 <= other < len(row.images))
+                button.clicked.connect(dialog.accept)
+                button.clicked.connect(partial(self._look_at, material, other))
+            foot = QHBoxLayout()
+            foot.addWidget(remove)
+            foot.addStretch(1)
+            foot.addWidget(before)
+            foot.addWidget(after)
             column = QVBoxLayout(dialog)
             column.addWidget(picture, 1)
-            column.addWidget(remove, 0, Qt.AlignmentFlag.AlignLeft)
+            column.addLayout(foot)
             dialog.resize(theme().text_width(50), theme().text_width(50))
             dialog.open()
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtCore import QBuffer, QEvent, QIODevice, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent
-from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from client.kernel.contract import Host, Lanes
 from client.kernel.ports import Blobs
@@ -63,6 +73,7 @@ class ScanDialog(QDialog):
         self.auto.setChecked(auto)
         self.more = Button(tr("同一材料再拍一页"), icon="plus")
         self.back = Button(tr("撤回上一页"), icon="undo-2")
+        self.file = Button(tr("从文件添加…"), icon="folder")
         self.finish = Button(tr("完成"))
         for row in materials.rows():
             entry = QListWidgetItem()
@@ -72,7 +83,7 @@ class ScanDialog(QDialog):
         side.body.addWidget(self.list, 2)
         side.body.addWidget(self.points, 1)
         side.body.addWidget(self.auto)
-        for button in (self.more, self.back, self.finish):
+        for button in (self.more, self.back, self.file, self.finish):
             side.body.addWidget(button)
         row_ = QHBoxLayout()
         row_.addWidget(self.camera, 3)
@@ -88,6 +99,7 @@ class ScanDialog(QDialog):
         self.auto.toggled.connect(self._set_auto)
         self.more.clicked.connect(partial(self._shoot, True))
         self.back.clicked.connect(self._take_back)
+        self.file.clicked.connect(self._choose_files)
         self.finish.clicked.connect(self.accept)
         self.list.installEventFilter(self)
         self._show_counts()
@@ -129,6 +141,25 @@ class ScanDialog(QDialog):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.camera.stop()
         super().closeEvent(event)
+
+    @Slot()
+    def _choose_files(self) -> None:
+        """Pictures that are there already: without a camera, or brought by the citizen."""
+        chosen, _ = QFileDialog.getOpenFileNames(self, tr("选择图片"), "", tr("图片 (*.jpg *.jpeg *.png)"))
+        for path in chosen:
+            self.add_file(path)
+
+    def add_file(self, path: str) -> None:
+        """One picture as a page of the chosen material; what is no picture is said."""
+        image = QImage(path)
+        if image.isNull():
+            self.camera.banner.say(tr("“{name}”不是能读取的图片。", name=Path(path).name), "red", code="ACC-357")
+            return
+        buffer = QBuffer()
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        image.save(buffer, b"JPEG", 85)
+        self._stay = True
+        self._taken(Page(bytes(buffer.data().data()), image.width(), image.height()))
 
     @Slot(bool)
     def _shoot(self, stay: bool) -> None:
