@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QBuffer, QEvent, QIODevice, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent
+from PySide6.QtCore import QBuffer, QByteArray, QEvent, QIODevice, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QImage, QImageWriter, QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -157,7 +157,9 @@ class ScanDialog(QDialog):
             return
         buffer = QBuffer()
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-        image.save(buffer, b"JPEG", 85)
+        writer = QImageWriter(buffer, QByteArray(b"jpeg"))
+        writer.setQuality(85)
+        writer.write(image)
         self._stay = True
         self._taken(Page(bytes(buffer.data().data()), image.width(), image.height()))
 
