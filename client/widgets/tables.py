@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from PySide6.QtCore import QAbstractTableModel, QByteArray, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -292,6 +292,7 @@ class RecordTable(QWidget):
     def _resized(self, section: int, before: int, now: int) -> None:
         if not self.model.columns[section].stretch:
             self._keep()
+            self._stretch()
 
     @Slot()
     def _fit(self) -> None:
@@ -312,6 +313,25 @@ class RecordTable(QWidget):
                 header.resizeSection(number, round(width * theme().zoom) if width else theme().text_width(column.width))
         header.blockSignals(False)
         self._settling = False
+        self._stretch()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._stretch()
+
+    def _stretch(self) -> None:
+        """A stretching column gets what is left, but never less than it needs: then the table scrolls instead."""
+        header = self.view.horizontalHeader()
+        left = self.width() - sum(
+            header.sectionSize(number) for number, column in enumerate(self.model.columns) if not column.stretch
+        )
+        for number, column in enumerate(self.model.columns):
+            if column.stretch:
+                wide = left >= theme().text_width(column.width)
+                mode = QHeaderView.ResizeMode.Stretch if wide else QHeaderView.ResizeMode.Fixed
+                header.setSectionResizeMode(number, mode)
+                if not wide:
+                    header.resizeSection(number, theme().text_width(column.width))
 
     def _recalled(self) -> Mapping[str, Any]:
         kept = self._memory.recall(self._name) if self._memory else None

@@ -14,7 +14,7 @@ from client.kernel.settings import Settings
 from client.widgets.basics import Button
 from client.widgets.notices import KEPT, NoticeBar, NoticeModel
 from client.widgets.tables import Column, MasterDetail, RecordModel, RecordTable
-from client.widgets.theme import Theme
+from client.widgets.theme import Theme, theme
 from modules.common.clock import FixedClock
 from tests.support.a11y import Walk
 
@@ -218,3 +218,20 @@ def test_lists_and_notices_are_named_and_whole(theme: Theme, qtbot: Any, palette
         walk = Walk(widget)
         assert walk.nameless() == walk.clipped() == []
         assert walk.small(theme.size("target")) == []
+
+
+def test_a_stretching_column_keeps_what_it_needs_in_a_narrow_table(qtbot: Any) -> None:
+    columns = [
+        Column("number", "编号", str, 13),
+        Column("title", "名称", str, 14, stretch=True),
+        Column("state", "状态", str, 8),
+    ]
+    table = RecordTable(columns, title="件", name="narrow", key=str)
+    qtbot.addWidget(table)
+    table.show_rows(["a", "b"])
+    header = table.view.horizontalHeader()
+    for width, exactly in ((300, True), (1200, False), (300, True)):
+        table.resize(width, 300)
+        table.show()
+        needed = theme().text_width(14)
+        assert (header.sectionSize(1) == needed) if exactly else (header.sectionSize(1) > needed)
