@@ -246,7 +246,9 @@ def test_paper_that_ends_in_mid_ticket_leaves_no_ghost(hall: Hall, profile: Path
     printer, phone = hall.control("ticket_printer"), "13900007777"
     with hall.client(profile, *hall.devices("ticket_printer")) as window:
         sign_in(window)
+        lent = hall.leased("Q")
         window.click("取号", timeout=PATIENCE)
+        wait_for(lambda: hall.leased("Q") >= lent + 4, "no numbers were lent to the ticket machine")
         printer.send("paper", lines=100)
         take(window, phone)
         window.wait("没有取到号", "visible", timeout=PATIENCE)

@@ -86,6 +86,12 @@ class Hall:
             rows = db.execute("select doc from aggregate_state where kind = ?", (kind,))
             return [json.loads(row[0]) for row in rows]
 
+    def leased(self, part: str) -> int:
+        """How many blocks of numbers the server has lent, of series with ``part`` in their name."""
+        with closing(sqlite3.connect(self.central.data / "server.db")) as db:
+            found = db.execute("select count(*) from number_lease where series like ?", (f"%{part}%",)).fetchone()
+            return int(found[0])
+
     def cases(self, applicant: str) -> list[dict[str, Any]]:
         """The server's cases of an applicant, with how many events each has had."""
         with closing(sqlite3.connect(self.central.data / "server.db")) as db:
