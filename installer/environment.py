@@ -49,6 +49,15 @@ XCB = {
     "libxcb-xinerama.so.0": "libxcb-xinerama0",
     "libxcb-xkb.so.1": "libxcb-xkb1",
 }
+# what only some tests need → the programs that show it is there, and the Debian packages that bring it
+FOR_TESTS = {
+    "a C compiler (power-cut tests)": (("gcc", "/usr/include/sqlite3ext.h"), ("gcc", "libc6-dev", "libsqlite3-dev")),
+    "a software token (certificate sign-in tests)": (("softhsm2-util",), ("softhsm2",)),
+    "a system keyring (keyring tests)": (
+        ("gnome-keyring-daemon", "dbus-run-session"),
+        ("gnome-keyring", "dbus", "libsecret-1-0"),
+    ),
+}
 NO_INDEX = """
 No package index answered. Behind a firewall, name your mirror:   PIP_INDEX_URL=… ./run
 With no network at all, on a machine that has one:   pip download -r {lock} -d wheels
@@ -156,11 +165,21 @@ def _system(packages: str) -> None:
         _apt(missing)
         if still := _wanted(packages):
             raise SetupError(f"Installed, but still not usable: {' '.join(still)}")
-    if packages == "test" and sys.platform == "linux" and not _has_postgresql():
+    if packages == "test" and sys.platform == "linux":
+        _system_of_tests()
+
+
+def _system_of_tests() -> None:
+    """What single tests need; without it, and without the right to install it, they are skipped and say so."""
+    missing = {} if _has_postgresql() else {"PostgreSQL": ("postgresql",)}
+    for name, (signs, wanted) in FOR_TESTS.items():
+        if not all(shutil.which(sign) or Path(sign).is_file() for sign in signs):
+            missing[name] = wanted
+    if missing:
         try:
-            _apt(["postgresql"])
+            _apt([package for wanted in missing.values() for package in wanted])
         except SetupError as trouble:
-            print(f"· no PostgreSQL: its tests will be skipped. {trouble}", flush=True)
+            print(f"· without {', '.join(missing)}: their tests will be skipped. {trouble}", flush=True)
 
 
 def interpreter(folder: Path) -> Path:
