@@ -96,6 +96,7 @@ def run(config: Config) -> int:
                     log.info("ready", extra={"url": ready["url"]})
 
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                await services.nudges.hush()
                 for connection in list(self.server_state.connections):
                     line: Any = connection
                     asked = line.cycle is not None and not line.cycle.more_body
