@@ -142,7 +142,7 @@ class Nudges:
     def _heads(self, scopes: frozenset[str]) -> dict[str, int]:
         with self._database.read() as session:
             query = select(Scope.name, Scope.seq).where(Scope.name.in_(sorted(scopes)))
-            return dict(session.execute(query).tuples().all())
+            return {scope: seq for scope, seq in session.execute(query)}  # noqa: C416 - rows are typed as such
 
     def _hear_others(self) -> None:
         """LISTEN on a connection of its own, for ever: one that breaks is opened again; meanwhile clients ask."""
