@@ -1,8 +1,8 @@
 """How soon a change is at other counters: 200 devices signed in and listening, through TLS, to the real server.
 
 Measured from the clerk's key, with the local commit and the push in it, until a listener holds the document, having
-been told of it and having asked. ``a person's``: 25 devices read the feed; ``the whole hall's``: all 200 do, at the same
-moment. The 200 share this machine with the server, so the work of both sides is in the figure. The peer is a counter
+been told of it and having asked. ``a person's``: 25 devices read the feed; ``the whole hall's``: all 200 do, at
+once. The 200 share this machine with the server, so the work of both sides is in the figure. The peer is a counter
 that only asks every five seconds, as all did before.
 """
 
