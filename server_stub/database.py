@@ -25,6 +25,8 @@ SEALS, NO_CLEAR = "0003", "0004"
 """Between these two revisions what stood in clear is sealed (``migrations.seal_clear``)."""
 BUSY_MS = 10_000
 PG_CONNECTIONS = 8
+CHANNEL = "govdesk_feeds"
+"""On which a PostgreSQL tells every server process which feeds a commit made longer."""
 
 
 class Database:
