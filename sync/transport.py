@@ -282,7 +282,7 @@ def _decoded(answer: requests.Response) -> Any:
     if not answer.content:
         return None
     try:
-        return answer.json()
+        return json.loads(answer.content)
     except ValueError:
         return answer.text
 
