@@ -29,6 +29,8 @@ class Settings:
     """With time 3 and four lanes this is the second choice of RFC 9106, 4."""
     sign_ins_per_minute_device: int = 30
     sign_ins_per_minute_address: int = 600
+    feed_days: int = 30
+    """How long every change stays in the feeds; a device that was away for longer reads a feed from its start again."""
     min_free_mib: int = 200
     """Below this much room on the disk the server says that it is not ready."""
     province_url: str = ""

@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Aggregate, Summary
+from modules.common.digests import changed
+from modules.common.errors import GovDeskError
 from modules.common.server_ports import Reference
+from modules.common.text import tr
 from server_stub.tables import AggregateState, ChangeRow, EventRow, Scope
 
+THINNED_AT_ONCE = 2000
+"""Numbers of a feed that one transaction thins."""
 REFERENCE = "ref"
 """The scope of reference documents, for everyone signed in."""
 
@@ -26,7 +31,9 @@ def dump(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A change on its way into the feeds of ``scopes``; ``doc`` is JSON."""
+    """A change on its way into the feeds of ``scopes``; ``doc`` is JSON. ``before``: the feeds that have had the
+    document until now, in its previous revision.
+    """
 
     scopes: frozenset[str]
     kind: str
@@ -36,6 +43,7 @@ class Entry:
     doc: str
     summary: Mapping[str, Any]
     cause: str = ""
+    before: frozenset[str] = frozenset()
 
     def to_wire(self) -> str:
         """The wire ``Change`` as JSON without ``seq``."""
@@ -52,7 +60,13 @@ class Entry:
         return f'{head[:-1]},"doc":{self.doc}}}'
 
 
-def append(session: Session, entries: Sequence[Entry]) -> None:
+def protocol_too_old(proto: int) -> GovDeskError:
+    """The error for a device that speaks another protocol than is spoken here."""
+    message = tr("程序版本与服务器不匹配（协议 {proto}）。", proto=proto)
+    return GovDeskError("SYNC-005", message, fix=tr("请升级本机程序。"))
+
+
+def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
     """Number and store entries: the last thing a transaction does, for it holds the counters' row locks."""
     by_scope: defaultdict[str, list[tuple[Entry, str]]] = defaultdict(list)
     for entry in entries:
@@ -62,42 +76,112 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
     # in one order everywhere: two transactions cannot wait for each other
     for scope in sorted(by_scope):
         added = by_scope[scope]
-        statement = update(Scope).where(Scope.name == scope).values(seq=Scope.seq + len(added)).returning(Scope.seq)
-        last = session.execute(statement).scalar_one_or_none()
+        count, digest = _difference(scope, [entry for entry, _ in added])
+        either, both = Scope.digest.bitwise_or(digest), Scope.digest.bitwise_and(digest)
+        grown = {"seq": Scope.seq + len(added), "count": Scope.count + count, "digest": either - both}
+        last = session.execute(
+            update(Scope).where(Scope.name == scope).values(grown).returning(Scope.seq)
+        ).scalar_one_or_none()
         if last is None:
             last = len(added)
-            session.execute(insert(Scope).values(name=scope, seq=last))
+            session.execute(insert(Scope).values(name=scope, seq=last, count=count, digest=digest, floor=0))
         session.execute(
             insert(ChangeRow),
             [
-                {"scope": scope, "seq": seq, "kind": entry.kind, "aggregate_id": entry.id, "entry": wire}
+                {
+                    "scope": scope,
+                    "seq": seq,
+                    "kind": entry.kind,
+                    "aggregate_id": entry.id,
+                    "entry": wire,
+                    "op": entry.op,
+                    "at": at,
+                }
                 for seq, (entry, wire) in enumerate(added, last - len(added) + 1)
             ],
         )
 
 
-def page(session: Session, epoch: str, server_time: str, scope: str, since: int, limit: int, known_epoch: str) -> str:
+def _difference(scope: str, entries: Sequence[Entry]) -> tuple[int, int]:
+    """By how much entries change a feed's count, and with which bits its digest."""
+    count = digest = 0
+    for entry in entries:
+        was, stays = scope in entry.before, entry.op == "put"
+        count += stays - was
+        digest = changed(digest, entry.kind, entry.id, (entry.rev - 1) * was, entry.rev * stays)
+    return count, digest
+
+
+def thin(session: Session, scope: str, until: str) -> bool:
+    """Drop, from the part of a feed that is older than ``until`` (UTC text), what its own later entries have made void.
+
+    What is left of that part is what a new reader needs: the newest version of each record, and of records that have
+    left nothing. At most ``THINNED_AT_ONCE`` numbers at once; True when there may be more to do.
+    """
+    floor: int = session.execute(select(Scope.floor).where(Scope.name == scope).with_for_update()).scalar_one()
+    some = (ChangeRow.scope == scope, ChangeRow.seq > floor, ChangeRow.seq <= floor + THINNED_AT_ONCE)
+    last = select(func.max(ChangeRow.seq)).where(*some, ChangeRow.at < until)
+    reached: int | None = session.execute(last).scalar()
+    if reached is None:
+        return False
+    newest = select(ChangeRow.kind, ChangeRow.aggregate_id, func.max(ChangeRow.seq)).where(
+        *some, ChangeRow.seq <= reached
+    )
+    for kind, id, seq in session.execute(newest.group_by(ChangeRow.kind, ChangeRow.aggregate_id)).all():
+        earlier = delete(ChangeRow).filter_by(scope=scope, kind=kind, aggregate_id=id).where(ChangeRow.seq < seq)
+        session.execute(earlier, execution_options={"synchronize_session": False})
+    gone = delete(ChangeRow).where(*some, ChangeRow.seq <= reached, ChangeRow.op == "tombstone")
+    session.execute(gone, execution_options={"synchronize_session": False})
+    session.execute(update(Scope).where(Scope.name == scope).values(floor=reached))
+    return reached == floor + THINNED_AT_ONCE
+
+
+def page(
+    session: Session,
+    epoch: str,
+    server_time: str,
+    scope: str,
+    since: int,
+    limit: int,
+    known_epoch: str,
+    began: int = -1,
+) -> str:
     """A wire ``ChangesReply`` as JSON: changes after ``since``, at most ``limit``.
 
-    A cursor of another epoch, or beyond the head, is of another history: ``snapshot_required``.
+    ``began`` is the feed's floor when the reader began from 0; -1: a reader of protocol 1, which takes any gap for a
+    loss. A cursor of another epoch, beyond the head, or of before the floor is of another history:
+    ``snapshot_required``. Raises SYNC-005 for what a reader of protocol 1 cannot read.
     """
-    # the head is read before the changes: what is committed in between is only ever newer
-    head = session.execute(select(Scope.seq).where(Scope.name == scope)).scalar_one_or_none() or 0
-    lost = since > head or (known_epoch not in ("", epoch))
+    strange = known_epoch not in ("", epoch)
     rows: Sequence[tuple[int, str]] = []
-    if not lost:
+    if not strange:
         query = select(ChangeRow.seq, ChangeRow.entry).where(ChangeRow.scope == scope, ChangeRow.seq > since)
         rows = [(seq, entry) for seq, entry in session.execute(query.order_by(ChangeRow.seq).limit(limit + 1))]
-    shown = rows[:limit]
+    # after the changes: what was thinned away while they were read lies below the floor that is read now
+    about = select(Scope.seq, Scope.count, Scope.digest, Scope.floor).where(Scope.name == scope)
+    head, count, digest, floor = session.execute(about).one_or_none() or (0, 0, 0, 0)
+    lost = strange or since > head or 0 < since < floor > began
+    if began < 0 and since < floor and not strange:
+        raise GovDeskError(
+            "SYNC-005", tr("程序版本与服务器不匹配（协议 {proto}）。", proto=1), fix=tr("请升级本机程序。")
+        )
+    shown = [] if lost else rows[:limit]
+    to = shown[-1][0] if shown else since
+    if not lost and len(rows) <= limit:
+        to = max(to, floor)  # behind the last of them nothing but what was thinned away
+    more = not lost and to < head
     reply = dump(
         {
             "epoch": epoch,
             "server_time": server_time,
             "scope": scope,
             "since": since,
-            "to": shown[-1][0] if shown else since,
-            "more": len(rows) > limit,
+            "to": to,
+            "more": more,
             "snapshot_required": lost,
+            "floor": floor,
+            "count": -1 if more or lost else count,
+            "digest": digest,
         }
     )
     changes = ",".join(f'{{"seq":{seq},{entry[1:]}' for seq, entry in shown)
@@ -109,7 +193,7 @@ def left(entry: Entry, old: frozenset[str]) -> tuple[Entry, ...]:
     gone = old - entry.scopes
     if not gone:
         return ()
-    return (Entry(gone, entry.kind, entry.id, entry.rev, "tombstone", "{}", {}, entry.cause),)
+    return (Entry(gone, entry.kind, entry.id, entry.rev, "tombstone", "{}", {}, entry.cause, gone),)
 
 
 def publish(
@@ -143,10 +227,12 @@ def publish(
             fields = summary.to_wire()
             if old is not None and (old.doc, old.scopes) == (doc, dump(sorted(scopes))) and _summed(old) == fields:
                 continue
-            entry = Entry(scopes, reference.kind, reference.id, old.rev + 1 if old else 1, "put", doc, fields)
-            entries += (entry, *left(entry, frozenset(json.loads(old.scopes)) if old else frozenset()))
+            before: frozenset[str] = frozenset(json.loads(old.scopes)) if old else frozenset()
+            rev = old.rev + 1 if old else 1
+            entry = Entry(scopes, reference.kind, reference.id, rev, "put", doc, fields, before=before)
+            entries += (entry, *left(entry, before))
             store(session, at, entry, summary)
-    append(session, entries)
+    append(session, at, entries)
     return sum(entry.op == "put" for entry in entries)
 
 

@@ -221,7 +221,7 @@ def test_a_feed_is_complete_only_with_its_last_slice(
 ) -> None:
     bench = make(slice=2)
     told: list[bool] = []
-    monkeypatch.setattr(bench.store, "receive", lambda *_, complete: told.append(complete))
+    monkeypatch.setattr(bench.store, "receive", lambda *_, complete, **__: told.append(complete))
     bench.pulled(bench.next(Pull), [1, 2, 3])
     while isinstance(bench.engine.next_action(), StoreSlice):
         bench.engine.store_slice()
