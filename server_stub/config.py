@@ -31,6 +31,10 @@ class Settings:
     sign_ins_per_minute_address: int = 600
     feed_days: int = 30
     """How long every change stays in the feeds; a device that was away for longer reads a feed from its start again."""
+    lines_per_address: int = 1000
+    """Open connections from one address: a hall behind one router shares it."""
+    certificate_days: int = 180
+    """How long a device's certificate holds; it is renewed at half of it."""
     min_free_mib: int = 200
     """Below this much room on the disk the server says that it is not ready."""
     province_url: str = ""
