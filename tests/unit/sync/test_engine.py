@@ -282,6 +282,10 @@ def test_a_lost_cursor_is_read_from_the_start(bench: Bench) -> None:
         again = bench.next(Pull)
     bench.pulled(again, snapshot_required=True)
     assert bench.store.cursor(pull.scope) == 0
+    # a server that lacks what it has said may lack commands as well: it is asked
+    probe = bench.next(Push)
+    assert probe.request.cmds == []
+    bench.pushed(probe, expected=1)
     assert bench.next(Pull) == Pull(pull.scope, 0, "e1", pull.statement)
 
 

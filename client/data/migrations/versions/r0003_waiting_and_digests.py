@@ -31,7 +31,7 @@ def upgrade() -> None:
         digest = f"govdesk_digest(digest, {row}.kind, {row}.id, {old}, {new})"
         counted = f"count = count + ({new} > 0) - ({old} > 0), digest = {digest} WHERE scope = {row}.scope"
         head = f"CREATE TRIGGER record_scope_{event} AFTER {event.upper()} ON record_scope WHEN {when}"
-        op.execute(f"{head} BEGIN UPDATE cursor SET {counted}; END")
+        op.execute(" ".join((head, "BEGIN UPDATE cursor SET", counted + ";", "END")))
     # a record's own revision is that of the newest of its feeds: where another feed is behind, its digest will differ
     # once, and it will be read again
     op.execute(
