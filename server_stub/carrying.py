@@ -28,6 +28,7 @@ from modules.common.errors import Refusal
 from modules.common.permissions import Actor
 from modules.common.text import tr
 from server_stub import feed
+from server_stub.sealing import of
 from server_stub.tables import AggregateState, Blob, EventRow
 
 CALENDAR_DAY = "calendar_day"
@@ -140,25 +141,30 @@ def _out_of_reach() -> Refusal:
 
 
 def calendar(session: Session) -> WorkCalendar:
-    docs = session.execute(select(AggregateState.doc).filter_by(kind=CALENDAR_DAY)).scalars()
-    return WorkCalendar.from_documents(json.loads(doc) for doc in docs)
+    """The working days as they are kept now."""
+    days = session.execute(select(AggregateState.id, AggregateState.sealed).filter_by(kind=CALENDAR_DAY))
+    return WorkCalendar.from_documents(feed.document(session, CALENDAR_DAY, id, sealed) for id, sealed in days)
 
 
 def _load(session: Session, command: Command) -> _State | None:
-    columns = select(AggregateState.rev, AggregateState.doc, AggregateState.scopes)
+    columns = select(AggregateState.rev, AggregateState.sealed, AggregateState.scopes)
     row = session.execute(columns.filter_by(kind=command.kind, id=command.aggregate_id).with_for_update()).one_or_none()
-    return _State(row.rev, json.loads(row.doc), frozenset(json.loads(row.scopes))) if row else None
+    if row is None:
+        return None
+    doc = feed.document(session, command.kind, command.aggregate_id, row.sealed)
+    return _State(row.rev, doc, frozenset(json.loads(row.scopes)))
 
 
 def _reference(session: Session, work: Work, key: Key) -> Doc | None:
     if key not in work.refs:
         kind, id = key
-        doc = session.execute(select(AggregateState.doc).filter_by(kind=kind, id=id)).scalar_one_or_none()
-        work.refs[key] = json.loads(doc) if doc else None
+        sealed = session.execute(select(AggregateState.sealed).filter_by(kind=kind, id=id)).scalar_one_or_none()
+        work.refs[key] = feed.document(session, kind, id, sealed) if sealed else None
     return work.refs[key]
 
 
 def _store_events(session: Session, command: Command, rev: int, at: datetime, events: Sequence[Event]) -> None:
+    sealing = of(session)
     session.execute(
         insert(EventRow),
         [
@@ -169,7 +175,7 @@ def _store_events(session: Session, command: Command, rev: int, at: datetime, ev
                 "i": i,
                 "cmd_id": command.id,
                 "type": event.type,
-                "body": feed.dump(event.body),
+                "sealed": sealing.seal(EventRow, (command.kind, command.aggregate_id, rev, i), feed.dump(event.body)),
                 "at": iso(at),
             }
             for i, event in enumerate(events)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from modules.common.clock import iso
 from modules.common.ids import uuid7
+from server_stub.sealing import open_sealed, seal
 from server_stub.tables import Epoch, NumberSeries, ServerMeta
 
 STATEMENT_KEY = "statement_key"
@@ -45,11 +46,14 @@ def ensure(session: Session, now: datetime) -> Identity:
         session.add(Epoch(id=1, value=epoch))
         if stored is not None:
             session.execute(update(NumberSeries).values(next_serial=NumberSeries.next_serial + LOST_NUMBERS))
-            session.merge(ServerMeta(key=RECOVERED_AT, value=iso(now)))
+            noticed = seal(session, ServerMeta, (RECOVERED_AT,), iso(now))
+            session.merge(ServerMeta(key=RECOVERED_AT, sealed=noticed))
     if stored is None:
-        stored = ServerMeta(key=STATEMENT_KEY, value=base64.b64encode(os.urandom(32)).decode())
+        made = base64.b64encode(os.urandom(32)).decode()
+        stored = ServerMeta(key=STATEMENT_KEY, sealed=seal(session, ServerMeta, (STATEMENT_KEY,), made))
         session.add(stored)
-    private = base64.b64decode(stored.value)
+    private = base64.b64decode(open_sealed(session, ServerMeta, (STATEMENT_KEY,), stored.sealed))
     public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
     recovered = session.get(ServerMeta, RECOVERED_AT)
-    return Identity(epoch, private, public, recovered.value if recovered else "")
+    recovered_at = open_sealed(session, ServerMeta, (RECOVERED_AT,), recovered.sealed) if recovered else ""
+    return Identity(epoch, private, public, recovered_at)

@@ -42,6 +42,7 @@ from server_stub.answers import remember
 from server_stub.carrying import Deferral, Giver, Outcome, Work, calendar, carry_out
 from server_stub.identity import Identity
 from server_stub.log import incident
+from server_stub.sealing import open_sealed, seal
 from server_stub.tables import (
     DEFERRED,
     AggregateState,
@@ -194,7 +195,7 @@ class Processor:
                 push.audit.append(_audit(push, item, item.claimed, "hash_mismatch", {}))
                 return Ack(command.cmd_id, command.n, "hash_mismatch")
             if stored.status != DEFERRED or stored not in session:
-                error = json.loads(stored.error) if stored.error else None
+                error = _why(session, stored)
                 status = cast("AckStatus", stored.status)
                 return Ack(command.cmd_id, command.n, status, True, stored.rev, error)
         received = parse_iso(stored.received_at) if stored is not None else push.now
@@ -205,7 +206,7 @@ class Processor:
                 outcome = Refusal(outcome.code, outcome.message)
             elif push.now - received >= KEEP_WAITING:
                 outcome = Refusal("SYNC-019", tr("这一笔等了很久仍无法执行：{why}", why=outcome.message))
-        ack = self._conclude(push, item, stored, at, outcome)
+        ack = self._conclude(session, push, item, stored, at, outcome)
         push.last_n = max(push.last_n, command.n)
         return ack
 
@@ -222,7 +223,9 @@ class Processor:
             return Deferral("SYNC-018", tr("同一件业务有更早的一笔还在等待，先办那一笔。"))
         return self._guarded(session, push, item, said, at)
 
-    def _conclude(self, push: _Push, item: _Judged, stored: CommandRow | None, at: datetime, outcome: Outcome) -> Ack:
+    def _conclude(
+        self, session: Session, push: _Push, item: _Judged, stored: CommandRow | None, at: datetime, outcome: Outcome
+    ) -> Ack:
         command = item.command
         waiting = push.waiting.setdefault((command.kind, command.aggregate_id), set())
         waiting.discard(command.n)
@@ -240,7 +243,8 @@ class Processor:
             if stored is None or ack.status != DEFERRED:
                 # that something still waits is no news
                 push.audit.append(_audit(push, item, at, ack.status, {"code": outcome.code}))
-        told = {"status": ack.status, "rev": ack.rev, "error": feed.dump(ack.error) if ack.error else None}
+        why = seal(session, CommandRow, (command.cmd_id,), feed.dump(ack.error)) if ack.error else None
+        told = {"status": ack.status, "rev": ack.rev, "sealed": why}
         if stored is not None:
             for name, value in told.items():
                 setattr(stored, name, value)
@@ -330,7 +334,7 @@ class Processor:
             "received_at": iso(now),
             "status": "applied",
             "rev": rev,
-            "error": None,
+            "sealed": None,
         }
         session.execute(insert(CommandRow), [row])
         audit.append(
@@ -410,6 +414,13 @@ def _ill_formed() -> Refusal:
 
 def _unstorable() -> Refusal:
     return Refusal("SYNC-002", tr("命令中含有无法保存的字符。"))
+
+
+def _why(session: Session, stored: CommandRow) -> dict[str, Any] | None:
+    if stored.sealed is None:
+        return None
+    error: dict[str, Any] = json.loads(open_sealed(session, CommandRow, (stored.cmd_id,), stored.sealed))
+    return error
 
 
 def _number(wire: WireCommand) -> Number | None:

@@ -28,6 +28,7 @@ from sync.protocol import (
     ChangesReply,
     Lease,
     LeaseRequest,
+    Nudge,
     PushReply,
     PushRequest,
     WireCommand,
@@ -102,6 +103,8 @@ class Policy:
     heal_every: float = 3600.0
     """A feed that differs from the server's is read again from its start at most so often."""
     prune_every: float = 86_400.0
+    pull_when_told: float = 60.0
+    """The same while the server tells what is new: only what was lost on the way is found by asking."""
     backoff_base: float = 1.0
     backoff_cap: float = 60.0
     block: int = 200
@@ -214,6 +217,8 @@ class SyncEngine:
         self._due: dict[str, float] = {}
         self._ended: set[str] = set()
         self._page: _Page | None = None
+        self._listening = False
+        self._heard: dict[str, int] = {}
         self._spent: set[str] = set()
         self._ask_again_at = 0.0
         self._asked_after = 0
@@ -236,6 +241,19 @@ class SyncEngine:
         self._lanes.clear()
         self._due.clear()
         self._ask_again_at = 0.0
+
+    def nudge(self, nudge: Nudge) -> None:
+        """The server says how far a feed has grown: asked for now, if that is news."""
+        if nudge.seq > self._store.cursor(nudge.scope):
+            # kept for an answer that is on its way and was written before
+            self._heard[nudge.scope] = max(nudge.seq, self._heard.get(nudge.scope, 0))
+            self._due.pop(nudge.scope, None)
+
+    def attend(self, listening: bool) -> None:
+        """Whether the server tells at present what is new. Whoever has gone deaf asks at once, and then more often."""
+        if self._listening and not listening:
+            self._due.clear()
+        self._listening = listening
 
     def next_action(self) -> Action:
         """The next step. The same again, as long as nothing is reported."""
@@ -412,9 +430,10 @@ class SyncEngine:
             self._hold(lane)
             return
         self._lanes.pop(lane, None)
-        if last:
+        if last and self._heard.pop(action.scope, 0) <= reply.to:
             # spread, so that the counters of a hall do not all ask in the same moment
-            self._due[action.scope] = self._spread(self._policy.pull_every)
+            every = self._policy.pull_when_told if self._listening else self._policy.pull_every
+            self._due[action.scope] = self._spread(every)
 
     def _spread(self, seconds: float) -> float:
         return self._clock.monotonic() + seconds * self._rng.uniform(0.8, 1.2)

@@ -9,8 +9,8 @@ from alembic import op  # noqa: TID253 - alembic itself runs this file
 
 from modules.common.digests import mark
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -35,15 +35,19 @@ def upgrade() -> None:
     if db.dialect.name == "postgresql":
         now = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
     db.execute(sa.text(f"UPDATE change SET at = {now}"))  # noqa: S608 - ours
-    db.execute(
-        sa.text("UPDATE change SET op = 'tombstone' WHERE entry LIKE :head AND entry LIKE :tail"),
-        {"head": '%"op":"tombstone","summary":{},%', "tail": '%"doc":{}}'},
-    )
     held: dict[str, tuple[int, int]] = {}
+    inside: set[tuple[str, str, str]] = set()
     for kind, id, rev, scopes in db.execute(sa.text("SELECT kind, id, rev, scopes FROM aggregate_state")):
         for scope in json.loads(scopes):
             count, digest = held.get(scope, (0, 0))
             held[scope] = count + 1, digest ^ mark(kind, id, rev)
+            inside.add((scope, kind, id))
     for scope, (count, digest) in held.items():
         values = {"count": count, "digest": digest, "name": scope}
         db.execute(sa.text("UPDATE scope SET count = :count, digest = :digest WHERE name = :name"), values)
+    # of entries that later ones have made void it does not matter what they were
+    newest = "SELECT scope, kind, aggregate_id, max(seq) FROM change GROUP BY scope, kind, aggregate_id"
+    for scope, kind, id, seq in db.execute(sa.text(newest)).all():
+        if (scope, kind, id) not in inside:
+            tombstone = "UPDATE change SET op = 'tombstone' WHERE scope = :scope AND seq = :seq"
+            db.execute(sa.text(tombstone), {"scope": scope, "seq": seq})
