@@ -75,6 +75,7 @@ def _cursor_time_server() -> None:
 
     from server_stub import feed, tables
     from server_stub.processor import Processor
+    from server_stub.sealing import seal
 
     right = Processor.push
     stamp = threading.local()
@@ -102,7 +103,8 @@ def _cursor_time_server() -> None:
                 while session.get(tables.ChangeRow, (scope, seq)) is not None:
                     seq = next(at)
                 row = {"scope": scope, "seq": seq, "kind": entry.kind, "aggregate_id": entry.id}
-                session.execute(insert(tables.ChangeRow), [{**row, "entry": entry.to_wire()}])
+                sealed = seal(session, tables.ChangeRow, (scope, seq), entry.to_wire())
+                session.execute(insert(tables.ChangeRow), [{**row, "sealed": sealed}])
                 known = session.get(tables.Scope, scope)
                 if known is None:
                     session.add(tables.Scope(name=scope, seq=seq))

@@ -318,7 +318,7 @@ def run(plan: Plan, folder: Path, *, own_disk: bool, keep: Path | None = None) -
         hall.happened["restored"] += 1
         drained.append(hall.drain())
         hall.finish()
-    found = compare(hall.data / "server.db", folder, hall.devices, hall.problems)
+    found = compare(hall.data, folder, hall.devices, hall.problems)
     if keep:
         shutil.copytree(folder, keep, dirs_exist_ok=True)
     for disk in (hall.clients, hall.disk):

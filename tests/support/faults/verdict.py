@@ -11,22 +11,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server_stub import audit
-from server_stub.database import Database
+from server_stub.sealing import open_sealed
 from server_stub.tables import AggregateState, AuditRow, ChangeRow, CommandRow, Device, EventRow, NumberUsed, Scope
+from tests.support.central_data import reading
 from tests.support.faults.counter import content
 
 OURS = ("AUTH-", "NUM-", "SYNC-", "SRV-", "CMD-")
 """Refusals that accuse the machinery, not the case: none of them is right in a fault run."""
 
 
-def compare(database: Path, folder: Path, devices: list[str], problems: list[str]) -> dict[str, Any]:
+def compare(data: Path, folder: Path, devices: list[str], problems: list[str]) -> dict[str, Any]:
     """Counts for the verdict; what is wrong is added to ``problems``, the gravest first."""
-    db = Database(f"sqlite:///{database}")
-    try:
-        with db.read() as session:
-            return _compare(session, folder, devices, problems)
-    finally:
-        db.close()
+    with reading(data) as session:
+        return _compare(session, folder, devices, problems)
 
 
 def _compare(session: Session, folder: Path, devices: list[str], problems: list[str]) -> dict[str, Any]:
@@ -40,11 +37,10 @@ def _compare(session: Session, folder: Path, devices: list[str], problems: list[
     lost = _lost(session, promised, commands)
     doubled = _doubled(session, commands)
     problems += [f"lost: {one}" for one in lost] + [f"doubled: {one}" for one in doubled]
-    problems += [
-        f"falsely refused: {row.type} {(json.loads(row.error or '{}')).get('code')}"
-        for row in commands.values()
-        if row.status == "refused" and _wrong(row.type, json.loads(row.error or "{}"))
-    ]
+    for row in commands.values():
+        code = json.loads(open_sealed(session, CommandRow, (row.cmd_id,), row.sealed))["code"] if row.sealed else ""
+        if row.status == "refused" and (row.type == "case.accept" or code.startswith(OURS)):
+            problems.append(f"falsely refused: {row.type} {code}")
     problems += _contiguous(session)
     verdict = audit.verify(session)
     if verdict.broken_at is not None:
@@ -72,10 +68,6 @@ def _compare(session: Session, folder: Path, devices: list[str], problems: list[
         "doubled": len(doubled),
         "digest_equal": equal,
     }
-
-
-def _wrong(type: str, error: dict[str, Any]) -> bool:
-    return type == "case.accept" or str(error.get("code", "")).startswith(OURS)
 
 
 def _lost(session: Session, promised: list[list[str]], commands: dict[str, CommandRow]) -> list[str]:
@@ -130,9 +122,11 @@ def _other_replica(session: Session, report: dict[str, Any]) -> list[str]:
     found = []
     for scope, here in report["replica"].items():
         there: dict[str, list[Any]] = {}
-        entries = select(ChangeRow.entry).where(ChangeRow.scope == scope, ChangeRow.seq <= report["cursors"][scope])
-        for text in session.scalars(entries.order_by(ChangeRow.seq)):
-            entry = json.loads(text)
+        entries = select(ChangeRow.seq, ChangeRow.sealed).where(ChangeRow.scope == scope)
+        for seq, sealed in session.execute(entries.order_by(ChangeRow.seq)):
+            if seq > report["cursors"][scope]:
+                break
+            entry = json.loads(open_sealed(session, ChangeRow, (scope, seq), sealed))
             key = f"{entry['kind']}:{entry['id']}"
             if entry["op"] == "put":
                 there[key] = [entry["rev"], content(entry["doc"])]
@@ -165,10 +159,10 @@ def _outbox(report: dict[str, Any], device: str, given: list[list[str]], command
 
 
 def _in_clear(folder: Path) -> list[str]:
-    """Files of the counters in which the citizen can be read."""
+    """Files of counters and server in which the citizen can be read."""
     words = [b"11010519491231002X", b"13800000000", "训练".encode()]
     found = []
-    for path in [*folder.glob("clients/**/*"), *folder.glob("*.log"), *folder.glob("server/data/logs/*")]:
+    for path in [*folder.glob("clients/**/*"), *folder.glob("*.log"), *folder.glob("server/data/**/*")]:
         if path.is_file() and any(word in path.read_bytes() for word in words):
             found.append(f"personal data in clear in {path.name}")
     return found
