@@ -98,8 +98,6 @@ class Policy:
     """How often and how much. Times are in seconds."""
 
     pull_every: float = 5.0
-    ask_again_every: float = 20.0
-    """For the fate of what is deferred."""
     heal_every: float = 3600.0
     """A feed that differs from the server's is read again from its start at most so often."""
     prune_every: float = 86_400.0
@@ -220,7 +218,6 @@ class SyncEngine:
         self._listening = False
         self._heard: dict[str, int] = {}
         self._spent: set[str] = set()
-        self._ask_again_at = 0.0
         self._asked_after = 0
         self._healed: dict[str, float] = {}
         self._differs: set[str] = set()
@@ -240,7 +237,6 @@ class SyncEngine:
         """Something has happened: try everything now."""
         self._lanes.clear()
         self._due.clear()
-        self._ask_again_at = 0.0
 
     def nudge(self, nudge: Nudge) -> None:
         """The server says how far a feed has grown: asked for now, if that is news."""
@@ -337,7 +333,7 @@ class SyncEngine:
         if (tally.waiting or store.lost) and self._ready("push", now):
             # a push without commands asks what the server has forgotten: what it lacks goes first
             return Push(self._request([] if store.lost else store.unsent(self._batch)))
-        if tally.deferred and self._ask_again_at <= now and self._ready("push", now):
+        if tally.deferred and self._ready("ask", now) and self._ready("push", now):
             return Push(self._request(store.deferred(self._asked_after, self._batch)))
         if store.series and tally.serials < self._policy.block / 2 and self._ready("lease", now):
             return Borrow(LeaseRequest(store.series, self._policy.block), store.statement)
@@ -347,8 +343,6 @@ class SyncEngine:
         if now - self._pruned_at >= self._policy.prune_every:
             return Prune()
         times = [lane.until for lane in self._lanes.values() if lane.until > now]
-        if tally.deferred and self._ask_again_at > now:
-            times.append(self._ask_again_at)
         for scope in store.scopes:
             at = max(self._due.get(scope, 0.0), self._lanes.get(f"pull:{scope}", _Lane()).until)
             if at <= now:
@@ -388,10 +382,12 @@ class SyncEngine:
             self._progress_at = self._clock.monotonic()
         if any(answer.status != "deferred" for answer in answers):
             self._due.clear()
+            self._lanes.pop("ask", None)
         if any(answer.status == "deferred" for answer in answers):
+            # the fate of what waits there is asked for again, the less often the longer it takes
             asked = [command.n for command in action.request.cmds]
             self._asked_after = asked[-1] if len(asked) >= self._batch else 0
-            self._ask_again_at = self._spread(self._policy.ask_again_every)
+            self._hold("ask")
         sent = bool(action.request.cmds)
         if spent or not sent or any(ack.status == "gap" for ack in reply.acks):
             self._store.resume(reply.expected_n, spent)
