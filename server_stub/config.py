@@ -50,6 +50,10 @@ class Settings:
     """The authority of the provider's own TLS certificate, a PEM file in the data folder; none: the system's."""
     sign_ins_per_minute_device: int = 30
     sign_ins_per_minute_address: int = 600
+    lines_per_address: int = 1000
+    """Open connections from one address: a hall behind one router shares it."""
+    certificate_days: int = 180
+    """How long a device's certificate holds; it is renewed at half of it."""
     min_free_mib: int = 200
     """Below this much room on the disk the server says that it is not ready."""
     province_url: str = ""
