@@ -180,8 +180,8 @@ class Accounts:
 
     def sign_in(self, login: str, password: str, code: str = "") -> OpenSession:
         """Open a session by password. Raises AUTH-002 wrong name or password, AUTH-003 locked for some minutes,
-        AUTH-015 never signed in here and no server, AUTH-005 the time without the server is over, AUTH-032 a one-time ``code``
-        is wanted, AUTH-034 it is wrong; NET-… and the server's own problems; what opening the store raises.
+        AUTH-015 never signed in here and no server, AUTH-005 the time without the server is over, AUTH-032 a one-time
+        ``code`` is wanted, AUTH-034 it is wrong; NET-… and the server's own problems; what opening the store raises.
         """
         login = login.strip().lower()
         device = self._ready()
