@@ -52,7 +52,7 @@ class Holder:
     def challenge(self) -> str:
         return self.door.challenge(self.device, ChallengeRequest("certificate")).id
 
-    def request(self, challenge: str, *, device: str = "", **more: Any) -> SignInRequest:
+    def request(self, challenge: str, /, *, device: str = "", **more: Any) -> SignInRequest:
         signature = self.sign(challenge_message(challenge, device or self.device))
         answer = base64.b64encode(signature).decode()
         der = base64.b64encode(self.certificate.public_bytes(Encoding.DER)).decode()
