@@ -26,7 +26,7 @@ from tests.support.central import PASSWORD, Central, Counter, central
 
 DEVICE_ONLY = {PATHS[name] for name in ("sign_in", "challenge", "password", "push", "lease")}
 _OWN = ("sign_out", "own", "renew", "sessions", "end_session", "totp_begin", "totp_confirm", "totp_remove")
-SIGNED_IN = {PATHS[name] for name in (*_OWN, "changes")} | {BLOB_PATH + "{sha256}"}
+SIGNED_IN = {PATHS[name] for name in (*_OWN, "changes", "nudges")} | {BLOB_PATH + "{sha256}"}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,12 @@ class Client:
 
     def put(self, path: str, **options: Any) -> httpx.Response:
         return self.request("PUT", path, **options)
+
+
+@pytest.fixture(autouse=True)
+def brief_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that goes on for minutes is no answer to a client that reads it to its end."""
+    monkeypatch.setattr("server_stub.nudges.LIVES_S", 0.0)
 
 
 @pytest.fixture(scope="module")
