@@ -34,7 +34,6 @@ from server_stub.signin.certificates import Certificates
 from server_stub.signin.door import Door
 from server_stub.signin.oidc import Oidc
 from server_stub.signin.passwords import Passwords
-from server_stub.signin.secrets import Secrets
 from server_stub.signin.sessions import Sessions
 from server_stub.signin.totp import Totp
 from server_stub.tables import EnrolmentCode, JobRun, LoginFailure, SignInSession
@@ -73,14 +72,14 @@ class Services:
         settings = config.settings
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tls = tls.ensure(config.data / "tls", {config.host, *settings.names} - {"0.0.0.0", "::"}, self.clock.now())  # noqa: S104
-        self.database = Database(config.url)
+        self.database = Database(config.url, config.master_key)
         self.database.upgrade()
         self.writer = open_writer(self.database)
         self.identity = self.writer.do(identity.ensure)
         self.writer.do(sync_roles)
         self.passwords = Passwords(settings)
         self.people = Accounts(self.database, self.writer, self.clock, self.passwords)
-        self.totp = Totp(self.database, self.writer, self.clock, settings, Secrets(self.identity))
+        self.totp = Totp(self.database, self.writer, self.clock, settings)
         self.certificates = Certificates(config.data, self.database, self.writer, self.clock, settings)
         self.sessions = Sessions(self.database, self.writer, self.clock, settings, self.identity, self.totp)
         self.door = Door(

@@ -22,6 +22,7 @@ from modules.common.text import tr
 from server_stub import audit
 from server_stub.config import Settings
 from server_stub.database import Database
+from server_stub.sealing import open_sealed, seal
 from server_stub.tables import PersonCertificate
 from server_stub.writer import Writer
 from sync.protocol import CertificateInfo, challenge_message
@@ -67,10 +68,10 @@ class Certificates:
     def bind(self, by: str, device_id: str, person_id: str, certificate: x509.Certificate) -> None:
         """Let a certificate stand for a person. Raises AUTH-040 for one that stands for another or was taken back."""
         name = fingerprint(certificate)
+        subject = certificate.subject.rfc4514_string()
         values = {
             "fingerprint": name,
             "person_id": person_id,
-            "subject": certificate.subject.rfc4514_string(),
             "not_after": iso(certificate.not_valid_after_utc),
             "bound_by": by,
         }
@@ -82,7 +83,8 @@ class Certificates:
                 if row.person_id == person_id and not row.revoked_at:
                     return
                 raise GovDeskError("AUTH-040", tr("这张证书已登记给别人，或已被停用。"), fix=tr("请联系安全管理员。"))
-            session.execute(insert(PersonCertificate).values(**values, bound_at=now))
+            sealed = seal(session, PersonCertificate, (name,), subject)
+            session.execute(insert(PersonCertificate).values(**values, sealed=sealed, bound_at=now))
             detail = {"certificate": name}
             audit.append(session, now, [audit.Entry("certificate.bind", by, device_id, person_id, detail)])
 
@@ -99,7 +101,13 @@ class Certificates:
         query = select(PersonCertificate).filter_by(person_id=person_id).order_by(PersonCertificate.bound_at.desc())
         with self._database.read() as session:
             return [
-                CertificateInfo(row.fingerprint, row.subject, row.not_after, row.bound_at, row.revoked_at or "")
+                CertificateInfo(
+                    row.fingerprint,
+                    open_sealed(session, PersonCertificate, (row.fingerprint,), row.sealed),
+                    row.not_after,
+                    row.bound_at,
+                    row.revoked_at or "",
+                )
                 for row in session.execute(query).scalars()
             ]
 

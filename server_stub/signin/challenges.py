@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from modules.common.clock import Clock, iso
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
+from server_stub.sealing import open_sealed, seal
 from server_stub.tables import SignInChallenge
 from server_stub.writer import Writer
 
@@ -31,11 +32,12 @@ class Challenges:
         id = secrets.token_hex(32)
         now = self._clock.now()
         expires = iso(now + LIFE)
-        values = {"id": id, "device_id": device_id, "method": method, "data": json.dumps(data), "expires_at": expires}
+        values = {"id": id, "device_id": device_id, "method": method, "expires_at": expires}
 
         def store(session: Session) -> None:
             session.execute(delete(SignInChallenge).where(SignInChallenge.expires_at <= iso(now)))
-            session.execute(insert(SignInChallenge).values(**values))
+            sealed = seal(session, SignInChallenge, (id,), json.dumps(data))
+            session.execute(insert(SignInChallenge).values(**values, sealed=sealed))
 
         self._writer.do(store)
         return id, expires
@@ -51,7 +53,7 @@ class Challenges:
                 return None
             session.delete(row)
             fits = (row.device_id, row.method) == (device_id, method) and row.expires_at > iso(self._clock.now())
-            return row.data if fits else None
+            return open_sealed(session, SignInChallenge, (id,), row.sealed) if fits else None
 
         data = self._writer.do(use)
         if data is None:

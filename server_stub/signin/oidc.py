@@ -6,6 +6,7 @@ the code and every check of the identity token stay here (OpenID Connect Core 1.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 import threading
@@ -38,7 +39,7 @@ LEEWAY = 60
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the provider says it is: ``subject`` is its own name for the person, for ever."""
+    """Who the provider says it is: ``subject`` is the SHA-256 of its own name for the person, which is for ever."""
 
     issuer: str
     subject: str
@@ -104,7 +105,8 @@ class Oidc:
                 raise _unreachable() from error
             claims = self._claims(session, metadata, token, kept["nonce"])
         name = self._settings.oidc_login_claim
-        return Identity(claims["iss"], claims["sub"], str(claims.get(name, "")).strip().lower() if name else "")
+        subject = hashlib.sha256(claims["sub"].encode()).hexdigest()
+        return Identity(claims["iss"], subject, str(claims.get(name, "")).strip().lower() if name else "")
 
     def owner(self, session: Session, found: Identity) -> str | None:
         """The person that an identity stands for, or None."""

@@ -17,10 +17,11 @@ from modules.common.server_ports import Caller
 from modules.common.statement import Statement
 from modules.common.text import tr
 from server_stub import audit
-from server_stub.accounts import disabled, reach
+from server_stub.accounts import disabled, name_of, reach
 from server_stub.config import Settings
 from server_stub.database import Database
 from server_stub.identity import Identity
+from server_stub.sealing import open_sealed
 from server_stub.signin.totp import Totp
 from server_stub.tables import Device, Person, PersonRole, RolePermission, SignInSession
 from server_stub.writer import Writer
@@ -173,7 +174,7 @@ class Sessions:
         said = self._statement(session, person, device_id, session_id, roles, rights=not must_change and not must_enrol)
         reply = SignInReply(
             statement=statement.sign(said, self._identity.private_key),
-            escrow=session.get_one(Device, device_id).escrow,
+            escrow=open_sealed(session, Device, (device_id,), session.get_one(Device, device_id).sealed),
             server_time=iso(now),
             offline_seconds=self._settings.offline_seconds,
             must_change_password=must_change,
@@ -193,7 +194,7 @@ class Sessions:
             id=uuid7(),
             person=person.id,
             login=person.login,
-            name=person.name,
+            name=name_of(session, person),
             device=device_id,
             issued_at=iso(now),
             expires_at=iso(now + timedelta(seconds=self._settings.offline_seconds)),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import secrets
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -19,8 +21,8 @@ from modules.common.text import tr
 from server_stub import audit
 from server_stub.config import Settings
 from server_stub.database import Database
+from server_stub.sealing import open_sealed, seal
 from server_stub.signin.passwords import readable_secret
-from server_stub.signin.secrets import Secrets
 from server_stub.tables import PersonRole, SecondFactor
 from server_stub.writer import Writer
 from sync.protocol import TotpSecret
@@ -54,28 +56,26 @@ def matching_step(secret: bytes, code: str, now: float, last_step: int) -> int |
 
 
 class Totp:
-    """Second factors: made, confirmed, asked for, taken away. Secrets are sealed, recovery codes only hashed."""
+    """Second factors: made, confirmed, asked for, taken away. Secrets are sealed, recovery codes hashed."""
 
-    def __init__(self, database: Database, writer: Writer, clock: Clock, settings: Settings, sealing: Secrets) -> None:
+    def __init__(self, database: Database, writer: Writer, clock: Clock, settings: Settings) -> None:
         self._database = database
         self._writer = writer
         self._clock = clock
         self._settings = settings
-        self._secrets = sealing
 
     def begin(self, person_id: str, login: str) -> TotpSecret:
         """A new secret that counts once ``confirm`` has seen a code of it. Raises AUTH-035 where one counts already."""
         secret = secrets.token_bytes(SECRET_BYTES)
-        sealed = self._secrets.seal(secret, f"totp:{person_id}")
 
         def store(session: Session) -> None:
             row = session.get(SecondFactor, person_id, with_for_update=True)
             if row is not None and row.confirmed_at:
                 raise GovDeskError("AUTH-035", tr("您已经启用了动态口令。"), fix=tr("要换手机，请先停用再启用。"))
             if row is None:
-                row = SecondFactor(person_id=person_id, last_step=0, recovery="[]")
+                row = SecondFactor(person_id=person_id, last_step=0)
                 session.add(row)
-            row.secret = sealed
+            _keep(session, row, secret, [])
 
         self._writer.do(store)
         text = base64.b32encode(secret).decode()
@@ -89,10 +89,10 @@ class Totp:
 
         def store(session: Session) -> bool:
             row = session.get(SecondFactor, person_id, with_for_update=True)
-            if row is None or row.confirmed_at or not self._fits(row, code):
+            if row is None or row.confirmed_at or not self._fits(session, row, code):
                 return False
             row.confirmed_at = iso(self._clock.now())
-            row.recovery = json.dumps([self._recovery_hash(person_id, each) for each in codes])
+            _keep(session, row, _secret(session, row), [_hash(each) for each in codes])
             session.flush()
             audit.append(
                 session, row.confirmed_at, [audit.Entry("second_factor.enable", person_id, device_id, person_id)]
@@ -116,7 +116,7 @@ class Totp:
         """How many recovery codes are unused."""
         with self._database.read() as session:
             row = session.get(SecondFactor, person_id)
-            return len(json.loads(row.recovery)) if row else 0
+            return len(_recovery(session, row)) if row else 0
 
     def use(self, person_id: str, device_id: str, code: str) -> bool:
         """Whether ``code`` is right; it is used up then, in the same transaction. A recovery code does as well."""
@@ -125,14 +125,13 @@ class Totp:
             row = session.get(SecondFactor, person_id, with_for_update=True)
             if row is None or not row.confirmed_at:
                 return False
-            if self._fits(row, code):
+            if self._fits(session, row, code):
                 return True
-            left: list[str] = json.loads(row.recovery)
-            hashed = self._recovery_hash(person_id, code)
-            if hashed not in left:
+            left = _recovery(session, row)
+            if _hash(code) not in left:
                 return False
-            left.remove(hashed)
-            row.recovery = json.dumps(left)
+            left.remove(_hash(code))
+            _keep(session, row, _secret(session, row), left)
             session.flush()
             detail = {"left": len(left)}
             entry = audit.Entry("second_factor.recovery", person_id, device_id, person_id, detail)
@@ -156,17 +155,36 @@ class Totp:
 
         self._writer.do(drop)
 
-    def _fits(self, row: SecondFactor, code: str) -> bool:
-        secret = self._secrets.unseal(row.secret, f"totp:{row.person_id}")
-        step = matching_step(secret, code.strip().replace(" ", ""), self._clock.now().timestamp(), row.last_step)
+    def _fits(self, session: Session, row: SecondFactor, code: str) -> bool:
+        given = code.strip().replace(" ", "")
+        step = matching_step(_secret(session, row), given, self._clock.now().timestamp(), row.last_step)
         if step is None:
             return False
         row.last_step = step
         return True
 
-    def _recovery_hash(self, person_id: str, code: str) -> str:
-        plain = "".join(char for char in code.upper() if char.isalnum())
-        return self._secrets.fingerprint(plain, f"recovery:{person_id}")
+
+def _keep(session: Session, row: SecondFactor, secret: bytes, recovery: list[str]) -> None:
+    text = json.dumps({"secret": secret.hex(), "recovery": recovery})
+    row.sealed = seal(session, SecondFactor, (row.person_id,), text)
+
+
+def _kept(session: Session, row: SecondFactor) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(open_sealed(session, SecondFactor, (row.person_id,), row.sealed))
+    return kept
+
+
+def _secret(session: Session, row: SecondFactor) -> bytes:
+    return bytes.fromhex(_kept(session, row)["secret"])
+
+
+def _recovery(session: Session, row: SecondFactor) -> list[str]:
+    return list(_kept(session, row)["recovery"])
+
+
+def _hash(code: str) -> str:
+    """Of a recovery code as people type it. It has 59 bits of chance, and lies in the seal."""
+    return hashlib.sha256("".join(char for char in code.upper() if char.isalnum()).encode()).hexdigest()
 
 
 def code_wanted() -> GovDeskError:

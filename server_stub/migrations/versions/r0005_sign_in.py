@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op  # noqa: TID253 - alembic itself runs this file
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("device_id", sa.Text(), nullable=False),
         sa.Column("method", sa.Text(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_sign_in_challenge_device_id_device")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_challenge")),
@@ -29,10 +29,9 @@ def upgrade() -> None:
     op.create_table(
         "second_factor",
         sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("confirmed_at", sa.Text(), nullable=True),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
-        sa.Column("recovery", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_second_factor_person_id_person")),
         sa.PrimaryKeyConstraint("person_id", name=op.f("pk_second_factor")),
     )
@@ -40,7 +39,7 @@ def upgrade() -> None:
         "person_certificate",
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("not_after", sa.Text(), nullable=False),
         sa.Column("bound_at", sa.Text(), nullable=False),
         sa.Column("bound_by", sa.Text(), nullable=False),
@@ -52,7 +51,7 @@ def upgrade() -> None:
     op.create_table(
         "person_identity",
         sa.Column("issuer", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("bound_at", sa.Text(), nullable=False),
         sa.Column("bound_by", sa.Text(), nullable=False),
