@@ -435,15 +435,15 @@ def test_a_wrong_old_password_is_said_at_its_field_in_full(opened: Open, qtbot: 
     assert ask.new.take() == ""
 
 
-def test_settings_take_effect_at_once_and_are_kept(opened: Open, theme: Theme, tmp_path: Path) -> None:
+def test_settings_take_effect_and_are_kept(opened: Open, theme: Theme, qtbot: Any, tmp_path: Path) -> None:
     window = opened()
     window.open_page(SETTINGS)
     page = window.view(SETTINGS)
     assert isinstance(page, SettingsPage)
     page.palettes.buttons["dark"].click()
-    assert theme.palette_name == "dark"
+    qtbot.waitUntil(lambda: theme.palette_name == "dark")
     page.zoom.combo.activated.emit(page.zoom.combo.findData(125))
-    assert theme.zoom == 1.25
+    qtbot.waitUntil(lambda: theme.zoom == 1.25)
     assert page.printer.combo.findData("办公室激光机") > 0
     page.printer.combo.activated.emit(page.printer.combo.findData("办公室激光机"))
     again = shell_fakes.settings(tmp_path)
@@ -454,12 +454,12 @@ def test_zoom_keys_step_and_stop_at_the_ends(opened: Open, theme: Theme, qtbot: 
     window = opened()
     for _ in range(9):
         qtbot.keyClick(window, Qt.Key.Key_Equal, Qt.KeyboardModifier.ControlModifier)
-    assert theme.zoom == 2.0
+    qtbot.waitUntil(lambda: theme.zoom == 2.0)
     qtbot.keyClick(window, Qt.Key.Key_0, Qt.KeyboardModifier.ControlModifier)
-    assert theme.zoom == 1.0
+    qtbot.waitUntil(lambda: theme.zoom == 1.0)
     for _ in range(9):
         qtbot.keyClick(window, Qt.Key.Key_Minus, Qt.KeyboardModifier.ControlModifier)
-    assert theme.zoom == 0.8
+    qtbot.waitUntil(lambda: theme.zoom == 0.8)
 
 
 def test_a_page_whose_code_is_not_there_yet_opens_when_it_is(opened: Open) -> None:
