@@ -234,6 +234,49 @@ def test_materials_are_scanned_by_space_alone(qtbot: Any, view: AcceptView, host
     assert [len(material.get("images", [])) for material in case(host)["materials"]] == [2, 1, 1]
 
 
+def test_a_page_taken_and_left_in_the_same_instant_is_kept(view: AcceptView, host: FakeHost) -> None:
+    camera = OnePageCamera()
+    host.services[Camera] = camera
+    pane = begin(view, host)
+    pane.materials.row("m1").set_value({"received": False})
+    press(host, Qt.Key.Key_F6)
+    dialog = view.findChild(ScanDialog)
+    assert dialog
+    dialog.camera._camera = camera
+    dialog.camera._show_mode()
+    QTest.keyClick(dialog.list, Qt.Key.Key_Space)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Escape)
+    assert dialog.isVisible(), "it waits for what was photographed"
+    host.drain()
+    assert view.scanner.dialog is None
+    assert len(pane.materials.row("m1").images) == 1
+    (draft,) = host.store.kept.values()
+    assert [entry["id"] for entry in draft.doc["materials"] if entry.get("images")] == ["m1"]
+
+
+def test_a_second_esc_ends_the_scanning_at_once_and_an_unsure_page_keeps_it_open(
+    view: AcceptView, host: FakeHost
+) -> None:
+    camera = OnePageCamera()
+    host.services[Camera] = camera
+    begin(view, host)
+    press(host, Qt.Key.Key_F6)
+    dialog = view.findChild(ScanDialog)
+    assert dialog
+    dialog.camera._camera = camera
+    dialog.camera._show_mode()
+    QTest.keyClick(dialog.list, Qt.Key.Key_Space)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Escape)
+    dialog.camera._not_shot(RuntimeError("lens"))
+    host.drain()
+    assert dialog.isVisible(), "somebody has to look at it"
+    QTest.keyClick(dialog.list, Qt.Key.Key_Space)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Escape)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Escape)
+    assert view.scanner.dialog is None
+    host.drain()
+
+
 def test_scanned_pages_come_back_with_their_draft(view: AcceptView, host: FakeHost) -> None:
     ref = host.blobs.put(jpeg("red"), "image/jpeg").to_doc()
     pane = begin(view, host)

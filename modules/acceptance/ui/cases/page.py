@@ -421,7 +421,8 @@ class CasesView(QWidget):
         target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _trouble(self, error: BaseException) -> None:
-        say_error(self.detail.banner, error)
+        shown = self._detail if self._right.currentWidget() is self._area else None
+        say_error(shown.banner if shown else self.banner, error)
 
     @Slot(int)
     def _view_page(self, place: int) -> None:

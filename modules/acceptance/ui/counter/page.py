@@ -185,8 +185,7 @@ class AcceptView(QWidget):
         self._save_now()
         self._end_events()
         self.calls.close_bar()
-        if self.scanner.dialog is not None:
-            self.scanner.dialog.reject()
+        self.scanner.close()
         self.citizen.close()
         self._work.close()
         super().closeEvent(event)
