@@ -485,6 +485,23 @@ def test_what_another_counter_does_with_the_same_application_is_said_at_once(vie
     assert "不予受理" in view.intake.banner.text()
 
 
+def test_declining_what_another_counter_has_changed_is_refused(view: AcceptView, host: FakeHost) -> None:
+    test_a_correction_names_every_fault_that_the_rules_see(view, host)
+    view.start.open.click()
+    host.drain()
+    assert view.intake
+    view.intake.decline.click()
+    dialog = view.findChild(DeclineDialog)
+    assert dialog
+    dialog.text.setText("不属于本机关职权范围")
+    body = {"item_id": ITEM["id"], "item_version": ITEM["version"]}
+    host.store.give("case", case(host)["id"], "case.supply", body)
+    dialog.go.click()
+    host.drain()
+    assert case(host)["state"] == "applied"
+    assert "已按告知补正" in view.intake.banner.text()
+
+
 def test_after_a_failed_print_enter_tries_again(view: AcceptView, host: FakeHost) -> None:
     pane = begin(view, host)
     pane.accept.click()

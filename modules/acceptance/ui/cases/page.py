@@ -31,6 +31,7 @@ from modules.acceptance.domain.cases import (
     OVER,
     Offer,
     node_name,
+    seen_of,
     whole,
 )
 from modules.acceptance.services import dictionaries
@@ -469,7 +470,7 @@ class CasesView(QWidget):
             if self.detail.record is None or self.detail.record.id != record.id:
                 return
             if command == DECLINE:
-                self._ask_decline(bench)
+                self._ask_decline(bench, seen_of(case))
                 return
             dialog = AskDialog(ask_of(case, offer, bench), self._host, bench.phrases, self._service.today(), self)
             dialog.given.connect(partial(self._given_in, dialog, record, command))
@@ -477,9 +478,11 @@ class CasesView(QWidget):
 
         self._work.run("net" if command in PEOPLE else "read", read, done=ask, failed=self._trouble)
 
-    def _ask_decline(self, bench: Bench) -> None:
+    def _ask_decline(self, bench: Bench, seen: int) -> None:
         dialog = DeclineDialog(list(bench.phrases) or list(GROUNDS), (), self)
-        dialog.declined.connect(lambda ground, text: self._change(DECLINE, {"ground": ground, "text": text}))
+        dialog.declined.connect(
+            lambda ground, text: self._change(DECLINE, {"ground": ground, "text": text, "seen": seen})
+        )
         dialog.open()
 
     def _given_in(self, dialog: AskDialog, record: Record, command: str, body: Mapping[str, Any]) -> None:

@@ -39,6 +39,7 @@ from modules.acceptance.domain.cases import (
     ITEM_KIND,
     KIND,
     faults_of,
+    seen_of,
     state_name,
 )
 from modules.acceptance.domain.knowledge import KIND as KNOWLEDGE_KIND
@@ -381,6 +382,7 @@ class AcceptView(QWidget):
             applicant=doc["applicant"],
             form=doc["form"],
             materials=doc["materials"],
+            seen=seen_of(doc),
         )
         pane = self._open(item, self._with_ticket(intake))
         told = doc["correction"]
