@@ -160,7 +160,7 @@ class CaptureView(QWidget):
 
     taken = Signal(object)
     settled = Signal(bool)
-    """A photograph that was asked for has come to its end: whether as a page (after ``taken``), or somebody must look."""
+    """A photograph that was asked for has come to its end: as a page (after ``taken``), or somebody must look."""
 
     def __init__(self, lanes: Lanes, find_camera: Callable[[], Camera], parent: QWidget | None = None) -> None:
         super().__init__(parent)

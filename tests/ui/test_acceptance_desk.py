@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 
 from client.widgets.basics import LinkButton
 from client.widgets.dialogs import TextDialog
+from client.widgets.theme import theme
 from devices.ports import WHOLE, Camera, Evaluator, Frame, IdentityRecord, Page, Photo
 from modules.acceptance.domain.knowledge import PUT
 from modules.acceptance.ui.counter.asking import CorrectionDialog, DeclineDialog
@@ -232,6 +233,23 @@ def test_materials_are_scanned_by_space_alone(qtbot: Any, view: AcceptView, host
     pane.accept.click()
     host.drain()
     assert [len(material.get("images", [])) for material in case(host)["materials"]] == [2, 1, 1]
+
+
+def test_at_150_percent_on_a_small_screen_the_counter_fits(qtbot: Any, view: AcceptView, host: FakeHost) -> None:
+    """1280 × 800 less the window's frame, the folded navigation, the head and the status bar."""
+    theme().apply("light", 1.5)
+    pane = begin(view, host)
+    view.setMinimumSize(0, 0)
+    view.resize(1184, 660)
+    qtbot.waitUntil(lambda: view.width() == 1184)
+    assert view.minimumSizeHint().width() <= 1184
+    for button in (pane.back, pane.confirm, pane.decline, pane.correct, pane.accept):
+        right = button.mapTo(view, button.rect().bottomRight())
+        assert button.width() >= button.sizeHint().width()
+        assert view.rect().contains(right)
+    for row in pane.materials.rows():
+        for control in (row.check, row.scan, row.kind, row.pages):
+            assert row.rect().contains(control.mapTo(row, control.rect().bottomRight())), control.accessibleName()
 
 
 def test_a_page_taken_and_left_in_the_same_instant_is_kept(view: AcceptView, host: FakeHost) -> None:

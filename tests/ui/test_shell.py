@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import shell_fakes
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QVBoxLayout, QWidget
 from shell_fakes import SampleView, record, status
@@ -387,6 +387,32 @@ def test_idleness_locks_after_the_minutes_that_were_set(opened: Open, qtbot: Any
     clock.advance(1)
     window.idle.look()
     assert window.locked is not None
+
+
+class Lent(QWidget):
+    lent = Signal(bool)
+
+
+@pytest.mark.parametrize(("away", "locks"), [(119, False), (121, True)])
+def test_what_the_public_has_is_not_locked_but_who_takes_it_back_late_is_asked(
+    opened: Open, away: int, locks: bool
+) -> None:
+    window = opened()
+    clock = window.host.services["Clock"]  # type: ignore[attr-defined]
+    window._settings.set(IDLE_MINUTES, 2)
+    window._patience_changed(2)
+    page = window._view("sample.lent", Lent)
+    assert isinstance(page, Lent)
+    page.lent.emit(True)
+    clock.advance(away)
+    window.idle.look()
+    assert window.locked is None
+    page.lent.emit(False)
+    assert (window.locked is not None) == locks
+    if not locks:
+        clock.advance(121)
+        window.idle.look()
+        assert window.locked is not None
 
 
 def test_a_key_or_a_click_in_any_window_begins_the_wait_anew(opened: Open, qtbot: Any) -> None:

@@ -8,9 +8,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from client.widgets.basics import IconLabel, Label
+from client.widgets.flow import flowing
 from client.widgets.theme import set_role, theme
 from modules.acceptance.domain.cases import card_name, day_of, node_name
-from modules.acceptance.ui.cases.looks import Sheet, flowing
+from modules.acceptance.ui.cases.looks import Sheet
 from modules.acceptance.ui.work import when
 from modules.common import workflow
 from modules.common.aggregate import Doc

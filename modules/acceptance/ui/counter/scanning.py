@@ -40,8 +40,9 @@ class ScanDialog(QDialog):
     """The camera at the left, the materials at the right. ``page`` brings a material's id and a ``Page``.
 
     Space photographs and goes on to the next material without pages, Shift+Space photographs one more page of the
-    same; ↑↓ choose a material, Delete takes its last page back, Esc ends: once what was photographed is kept, or at
-    once when it is pressed again. With ``auto`` a page that lies still is photographed by itself. The dialog changes ``materials`` in no other way than through ``page`` and ``taken_back``.
+    same; ↑↓ choose a material, Delete takes its last page back. Esc ends: once what was photographed is kept, or at
+    once when it is pressed again. With ``auto`` a page that lies still is photographed by itself. The dialog changes
+    ``materials`` in no other way than through ``page`` and ``taken_back``.
     """
 
     page = Signal(str, object)
