@@ -66,7 +66,7 @@ class Services:
         settings = config.settings
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tls = tls.ensure(config.data / "tls", {config.host, *settings.names} - {"0.0.0.0", "::"}, self.clock.now())  # noqa: S104
-        self.database = Database(config.url)
+        self.database = Database(config.url, config.master_key)
         self.database.upgrade()
         self.writer = open_writer(self.database)
         self.identity = self.writer.do(identity.ensure)
