@@ -39,7 +39,7 @@ from modules.acceptance.domain.cases.closing import (
 from modules.acceptance.domain.cases.intake import GROUNDS, consequence_of, open_gaps, seen_of
 from modules.acceptance.domain.cases.parts import faults_of
 from modules.acceptance.domain.cases.rules import CASE, COMMANDS, CaseRules, Offer, offered
-from modules.acceptance.domain.cases.term import MONITORING, standing_of, term_of, whole
+from modules.acceptance.domain.cases.term import MONITORING, standing_of, step_due, term_of, whole
 from modules.acceptance.domain.cases.watch import (
     LEVELS,
     RED,
@@ -222,6 +222,7 @@ __all__ = [
     "standing_of",
     "standing_words",
     "state_name",
+    "step_due",
     "term_of",
     "text_of",
     "today_of",

@@ -297,8 +297,8 @@ def decline(state: Doc | None, command: Command, context: Context) -> Event | Re
 
     ``seen``, where given, is how many lines of history the case had for whoever decided (``seen_of``).
     """
-    if state is not None and (refusal := _seen_anew(state, command.body.get("seen"))):
-        return refusal
+    if state is not None and (anew := _seen_anew(state, command.body.get("seen"))):
+        return anew
     ground = text_of(command.body, "ground", tr("请选择或写明不予受理的法律依据。"))
     text = text_of(command.body, "text", tr("请写明不予受理的具体理由。"))
     for refusal in (ground, text):
