@@ -54,7 +54,7 @@ class Trust:
             query = select(SignInSession.revoked_at, Person.disabled_at).join(
                 Person, Person.id == SignInSession.person_id
             )
-            row = self._session.execute(query.where(SignInSession.id == said.id)).one_or_none()
+            row = self._session.execute(query.where(SignInSession.id == said.session_id)).one_or_none()
             ends = tuple(row) if row is not None else self._forgotten(said)
             if ends is None:
                 return Refusal("AUTH-017", tr("服务器没有这次登录的记录。请重新登录后再办理。"))

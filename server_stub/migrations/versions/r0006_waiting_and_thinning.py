@@ -9,8 +9,8 @@ from alembic import op  # noqa: TID253 - alembic itself runs this file
 
 from modules.common.digests import mark
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
