@@ -110,7 +110,10 @@ class Policy:
     wanted_block: int = 20
     """The same for each further series that is wanted: the queue of one day needs few."""
     slice: int = 100
-    """Changes stored in one transaction: small enough that an acceptance never waits for a pull."""
+    """Changes stored in one transaction to begin with: small enough that an acceptance never waits for a pull."""
+    slice_most: int = 500
+    slice_s: float = 0.025
+    """How long such a transaction should take; slices grow and shrink by it."""
     stuck_after: float = 300.0
     idle: float = 60.0
 
@@ -211,6 +214,7 @@ class SyncEngine:
         self._rng = rng
         self._policy = policy or Policy()
         self._batch = PUSH_LIMIT
+        self._slice = self._policy.slice
         self._lanes: dict[str, _Lane] = {}
         self._due: dict[str, float] = {}
         self._ended: set[str] = set()
@@ -310,13 +314,22 @@ class SyncEngine:
         page = self._page
         if page is None:
             return
-        part, rest = page.changes[: self._policy.slice], page.changes[self._policy.slice :]
+        part, rest = page.changes[: self._slice], page.changes[self._slice :]
         ends = page.last and not rest
+        began = self._clock.monotonic()
         self._store.receive(page.scope, part, complete=ends, to=None if rest else page.to, floor=page.floor)
+        self._fit_slice(len(part), self._clock.monotonic() - began)
         self._page = replace(page, changes=rest) if rest else None
         if ends:
             self._ended.add(page.scope)
             self._compare(page.scope, page.holds)
+
+    def _fit_slice(self, stored: int, took: float) -> None:
+        """Larger slices where this computer is quick, for each costs a commit; back to the first size elsewhere."""
+        if took > 2 * self._policy.slice_s:
+            self._slice = max(self._policy.slice, self._slice // 2)
+        elif took < self._policy.slice_s and stored == self._slice:
+            self._slice = min(self._policy.slice_most, self._slice * 2)
 
     def prune(self) -> None:
         """Let go of what has been kept for long enough."""

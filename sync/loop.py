@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from modules.common.clock import Clock, SystemClock
 from modules.common.errors import GovDeskError
 from sync.engine import Action, Borrow, Prune, Pull, Push, Reply, Store, SyncEngine, SyncStatus, Wait, stuck_words
-from sync.protocol import Nudge
+from sync.protocol import ChangesReply, Nudge
 from sync.transport import Transport
 
 T = TypeVar("T")
@@ -31,6 +33,46 @@ class RunOnData(Protocol):
 def run_here(work: Callable[[], T], /) -> T:
     """Run ``work`` on the calling thread: for tests, and where the loop's thread owns the store."""
     return work()
+
+
+def pull(transport: Transport, action: Pull) -> ChangesReply:
+    """Ask what ``action`` names."""
+    return transport.changes(action.scope, action.since, action.epoch, action.statement, action.floor)
+
+
+class _ReadAhead:
+    """Fetches the next page of a long feed while the present one is being stored.
+
+    Only a guess: what the engine does not ask for, or what failed, is dropped.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._pool = ThreadPoolExecutor(1, "read-ahead")
+        self._guess: tuple[Pull, Future[ChangesReply]] | None = None
+
+    def after(self, action: Pull, reply: ChangesReply) -> None:
+        """``reply`` has come; if the feed goes on, ask for what follows."""
+        if not reply.more or reply.snapshot_required:
+            return
+        floor = action.floor if action.since else reply.floor
+        next = replace(action, since=reply.to, epoch=reply.epoch, floor=floor)
+        with suppress(RuntimeError):  # closed meanwhile
+            self._guess = next, self._pool.submit(pull, self._transport, next)
+
+    def take(self, action: Pull) -> ChangesReply | None:
+        """The answer to ``action``, if it was guessed and came; waits for one that is on its way."""
+        guess, self._guess = self._guess, None
+        if guess is None or guess[0] != action:
+            return None
+        try:
+            return guess[1].result()
+        except (GovDeskError, CancelledError):
+            return None
+
+    def close(self) -> None:
+        """Ask for nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class SyncLoop:
@@ -59,6 +101,7 @@ class SyncLoop:
         self._step_began: float | None = None
         self._told: SyncStatus | None = None
         self._logged: set[str] = set()
+        self._ahead = _ReadAhead(transport)
         self._thread = threading.Thread(target=self._drive, name="sync", daemon=False)
 
     def start(self) -> None:
@@ -69,6 +112,7 @@ class SyncLoop:
         """End, at the latest after five seconds; False when a question still hangs then (its own deadline ends it)."""
         self._stop.set()
         self._wake.set()
+        self._ahead.close()
         if self._thread.ident is not None:
             self._thread.join(STOP_LIMIT)
         return not self._thread.is_alive()
@@ -144,6 +188,8 @@ class SyncLoop:
             self._run(lambda: self._engine.on_failure(action, failure))
             return 0.0
         self._run(lambda: self._engine.on_reply(action, reply))
+        if isinstance(action, Pull) and isinstance(reply, ChangesReply):
+            self._ahead.after(action, reply)
         self._logged.clear()
         return 0.0
 
@@ -151,7 +197,7 @@ class SyncLoop:
         if isinstance(action, Push):
             return self._transport.push(action.request)
         if isinstance(action, Pull):
-            return self._transport.changes(action.scope, action.since, action.epoch, action.statement, action.floor)
+            return self._ahead.take(action) or pull(self._transport, action)
         return self._transport.lease(action.request, action.statement)
 
     def _failed(self, action: Action | None, error: Exception) -> float:

@@ -63,7 +63,9 @@ class Device:
         """Start the program on the profile."""
         self.store = Store.open(self.path, KEY, self.clock, rules=rules_of)
         self.store.open_session(self.token, self.path.stem, "T1")
-        self.engine = SyncEngine(self.store, self.clock, self.rng, Policy(block=20, slice=3, pull_every=5.0))
+        self.engine = SyncEngine(
+            self.store, self.clock, self.rng, Policy(block=20, slice=3, slice_most=3, pull_every=5.0)
+        )
 
     def crash(self) -> None:
         """End it between two steps and start it again: all that was only in memory is gone."""

@@ -204,7 +204,7 @@ def test_a_push_that_fails_is_made_smaller_and_grows_again(bench: Bench) -> None
 
 
 def test_pages_are_stored_in_slices_and_read_to_the_end(make: Callable[..., Bench]) -> None:
-    bench = make(slice=2)
+    bench = make(slice=2, slice_most=2)
     pull = bench.next(Pull)
     bench.pulled(pull, [1, 2, 3], more=True)
     steps: list[Action] = []
@@ -219,7 +219,7 @@ def test_pages_are_stored_in_slices_and_read_to_the_end(make: Callable[..., Benc
 def test_a_feed_is_complete_only_with_its_last_slice(
     make: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = make(slice=2)
+    bench = make(slice=2, slice_most=2)
     told: list[bool] = []
     monkeypatch.setattr(bench.store, "receive", lambda *_, complete, **__: told.append(complete))
     bench.pulled(bench.next(Pull), [1, 2, 3])
