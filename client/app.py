@@ -67,6 +67,7 @@ DESK = (
     "sync.loop",
     "sync.pages",
     "sync.transport",
+    "sync.uploads",
 )
 PRELOAD_AFTER_MS = 1_000
 HELD = 70
@@ -327,6 +328,7 @@ class OpenDesk(QObject):
         from sync.loop import SyncLoop
         from sync.pages import PagePump
         from sync.transport import HttpTransport, SignedServer
+        from sync.uploads import Uploads
 
         opened = suite.accounts.session
         assert opened is not None
@@ -340,12 +342,14 @@ class OpenDesk(QObject):
         engine = SyncEngine(store, suite.clock, random.Random())  # noqa: S311 - jitter
         on_data = on_data_lane(suite.lanes)
         self.loop = SyncLoop(engine, transport, on_data, on_status=self._sync_told, clock=suite.clock)
-        blobs = Blobs(store, lambda name: transport.get_blob(name, store.statement), lambda: self.pages.poke())
+        uploads = Uploads(transport, lambda: store.statement)
+        blobs = Blobs(store, uploads.fetch, lambda: self.pages.poke(), on_data)
         self.pages = PagePump(
             blobs,
-            lambda name, data, kind: transport.put_blob(name, data, kind, store.statement),
+            uploads,
             on_data,
             may_send=lambda: bool(store.statement),
+            busy=lambda: self.loop.status.waiting > 0,
         )
         services: dict[Any, Any] = {
             ports.Records: store,

@@ -31,6 +31,10 @@ class Settings:
     sign_ins_per_minute_address: int = 600
     min_free_mib: int = 200
     """Below this much room on the disk the server says that it is not ready."""
+    blob_mib: int = 1024
+    """The largest file that is taken in."""
+    blob_day_mib: int = 20 * 1024
+    """How much a device may hand in on one day (China)."""
     province_url: str = ""
     """The provincial catalogue of service items (docs/province-protocol.md); none: items are kept here alone."""
     province_app: str = ""

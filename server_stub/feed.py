@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Aggregate, Summary
 from modules.common.server_ports import Reference
+from server_stub.blobs import names
 from server_stub.tables import AggregateState, ChangeRow, EventRow, Scope
 
 REFERENCE = "ref"
@@ -188,3 +189,4 @@ def store(session: Session, at: str, entry: Entry, summary: Summary) -> None:
         session.execute(insert(AggregateState), [{**key, **values}])
     else:
         session.execute(update(AggregateState).filter_by(**key).values(**values))
+    names.note(session, at, entry.kind, entry.id, entry.doc)
