@@ -65,9 +65,11 @@ def run(config: Config) -> int:
     import uvicorn
 
     from server_stub.app import create_app
+    from server_stub.listener import KEEP_ALIVE_SECONDS, Server, many_lines, protocol
     from server_stub.log import close_log, log, open_log
     from server_stub.seeding import demo_codes, seed
     from server_stub.services import Services
+    from server_stub.tls import context
 
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     handler = open_log(config.data / "logs")
@@ -86,34 +88,26 @@ def run(config: Config) -> int:
             seed(services)
             ready["enrolment_codes"] = demo_codes(services)
 
-        class Server(uvicorn.Server):
-            """Says that it is ready once it listens, and at its end waits for answers, not for idle lines."""
+        def listening() -> None:
+            _announce(config, ready)
+            log.info("ready", extra={"url": ready["url"]})
 
-            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-                await super().startup(sockets)
-                if self.started:
-                    _announce(config, ready)
-                    log.info("ready", extra={"url": ready["url"]})
-
-            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-                for connection in list(self.server_state.connections):
-                    line: Any = connection
-                    asked = line.cycle is not None and not line.cycle.more_body
-                    if not asked or line.cycle.response_complete:
-                        # closing politely would wait for a goodbye (TLS close_notify) that an idle client never says
-                        line.transport.abort()
-                await super().shutdown(sockets)
-
+        many_lines()
         server = Server(
             uvicorn.Config(
                 create_app(services),
+                http=protocol(config.settings.lines_per_address),
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                ssl_certfile=services.tls.certificate,
-                ssl_keyfile=services.tls.key,
+                ssl_context_factory=lambda config, default: context(services.tls),
+                # a counter asks every few seconds: it should not have to shake hands each time
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=10,
-            )
+            ),
+            listener,
+            listening,
         )
 
         def stop(number: int, frame: object) -> None:
@@ -122,7 +116,7 @@ def run(config: Config) -> int:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        server.run(sockets=[listener])
+        server.run()
         log.info("stopped")
         return 0
     finally:
@@ -227,6 +221,16 @@ def reset_password(arguments: Sequence[str]) -> int:
     return 0
 
 
+def rotate_key(arguments: Sequence[str]) -> int:
+    """Let the server's next key become its key; clients have known it since they last said hello."""
+    parser = _parser("rotate-key", "Use the announced next TLS key from the next start on (更换服务器密钥).")
+    options = parser.parse_args(arguments)
+    from server_stub import tls
+
+    tls.rotate(_config(options).data / "tls")
+    return 0
+
+
 def audit_log(arguments: Sequence[str]) -> int:
     """Verify the audit chain and write it out."""
     parser = _parser("audit", "Verify the audit chain, and write it as JSON lines (审计日志).")
@@ -269,6 +273,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "enrol-code": enrol_code,
     "add-person": add_person,
     "reset-password": reset_password,
+    "rotate-key": rotate_key,
     "audit": audit_log,
     "openapi": openapi,
 }

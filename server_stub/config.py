@@ -29,6 +29,10 @@ class Settings:
     """With time 3 and four lanes this is the second choice of RFC 9106, 4."""
     sign_ins_per_minute_device: int = 30
     sign_ins_per_minute_address: int = 600
+    lines_per_address: int = 1000
+    """Open connections from one address: a hall behind one router shares it."""
+    certificate_days: int = 180
+    """How long a device's certificate holds; it is renewed at half of it."""
     min_free_mib: int = 200
     """Below this much room on the disk the server says that it is not ready."""
     blob_mib: int = 1024

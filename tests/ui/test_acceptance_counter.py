@@ -352,6 +352,23 @@ def test_a_draft_of_a_changed_item_says_so(view: AcceptView, host: FakeHost, qtb
     assert "已更新" in view.intake.banner.text()
 
 
+def test_an_item_that_is_withdrawn_or_renewed_under_an_open_case_is_said_at_once(
+    view: AcceptView, host: FakeHost
+) -> None:
+    pane = begin(view)
+    write(editor(pane, "name"), "李")
+    host.drain()
+    host.store.put("service_item", {**ITEM, "version": 2})
+    host.store.on_change(("service_item", ITEM["id"]))
+    host.drain()
+    assert "刚有更新" in pane.banner.text()
+    host.store.put("service_item", {**ITEM, "state": "withdrawn"})
+    host.store.on_change(("service_item", ITEM["id"]))
+    host.drain()
+    assert "已停止办理，草稿仍保留" in pane.banner.text()
+    assert editor(pane, "name").text() == "李"
+
+
 def test_the_card_fills_what_is_empty_and_says_where_it_came_from(view: AcceptView, host: FakeHost) -> None:
     pane = begin(view)
     host.reader(CARD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 import stat
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select, text
 
 from modules.common.errors import GovDeskError
@@ -33,7 +37,7 @@ def names(certificate: x509.Certificate) -> set[str]:
 def test_certificates_last_and_are_renewed_in_time(tmp_path: Path) -> None:
     made = tls.ensure(tmp_path / "tls", ["hall.example.cn", "10.1.2.3"], START)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "tls").glob("*.key")}
-    assert modes == {"ca.key": 0o600, "server.key": 0o600}
+    assert modes == {"ca.key": 0o600, "server.key": 0o600, "next.key": 0o600}
     ca, first = made.ca.read_bytes(), made.certificate.read_bytes()
     assert names(x509.load_pem_x509_certificate(first)) >= {"localhost", "127.0.0.1", "hall.example.cn", "10.1.2.3"}
     assert tls.ensure(tmp_path / "tls", ["10.1.2.3"], START + timedelta(days=300)).certificate.read_bytes() == first
@@ -43,6 +47,48 @@ def test_certificates_last_and_are_renewed_in_time(tmp_path: Path) -> None:
     assert later.ca_sha256 == made.ca_sha256
     again = later.certificate.read_bytes()
     assert tls.ensure(tmp_path / "tls", ["10.9.9.9"], START + timedelta(days=370)).certificate.read_bytes() != again
+
+
+def key_of(made: tls.Tls) -> str:
+    return tls.spki_sha256(x509.load_pem_x509_certificate(made.certificate.read_bytes()).public_key())
+
+
+def test_the_key_outlives_its_certificate_and_is_followed_by_the_one_announced(tmp_path: Path) -> None:
+    made = tls.ensure(tmp_path, [], START)
+    assert key_of(made) == made.pins[0]
+    renewed = tls.ensure(tmp_path, ["10.9.9.9"], START + timedelta(days=370))
+    assert renewed.certificate.read_bytes() != made.key.read_bytes()
+    assert (key_of(renewed), renewed.pins) == (made.pins[0], made.pins)
+    tls.rotate(tmp_path)
+    rotated = tls.ensure(tmp_path, [], START)
+    assert key_of(rotated) == rotated.pins[0] == made.pins[1]
+    assert rotated.pins[1] not in made.pins
+    rotated.key.unlink()
+    assert key_of(tls.ensure(tmp_path, [], START)) == rotated.pins[1], (
+        "a lost key is followed by the announced one, too"
+    )
+
+
+def test_the_authority_signs_only_what_its_own_key_asked_for(tmp_path: Path) -> None:
+    made = tls.ensure(tmp_path, [], START)
+    key = ec.generate_private_key(ec.SECP256R1())
+    other = ec.generate_private_key(ec.SECP384R1())
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    good = builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+    body = base64.b64decode("".join(good.splitlines()[1:-1]))
+    forged = base64.encodebytes(body[:-1] + bytes([body[-1] ^ 1])).decode()
+    wrong = [
+        "",
+        "号",
+        good[:200],
+        f"-----BEGIN CERTIFICATE REQUEST-----\n{forged}-----END CERTIFICATE REQUEST-----\n",
+        builder.sign(other, SHA256()).public_bytes(Encoding.PEM).decode(),
+    ]
+    for request in wrong:
+        with pytest.raises(ValueError, match="no certificate request"):
+            tls.issue(made, request, "d-1", START, 30)
+    signed = tls.issue(made, good, "d-1", START, 30)
+    assert (signed.key_sha256, signed.until) == (tls.spki_sha256(key.public_key()), START + timedelta(days=30))
 
 
 def test_a_lost_authority_takes_its_certificate_along(tmp_path: Path) -> None:

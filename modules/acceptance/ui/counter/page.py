@@ -266,9 +266,27 @@ class AcceptView(QWidget):
             self._load_items()
         if event.touches(KNOWLEDGE_KIND) and self.intake and self._intake:
             self.advice.refresh()
+        if event.touches(ITEM_KIND) and self._intake and not self._accepting:
+            intake = self._intake
+            self._work.run(
+                "read",
+                lambda token: (intake.id, _served(self._service, intake)),
+                done=self._item_changed,
+                failed=self._trouble,
+            )
         if self._intake and not self._accepting and (KIND, self._intake.id) in event.keys:
             id = self._intake.id
             self._work.run("read", lambda token: self._service.case(id), done=self._elsewhere, failed=self._trouble)
+
+    def _item_changed(self, found: tuple[str, Doc | None]) -> None:
+        """The item of the case that lies here was changed or withdrawn meanwhile: said at once, not at acceptance."""
+        id, item = found
+        if self.intake is None or self._intake is None or id != self._intake.id:
+            return
+        if item is None:
+            self.intake.banner.say(_withdrawn(self._intake), "due", code="ACC-016")
+        elif item["version"] > self._intake.item_version:
+            self.intake.banner.say(tr("事项要求刚有更新。请放一放再继续办理，按新要求核对。"), "due")
 
     def _elsewhere(self, record: Record | None) -> None:
         """The case that lies here was dealt with at another counter: it is said at once, not when it is refused."""
@@ -391,7 +409,7 @@ class AcceptView(QWidget):
             return
         intake, item = found
         if item is None:
-            self.banner.say(tr("事项“{name}”已停止办理，草稿仍保留。", name=intake.item_name), "due", code="ACC-016")
+            self.banner.say(_withdrawn(intake), "due", code="ACC-016")
             return
         newer = item["version"] != intake.item_version
         pane = self._open(item, replace(intake, item_id=item["id"]))
@@ -805,6 +823,10 @@ def _served(service: AcceptanceService, intake: Intake) -> Doc | None:
     code = begun["code"] if begun else None
     exact = next((item for item in items if item["id"] == intake.item_id), None)
     return exact or next((item for item in items if item["code"] == code), None)
+
+
+def _withdrawn(intake: Intake) -> str:
+    return tr("事项“{name}”已停止办理，草稿仍保留。", name=intake.item_name)
 
 
 def _own(applicant: Mapping[str, Any]) -> dict[str, Any]:
