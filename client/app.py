@@ -65,6 +65,7 @@ DESK = (
     "client.widgets.printing",
     "sync.engine",
     "sync.loop",
+    "sync.nudges",
     "sync.pages",
     "sync.transport",
     "sync.uploads",
@@ -326,6 +327,7 @@ class OpenDesk(QObject):
         from client.widgets.printing import PdfPrinter
         from sync.engine import SyncEngine
         from sync.loop import SyncLoop
+        from sync.nudges import NudgeListener
         from sync.pages import PagePump
         from sync.transport import HttpTransport, SignedServer
         from sync.uploads import Uploads
@@ -350,6 +352,9 @@ class OpenDesk(QObject):
             on_data,
             may_send=lambda: bool(store.statement),
             busy=lambda: self.loop.status.waiting > 0,
+        )
+        self.nudges = NudgeListener(
+            lambda: transport.listen(store.statement), self.loop, may_listen=lambda: bool(store.statement)
         )
         services: dict[Any, Any] = {
             ports.Records: store,
@@ -384,6 +389,7 @@ class OpenDesk(QObject):
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
         self.loop.start()
         self.pages.start()
+        self.nudges.start()
 
     @Slot()
     def _preload(self) -> None:
@@ -428,6 +434,7 @@ class OpenDesk(QObject):
 
     def hang_up(self) -> None:
         """Stop the synchronisation and sign out; off the GUI thread, or at the very end."""
+        self.nudges.stop()
         self.loop.stop()
         self.pages.stop()
         # what was typed and given last is written before the store closes
@@ -449,6 +456,8 @@ class OpenDesk(QObject):
         if changed != self._told:
             self._told = changed
             self.pages.poke()
+            if status.state == "online":
+                self.nudges.poke()
             self._suite.events.publish(changed)
         if status.state == "online":
             self._renew()

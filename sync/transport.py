@@ -7,6 +7,7 @@ the code that the server gives in its ``Problem``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from abc import ABC, abstractmethod
@@ -30,6 +31,7 @@ from sync.protocol import (
     Hello,
     Lease,
     LeaseRequest,
+    Nudge,
     PasswordChange,
     Problem,
     PushReply,
@@ -47,6 +49,8 @@ T = TypeVar("T")
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
 STREAM_BLOCK = 64 * 1024
+LISTEN_SECONDS = 40.0
+"""On a line for nudges something is heard every fifteen seconds; one that is silent for so long is dead."""
 PIN_DIGITS = 20
 """Hex digits of the authority's SHA-256 behind the dot of an enrolment code."""
 UNREACHABLE = frozenset({"NET-001", "NET-003", "NET-005"})
@@ -191,6 +195,12 @@ class HttpTransport(_Wire):
         finally:
             answer.close()
 
+    def listen(self, statement: str) -> EventStream:
+        """Open a line for nudges. Raises as every question."""
+        answer = self._send("GET", PATHS["nudges"], statement, stream=True, timeout=(CONNECT_SECONDS, LISTEN_SECONDS))
+        _refuse(answer)
+        return EventStream(answer)
+
     def _ask(self, request: Request) -> tuple[int, Any]:
         answer = self._send(
             request.method,
@@ -237,6 +247,26 @@ class HttpTransport(_Wire):
             self._local = threading.local()
 
 
+class EventStream:
+    """Nudges of one open answer, as ``sync.nudges.NudgeStream`` promises."""
+
+    def __init__(self, answer: requests.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[Nudge]:
+        try:
+            for line in self._answer.iter_lines():
+                if line.startswith(b"data: "):
+                    yield _parse(Nudge, _loads(line[6:]))
+        except (OSError, AttributeError) as error:  # AttributeError: closed under the reader's hands
+            raise _network_error(error) from error
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, AttributeError, ValueError, RuntimeError):
+            self._answer.raw.shutdown()  # wakes whoever reads
+        self._answer.close()
+
+
 class SignedServer:
     """The port ``Server``: direct questions in the name of whoever is signed in."""
 
@@ -251,6 +281,13 @@ class SignedServer:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """As ``get``, sending ``body``."""
         return self._transport.ask("POST", path, body, statement=self._statement())
+
+
+def _loads(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _decoded(answer: requests.Response) -> Any:

@@ -32,7 +32,8 @@ from sync.protocol import (
 from tests.support.central import Central, Counter, central
 
 DEVICE_ONLY = {PATHS["sign_in"], PATHS["password"], PATHS["push"], PATHS["lease"]}
-SIGNED_IN = {PATHS["sign_out"], PATHS["changes"], BLOB_PATH + "{sha256}", UPLOAD_PATH, UPLOAD_PATH + "/{sha256}"}
+UPLOADS = {UPLOAD_PATH, UPLOAD_PATH + "/{sha256}"}
+SIGNED_IN = {PATHS["sign_out"], PATHS["changes"], PATHS["nudges"], BLOB_PATH + "{sha256}", *UPLOADS}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,12 @@ class Client:
 
     def put(self, path: str, **options: Any) -> httpx.Response:
         return self.request("PUT", path, **options)
+
+
+@pytest.fixture(autouse=True)
+def brief_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that goes on for minutes is no answer to a client that reads it to its end."""
+    monkeypatch.setattr("server_stub.nudges.LIVES_S", 0.0)
 
 
 @pytest.fixture(scope="module")
