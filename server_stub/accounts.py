@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, exists, func, insert, or_, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from modules.common import statement
@@ -29,6 +29,7 @@ from server_stub.config import Settings
 from server_stub.database import Database
 from server_stub.feed import REFERENCE
 from server_stub.identity import Identity
+from server_stub.sealing import open_sealed, seal
 from server_stub.tables import (
     Device,
     LoginFailure,
@@ -165,7 +166,7 @@ class Accounts:
             audit.append(session, issued.issued_at, [audit.Entry("sign_in", person.id, device_id, issued.id)])
             return SignInReply(
                 statement=statement.sign(issued, self._identity.private_key),
-                escrow=device.escrow,
+                escrow=open_sealed(session, Device, (device_id,), device.sealed),
                 server_time=iso(self._clock.now()),
                 offline_seconds=self._settings.offline_seconds,
                 must_change_password=person.must_change,
@@ -190,7 +191,7 @@ class Accounts:
             id=uuid7(),
             person=person.id,
             login=person.login,
-            name=person.name,
+            name=name_of(session, person),
             device=device_id,
             issued_at=iso(now),
             expires_at=iso(now + timedelta(seconds=self._settings.offline_seconds)),
@@ -287,17 +288,16 @@ class Accounts:
     # -- administration
 
     def find(self, text: str, offset: int, limit: int) -> PeoplePage:
+        query = select(Person).order_by(Person.login)
         with self._database.read() as session:
-            query = select(Person)
             if text:
-                query = query.where(
-                    or_(
-                        Person.login.contains(text.lower(), autoescape=True),
-                        Person.name.contains(text, autoescape=True),
-                    )
-                )
-            total = session.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-            people = session.execute(query.order_by(Person.login).offset(offset).limit(limit)).scalars().all()
+                # names are sealed: they are read, all of them, at some microseconds each
+                everybody = session.execute(query).scalars()
+                found = [row for row in everybody if text.lower() in row.login or text in name_of(session, row)]
+                total, people = len(found), found[offset : offset + limit]
+            else:
+                total = session.execute(select(func.count()).select_from(Person)).scalar_one()
+                people = list(session.execute(query.offset(offset).limit(limit)).scalars())
             items = _views(session, people)
         return PeoplePage(total, items)
 
@@ -336,7 +336,7 @@ class Accounts:
                 Person(
                     id=person_id,
                     login=login,
-                    name=name.strip(),
+                    sealed=seal(session, Person, (person_id,), name.strip()),
                     hall_id=hall_id or None,
                     department_id=department_id or None,
                     password_hash=hashed,
@@ -450,6 +450,11 @@ class Accounts:
         session.execute(query.values(revoked_at=now))
 
 
+def name_of(session: Session, person: Person) -> str:
+    """A person's name."""
+    return open_sealed(session, Person, (person.id,), person.sealed)
+
+
 def _views(session: Session, people: Sequence[Person]) -> list[PersonView]:
     query = select(PersonRole).where(PersonRole.person_id.in_([person.id for person in people]))
     roles: dict[str, list[str]] = {}
@@ -459,7 +464,7 @@ def _views(session: Session, people: Sequence[Person]) -> list[PersonView]:
         PersonView(
             id=person.id,
             login=person.login,
-            name=person.name,
+            name=name_of(session, person),
             hall_id=person.hall_id or "",
             department_id=person.department_id or "",
             roles=sorted(roles.get(person.id, ())),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
+from server_stub.keyring import master_path
 
 SETTINGS_FILE = "server.toml"
 
@@ -39,6 +40,8 @@ class Settings:
     """The largest file that is taken in."""
     blob_day_mib: int = 20 * 1024
     """How much a device may hand in on one day (China)."""
+    master_key: str = ""
+    """Where the master key is (``keyring``), from the data folder on; none: ``secrets/master.key`` in it."""
     province_url: str = ""
     """The provincial catalogue of service items (docs/province-protocol.md); none: items are kept here alone."""
     province_app: str = ""
@@ -66,6 +69,11 @@ class Config:
             if self.database.startswith(prefix):
                 return "postgresql+psycopg://" + self.database.removeprefix(prefix)
         return self.database
+
+    @property
+    def master_key(self) -> Path:
+        """Where the master key is."""
+        return master_path(self.data, self.settings.master_key)
 
 
 def read_settings(data: Path) -> Settings:

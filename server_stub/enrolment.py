@@ -20,6 +20,7 @@ from server_stub import audit
 from server_stub.accounts import readable_secret
 from server_stub.config import Settings
 from server_stub.database import Database
+from server_stub.sealing import seal
 from server_stub.tables import Device, EnrolmentCode, Organisation
 from server_stub.writer import Writer
 from sync.protocol import Enrolment, EnrolRequest
@@ -68,12 +69,13 @@ class DeviceRegistry:
                     "AUTH-012", tr("登记码无效、已使用或已过期。"), fix=tr("请向系统管理员索取新的登记码。")
                 )
             hall = session.get_one(Organisation, code.hall_id)
+            id = uuid7()
             device = Device(
-                id=uuid7(),
+                id=id,
                 name=name or code.name,
                 hall_id=code.hall_id,
                 token_hash=_hash(token),
-                escrow=base64.b64encode(secrets.token_bytes(32)).decode(),
+                sealed=seal(session, Device, (id,), base64.b64encode(secrets.token_bytes(32)).decode()),
                 last_n=0,
                 enrolled_at=now,
             )

@@ -19,6 +19,7 @@ from modules.common.server_ports import AuditPage, AuditVerdict, Caller
 from modules.common.text import tr
 from server_stub import audit, identity, tls
 from server_stub.accounts import Accounts, Passwords, sync_roles
+from server_stub.blobs import names
 from server_stub.blobs.keeper import Keeper
 from server_stub.blobs.uploads import Uploads
 from server_stub.commands import OwnCommands
@@ -67,7 +68,7 @@ class Services:
         settings = config.settings
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tls = tls.ensure(config.data / "tls", {config.host, *settings.names} - {"0.0.0.0", "::"}, self.clock.now())  # noqa: S104
-        self.database = Database(config.url)
+        self.database = Database(config.url, config.master_key)
         self.database.upgrade()
         self.writer = open_writer(self.database)
         self.identity = self.writer.do(identity.ensure)
@@ -87,6 +88,7 @@ class Services:
         self.nudges = Nudges(self.database)
         self.writer.grown = self.nudges.announce
         self.numbers = Numbers(self.writer, self.clock)
+        self.writer.do(names.fill)
         folder = config.data / "blobs"
         self.blobs = Keeper(folder, self.database, self.writer, self.clock)
         self.uploads = Uploads(folder / "incoming", self.blobs, self.database, self.writer, self.clock, settings)

@@ -1,4 +1,7 @@
-"""The tables of the central server. Times are UTC text (``clock.iso``): they sort, and they hash, as they are."""
+"""The tables of the central server. Times are UTC text (``clock.iso``): they sort, and they hash, as they are.
+
+What tells of people or must stay secret stands in a column ``sealed`` (``server_stub.sealing``), bound to its row.
+"""
 
 from __future__ import annotations
 
@@ -47,13 +50,16 @@ class Organisation(Base):
 
 
 class Person(Base):
-    """Somebody who can sign in. ``admin_kind`` says which administrator (三员) the person is, or is empty."""
+    """Somebody who can sign in. ``admin_kind`` says which administrator (三员) the person is, or is empty.
+
+    ``sealed``: the name.
+    """
 
     __tablename__ = "person"
     __table_args__ = (UniqueConstraint("id", "admin_kind"), CheckConstraint("login = lower(login)", name="login_lower"))
     id: Mapped[str] = mapped_column(primary_key=True)
     login: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str]
+    sealed: Mapped[bytes]
     hall_id: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
     department_id: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
     admin_kind: Mapped[str] = mapped_column(default="")
@@ -112,14 +118,14 @@ class PersonRole(Base):
 
 
 class Device(Base):
-    """An enrolled counter or room. ``escrow`` (base64) opens its store key; ``last_n`` is its last command."""
+    """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64)."""
 
     __tablename__ = "device"
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
     token_hash: Mapped[str]
-    escrow: Mapped[str]
+    sealed: Mapped[bytes]
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
@@ -162,7 +168,7 @@ class LoginFailure(Base):
 class CommandRow(Base):
     """A command that was answered, for ever: what makes a second delivery harmless.
 
-    The server's own commands have neither ``device_id`` nor ``n``.
+    The server's own commands have neither ``device_id`` nor ``n``. ``sealed``: why it was refused, as JSON.
     """
 
     __tablename__ = "command"
@@ -179,29 +185,42 @@ class CommandRow(Base):
     received_at: Mapped[str]
     status: Mapped[str]
     rev: Mapped[int]
-    error: Mapped[str | None]
+    sealed: Mapped[bytes | None]
 
 
 class AggregateState(Base):
-    """The newest document of everything that is synced, with its summary as columns. ``scopes`` is JSON."""
+    """The newest document of everything that is synced, with its summary. ``scopes`` is JSON.
+
+    ``sealed``: ``{"title", "search", "doc"}`` (see ``feed.whole``).
+    """
 
     __tablename__ = "aggregate_state"
     __table_args__ = (Index(None, "kind", "state"), Index(None, "kind", "number"), Index(None, "kind", "due"))
     kind: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     rev: Mapped[int]
-    doc: Mapped[str]
-    title: Mapped[str]
+    sealed: Mapped[bytes]
     state: Mapped[str]
     number: Mapped[str]
     due: Mapped[str | None]
-    search: Mapped[str]
     scopes: Mapped[str]
     updated_at: Mapped[str]
 
 
+class BlindIndex(Base):
+    """By which numbers a document can be found: ``blind`` is the HMAC-SM3 of one that its summary's words hold.
+
+    An entry may outlive what it stood for: whoever finds by it looks into the document.
+    """
+
+    __tablename__ = "blind_index"
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    blind: Mapped[bytes] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+
+
 class EventRow(Base):
-    """What happened to an aggregate: event ``i`` of the command that made revision ``rev``."""
+    """What happened to an aggregate: event ``i`` of the command that made revision ``rev``. ``sealed``: its body."""
 
     __tablename__ = "event"
     kind: Mapped[str] = mapped_column(primary_key=True)
@@ -210,7 +229,7 @@ class EventRow(Base):
     i: Mapped[int] = mapped_column(primary_key=True)
     cmd_id: Mapped[str]
     type: Mapped[str]
-    body: Mapped[str]
+    sealed: Mapped[bytes]
     at: Mapped[str]
 
 
@@ -223,7 +242,7 @@ class Scope(Base):
 
 
 class ChangeRow(Base):
-    """One entry of a feed. ``entry`` is the wire ``Change`` as JSON, without its ``seq``."""
+    """One entry of a feed. ``sealed``: the wire ``Change`` as JSON, without its ``seq``."""
 
     __tablename__ = "change"
     __table_args__ = (Index(None, "kind", "aggregate_id"),)
@@ -231,7 +250,7 @@ class ChangeRow(Base):
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     kind: Mapped[str]
     aggregate_id: Mapped[str]
-    entry: Mapped[str]
+    sealed: Mapped[bytes]
 
 
 class AuditRow(Base):
@@ -343,11 +362,20 @@ class JobRun(Base):
 
 
 class ServerMeta(Base):
-    """Keys and facts of this server by name."""
+    """Keys and facts of this server by name. ``sealed``: the value."""
 
     __tablename__ = "server_meta"
     key: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[str]
+    sealed: Mapped[bytes]
+
+
+class SealingKey(Base):
+    """A data key by version, wrapped by the master key that is kept elsewhere (``keyring``). None is ever removed."""
+
+    __tablename__ = "sealing_key"
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    wrapped: Mapped[bytes]
+    created_at: Mapped[str]
 
 
 class Epoch(Base):

@@ -170,8 +170,9 @@ class AuditLog(Protocol):
 class Reference:
     """A document that is published rather than commanded: a calendar day, an organisation, a seeded item.
 
-    ``title``, ``number`` and ``scopes`` serve kinds without rules; an aggregate's own rules summarise its documents
-    and say its feeds. Without any scope a document stays on the server.
+    ``title``, ``number``, ``search`` and ``scopes`` serve kinds without rules; an aggregate's own rules summarise its
+    documents and say its feeds. Without any scope a document stays on the server. ``id`` and ``number`` are kept in
+    clear: a person's belong into ``search``.
     """
 
     kind: str
@@ -180,6 +181,7 @@ class Reference:
     title: str = ""
     number: str = ""
     scopes: frozenset[str] = frozenset({"ref"})
+    search: str = ""
 
 
 class ServerCommands(Protocol):
@@ -221,6 +223,13 @@ class ServerCommands(Protocol):
         """Documents by summary state, due on or before ``due_until``, by id; ask again with ``after`` the last id.
 
         An answer shorter than ``limit`` (at most 1000) is the last one.
+        """
+        ...
+
+    def with_number(self, kind: str, number: str, *, limit: int = 100) -> list[Doc]:
+        """Documents whose summary has exactly this number among its ``search`` words, by id (at most 1000).
+
+        An identity, phone or case number, however it was typed; found by a blind index, for the words are sealed.
         """
         ...
 

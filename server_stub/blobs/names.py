@@ -8,7 +8,10 @@ from sqlalchemy import ColumnElement, and_, delete, exists, false, insert, or_, 
 from sqlalchemy.orm import Session
 
 from modules.common.blobs import names_in
+from server_stub.sealing import open_sealed
 from server_stub.tables import AggregateState, Blob, BlobGiver, BlobName
+
+_SOME = 500
 
 
 def note(session: Session, at: str, kind: str, id: str, doc: str) -> None:
@@ -24,6 +27,18 @@ def note(session: Session, at: str, kind: str, id: str, doc: str) -> None:
         session.execute(delete(BlobName).where(mine, BlobName.sha256.in_(gone)))
         # it is kept for a while from now on: whoever took it out may put it back
         session.execute(update(Blob).where(Blob.sha256.in_(gone)).values(at=at))
+
+
+def fill(session: Session) -> None:
+    """Note what documents name that are older than the notes; nothing to do when there are any."""
+    if session.execute(select(BlobName.sha256).limit(1)).first() or not session.execute(select(Blob).limit(1)).first():
+        return
+    states = session.execute(
+        select(AggregateState.kind, AggregateState.id, AggregateState.sealed).execution_options(yield_per=_SOME)
+    )
+    for some in states.partitions():
+        for kind, id, sealed in some:
+            note(session, "", kind, id, open_sealed(session, AggregateState, (kind, id), sealed))
 
 
 def missing(session: Session, doc: str, device_id: str, scopes: Collection[str] | None) -> frozenset[str]:

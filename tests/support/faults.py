@@ -5,7 +5,6 @@ What it finds is a ``Verdict``; a correct product has none lost, none doubled, n
 
 from __future__ import annotations
 
-import json
 import random
 import subprocess
 import sys
@@ -15,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from client.data.profile import Profile
 from client.driver.parts import PROJECT, Part
 from client.driver.relay import Relay, random_sabotage
 from modules.common.clock import SystemClock
 from sync.accounts import Accounts
+from tests.support.central_data import docs as cases_of
+from tests.support.central_data import reading
 from tests.support.counter import CHEAP, LOGIN, PASSWORD
 
 
@@ -111,8 +112,7 @@ def run(
         server.stop()
         server_log.close()
     promised = [line.split() for path in folder.glob("a*.txt") for line in path.read_text("utf-8").splitlines()]
-    url = database or f"sqlite:///{folder / 'data' / 'server.db'}"
-    stored = compare(url, promised, problems)
+    stored = compare(folder / "data", database, promised, problems)
     kills = (client_kills - len(client_points), server_kills - len(server_points))
     return Verdict(len(promised), stored, *kills, tuple(problems))
 
@@ -124,16 +124,13 @@ def address(server: Part) -> tuple[str, int]:
     return "127.0.0.1", port
 
 
-def compare(url: str, promised: list[list[str]], problems: list[str]) -> int:
+def compare(data: Path, database: str, promised: list[list[str]], problems: list[str]) -> int:
     """Hold what was promised against the server's database; returns how many cases it holds."""
-    engine = create_engine(url)
-    with engine.connect() as db:
-        rows = db.execute(text("select id, doc from aggregate_state where kind = 'case'")).all()
-        docs = {row.id: json.loads(row.doc) for row in rows}
+    with reading(data, database) as db:
+        docs = cases_of(db, "case")
         commands = db.execute(text("select aggregate_id, status from command")).all()
         events = db.execute(text("select aggregate_id from event where kind = 'case'")).scalars().all()
         feeds = db.execute(text("select scope, seq from change order by scope, seq")).all()
-    engine.dispose()
     for id, number in promised:
         if id not in docs:
             problems.append(f"lost: {number}")

@@ -1,18 +1,14 @@
-"""Uploads in parts, who has handed in a blob, and which documents name it."""
+"""Uploads in parts, who has handed in a blob, and which documents name it (``blobs.names.fill`` says for old ones)."""
 
 from __future__ import annotations
-
-import re
 
 import sqlalchemy as sa
 from alembic import op  # noqa: TID253 - alembic itself runs this file
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
-
-_NAMED = re.compile(r'"sha256":"([0-9a-f]{64})"')
 
 
 def upgrade() -> None:
@@ -48,18 +44,7 @@ def upgrade() -> None:
         "INSERT INTO blob_giver (sha256, device_id, person_id, size, at) "
         "SELECT sha256, device_id, person_id, size, at FROM blob"
     )
-    _names(op.get_bind())
     with op.batch_alter_table("blob", schema=None) as batch_op:
         batch_op.alter_column("size", existing_type=sa.Integer(), type_=sa.BigInteger(), existing_nullable=False)
         for column in ("person_id", "device_id", "hall_id", "department_id"):
             batch_op.drop_column(column)
-
-
-def _names(connection: sa.Connection) -> None:
-    """Which documents name which blobs, as they stand."""
-    documents = sa.text("SELECT kind, id, doc FROM aggregate_state WHERE doc LIKE '%\"sha256\":%'")
-    insert = sa.text("INSERT INTO blob_name (sha256, kind, aggregate_id) VALUES (:sha256, :kind, :id)")
-    for kind, id, doc in connection.execute(documents):
-        rows = [{"sha256": name, "kind": kind, "id": id} for name in sorted(set(_NAMED.findall(doc)))]
-        if rows:
-            connection.execute(insert, rows)
