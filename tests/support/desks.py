@@ -19,7 +19,7 @@ from sync.loop import SyncLoop
 from sync.pages import PagePump
 from sync.transport import HttpTransport
 from sync.uploads import Uploads
-from tests.support.counter import CHEAP, PASSWORD
+from tests.support.faults.counter import CHEAP, PASSWORD
 from tests.support.halls import PATIENCE, wait_for
 
 

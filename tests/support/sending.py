@@ -28,9 +28,10 @@ from sync.accounts import Accounts
 from sync.pages import PagePump
 from sync.transport import HttpTransport
 from sync.uploads import Uploads
-from tests.support.counter import CHEAP, LOGIN, PASSWORD
+from tests.support.faults.counter import CHEAP, PASSWORD
 from tests.support.servers import QUICK
 
+LOGIN = "zhangsan"
 MIB = 1024 * 1024
 
 
