@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from client.data.profile import written_atomically
 from client.data.sealed import Damaged, Sealed, seal
-from client.data.tables import REFUSED, WAITING, BlobRow, DraftRow, OutboxRow
+from client.data.tables import DEFERRED, REFUSED, WAITING, BlobRow, DraftRow, OutboxRow
 from client.kernel.ports import BlobRef
 from modules.common.blobs import FILE_LIMIT, LIMIT, SMALL, is_sha256, names_in, type_of_file
 from modules.common.clock import iso
@@ -279,7 +279,7 @@ def want_again(db: Session, names: Collection[str]) -> None:
 
 def in_use(db: Session) -> frozenset[str]:
     """What drafts and commands that the server has not applied name: their files stay, however old."""
-    bodies = select(OutboxRow.body).where(OutboxRow.state.in_((WAITING, REFUSED)))
+    bodies = select(OutboxRow.body).where(OutboxRow.state.in_((WAITING, DEFERRED, REFUSED)))
     named: set[str] = set()
     for doc in (*db.scalars(bodies), *db.scalars(select(DraftRow.doc))):
         named |= names_in(json.dumps(doc))

@@ -202,13 +202,13 @@ def test_what_an_older_server_kept_is_named_and_given(tmp_path: Path) -> None:
         write(clerk, uuid7(), name)
     database = office.services.database
     with database.engine.begin() as connection:
-        # as revision 0005 had it
+        # as revision 0006 had it
         for table in ("blob_name", "blob_giver", "blob_upload"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         for column in ("person_id", "device_id", "hall_id", "department_id"):
             connection.exec_driver_sql(f"ALTER TABLE blob ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
         connection.exec_driver_sql(f"UPDATE blob SET device_id = '{clerk.device}', hall_id = '{hall}'")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0005'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
     database.close()
     with central(tmp_path) as office, asyncio.Runner() as runner:
         desk = BlobDesk(create_app(office.services), runner)
