@@ -112,7 +112,8 @@ def test_a_withdrawal_counts_the_cases_that_go_on(service: ItemsService, host: F
         ("c", "decided", CODE),
         ("d", "accepted", OTHER),
     ):
-        host.store.put("case", {"id": id, "state": state, "item": {"code": code}})
+        host.store.put("case", {"id": id, "item": {"code": code}})
+        host.store.amend(id, state=state)
     assert service.open_cases(CODE) == 2
     assert service.withdraw(first["id"], "停办")["state"] == "withdrawn"
     assert service.open_cases(CODE) == 2
