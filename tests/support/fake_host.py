@@ -114,7 +114,7 @@ class FakeStore:
     def put(self, kind: str, doc: Mapping[str, Any]) -> None:
         """A document from the server."""
         self.rows[kind, doc["id"]] = Record(
-            kind, doc["id"], 1, doc, doc.get("name", ""), "", "", None, self.clock.now()
+            kind, doc["id"], 1, doc, doc.get("name", ""), doc.get("state", ""), "", None, self.clock.now()
         )
 
     def amend(self, id: str, **changes: Any) -> None:

@@ -112,8 +112,7 @@ def test_a_withdrawal_counts_the_cases_that_go_on(service: ItemsService, host: F
         ("c", "decided", CODE),
         ("d", "accepted", OTHER),
     ):
-        host.store.put("case", {"id": id, "item": {"code": code}})
-        host.store.amend(id, state=state)
+        host.store.put("case", {"id": id, "state": state, "item": {"code": code}})
     assert service.open_cases(CODE) == 2
     assert service.withdraw(first["id"], "停办")["state"] == "withdrawn"
     assert service.open_cases(CODE) == 2
