@@ -474,7 +474,7 @@ def _revoked(session: Session, push: _Push, said: Statement, at: datetime) -> Re
     """Whether person, session or device had lost the server's trust when the command was given."""
     if said.id not in push.revocations:
         query = select(SignInSession.revoked_at, Person.disabled_at).join(Person, Person.id == SignInSession.person_id)
-        row = session.execute(query.where(SignInSession.id == said.id)).one_or_none()
+        row = session.execute(query.where(SignInSession.id == said.session_id)).one_or_none()
         ends = tuple(row) if row is not None else _forgotten(session, push, said)
         if ends is None:
             return Refusal("AUTH-017", tr("服务器没有这次登录的记录。请重新登录后再办理。"))

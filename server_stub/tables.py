@@ -143,13 +143,17 @@ class EnrolmentCode(Base):
 
 
 class SignInSession(Base):
-    """A statement that was issued. ``ended_at``: signed out; ``revoked_at``: no longer vouches for commands either."""
+    """A sign-in, with all statements made under it. ``ended_at``: signed out; ``revoked_at``: its statements no longer
+    vouch for commands either. ``expires_at`` is the newest statement's.
+    """
 
     __tablename__ = "session"
     id: Mapped[str] = mapped_column(primary_key=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
     device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
+    method: Mapped[str] = mapped_column(default="password", server_default="password")
     issued_at: Mapped[str]
+    renewed_at: Mapped[str] = mapped_column(default="", server_default="")
     expires_at: Mapped[str]
     ended_at: Mapped[str | None]
     revoked_at: Mapped[str | None]
@@ -163,6 +167,54 @@ class LoginFailure(Base):
     failures: Mapped[int]
     last_at: Mapped[str]
     locked_until: Mapped[str | None]
+
+
+class SignInChallenge(Base):
+    """Something that a device is to answer once (see ``signin.challenges``). ``sealed``: what it needs then (JSON)."""
+
+    __tablename__ = "sign_in_challenge"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
+    method: Mapped[str]
+    sealed: Mapped[bytes]
+    expires_at: Mapped[str] = mapped_column(index=True)
+
+
+class SecondFactor(Base):
+    """A person's one-time codes and the last step used. ``sealed``: the secret and hashes of recovery codes, JSON."""
+
+    __tablename__ = "second_factor"
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    sealed: Mapped[bytes]
+    confirmed_at: Mapped[str | None]
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class PersonCertificate(Base):
+    """A certificate that stands for a person, by its SHA-256. One that was taken back stays, and stands for nobody.
+
+    ``sealed``: whom it names.
+    """
+
+    __tablename__ = "person_certificate"
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    sealed: Mapped[bytes]
+    not_after: Mapped[str]
+    bound_at: Mapped[str]
+    bound_by: Mapped[str]
+    revoked_at: Mapped[str | None]
+
+
+class PersonIdentity(Base):
+    """A person as a provider of single sign-on names them; ``subject`` is the SHA-256 of that name."""
+
+    __tablename__ = "person_identity"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    bound_at: Mapped[str]
+    bound_by: Mapped[str]
 
 
 class CommandRow(Base):

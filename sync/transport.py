@@ -26,6 +26,8 @@ from sync.protocol import (
     PATHS,
     PULL_LIMIT,
     STATEMENT_HEADER,
+    Challenge,
+    ChallengeRequest,
     ChangesReply,
     Enrolment,
     EnrolRequest,
@@ -65,6 +67,10 @@ class Transport(Protocol):
     def enrol(self, request: EnrolRequest) -> Enrolment: ...
 
     def sign_in(self, request: SignInRequest) -> SignInReply: ...
+
+    def challenge(self, request: ChallengeRequest) -> Challenge: ...
+
+    def renew(self, statement: str) -> SignInReply: ...
 
     def sign_out(self, statement: str) -> None: ...
 
@@ -127,6 +133,12 @@ class _Wire(ABC):
 
     def sign_in(self, request: SignInRequest) -> SignInReply:
         return _parse(SignInReply, self.ask("POST", "sign_in", request))
+
+    def challenge(self, request: ChallengeRequest) -> Challenge:
+        return _parse(Challenge, self.ask("POST", "challenge", request))
+
+    def renew(self, statement: str) -> SignInReply:
+        return _parse(SignInReply, self.ask("POST", "renew", {}, statement=statement))
 
     def sign_out(self, statement: str) -> None:
         self.ask("POST", "sign_out", {}, statement=statement)

@@ -104,7 +104,7 @@ class Counter:
 
     @property
     def session(self) -> str:
-        return read(self.statement).id
+        return read(self.statement).session_id
 
     @property
     def person(self) -> str:
@@ -150,7 +150,7 @@ class Central:
         code = self.services.devices.new_code(CONSOLE, self.hall, "3号窗").secret
         enrolment = self.services.devices.enrol(EnrolRequest(code))
         login = login or self.person(role)
-        reply = self.services.people.sign_in(enrolment.device, SignInRequest(login, PASSWORD))
+        reply = self.services.door.sign_in(enrolment.device, SignInRequest(login, PASSWORD))
         return Counter(self.services, self.clock, enrolment.device, enrolment.token, reply.statement, enrolment.series)
 
 
