@@ -61,12 +61,6 @@ class Client:
         return self.request("PUT", path, **options)
 
 
-@pytest.fixture(autouse=True)
-def brief_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that goes on for minutes is no answer to a client that reads it to its end."""
-    monkeypatch.setattr("server_stub.nudges.LIVES_S", 0.0)
-
-
 @pytest.fixture(scope="module")
 def client(office: Central) -> Iterator[Client]:
     with asyncio.Runner() as runner:

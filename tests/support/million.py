@@ -27,6 +27,7 @@ from typing import Any
 from client.data import index, search
 from client.data.engine import HEAD, connect, open_engine
 from modules.acceptance.domain.cases import KIND
+from modules.common.digests import changed
 from tests.support.fake_host import FakeHost, filled, item
 
 KEY = b"m" * 32
@@ -158,7 +159,12 @@ def _fill(connection: Any, count: int, indexed: bool) -> None:
     if indexed:
         connection.execute("INSERT INTO meta VALUES ('words', ?)", (str(search.VERSION),))
         connection.execute("INSERT INTO meta VALUES ('words_of', ?)", (str(search.VERSION),))
-    connection.execute("INSERT INTO cursor VALUES (?, ?, '', 1, 1)", (HALL, count))
+    for scope in (HALL, RARE):
+        digest = held = 0
+        for (id,) in connection.execute("SELECT id FROM record_scope WHERE scope=?", (scope,)):
+            digest, held = changed(digest, KIND, id, 0, 1), held + 1
+        connection.execute("INSERT INTO cursor (scope, since, epoch, generation, complete, floor, count, digest) "
+                           "VALUES (?,?,'',1,1,0,?,?)", (scope, held, held, digest))  # fmt: skip
     connection.execute("PRAGMA journal_mode=WAL")
 
 
@@ -187,7 +193,7 @@ def _write(connection: Any, template: str, part: Sequence[_Made], indexed: bool)
          "updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,0,0,0,'2026-11-20T01:00:00.000Z')", records)  # fmt: skip
     many("INSERT INTO record_place VALUES (?,?,?,?)", places)
     many("INSERT INTO record_list (scope, kind, state, place, due) VALUES (?,?,?,?,?)", lists)
-    many("INSERT INTO record_scope VALUES (?,?,?,1)", scopes)
+    many("INSERT INTO record_scope (kind, id, scope, generation, rev) VALUES (?,?,?,1,1)", scopes)
     if words:
         many("INSERT INTO record_search (rowid, words) VALUES (?,?)", words)
 

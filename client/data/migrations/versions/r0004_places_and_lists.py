@@ -11,8 +11,8 @@ import json
 import sqlalchemy as sa
 from alembic import op  # noqa: TID253 - run by Alembic alone
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
