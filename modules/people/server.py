@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -70,7 +71,9 @@ def _tell_others(services: ServerServices, caller: Caller, request: str) -> None
             title = tr("有一项角色授权等您复核")
             text = tr("{name} 提交了一项角色授权。请在“人员与角色”的“待复核”中处理。", name=caller.actor.name)
             body = notice(person.id, title, text, "page:people.people", now)
-            services.commands.give(KIND, notice_id("role-request", request, person.id), SEND, body)
+            # the request stands, whether or not there is a module of notices to tell of it
+            with suppress(Refused):
+                services.commands.give(KIND, notice_id("role-request", request, person.id), SEND, body)
 
 
 def routes(services: ServerServices) -> APIRouter:

@@ -155,7 +155,7 @@ def test_every_address_against_every_role(office: Central, client: Client, count
         if path in PUBLIC:
             continue
         # bodies are empty: whoever is let in gets at most a 400, and nothing is changed
-        address = path.replace("{person}", "nobody").replace("{device}", "nothing")
+        address = path.replace("{person}", "nobody").replace("{device}", "nothing").replace("{request}", "none")
         nobody = client.request(method, address)
         assert nobody.status_code == 401, (path, nobody.text)
         assert code(method, nobody) == "AUTH-010"
@@ -299,10 +299,20 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
     made = client.post(f"{base}/people", json=new, headers=system).json()
     assert problem(client.post(f"{base}/people", json=new, headers=system), 409).code == "AUTH-022"
     person = f"{base}/people/{made['id']}"
-    assert client.post(f"{person}/grant", json={"role": "clerk"}, headers=security).status_code == 204
+    other = headers(office.counter("secadmin"))
+
+    def granted(role: str) -> None:
+        asked = client.post(f"{person}/grant", json={"role": role}, headers=security).json()["id"]
+        decision = f"{base}/role-requests/{asked}/decision"
+        assert problem(client.post(decision, json={"agree": True}, headers=security), 403).code == "AUTH-063"
+        waiting = client.get(f"{base}/role-requests", headers=other).json()
+        assert [(each["person"], each["role"]) for each in waiting if each["id"] == asked] == [("郑好", role)]
+        assert client.post(decision, json={"agree": True}, headers=other).status_code == 204
+
+    granted("clerk")
     mixed = client.post(f"{person}/grant", json={"role": "auditadmin"}, headers=security)
     assert problem(mixed, 409).code == "AUTH-021"
-    assert client.post(f"{person}/grant", json={"role": "manager"}, headers=security).status_code == 204
+    granted("manager")
     unknown = client.post(f"{person}/grant", json={"role": "king"}, headers=security)
     assert problem(unknown, 404).code == "AUTH-028"
 
@@ -344,7 +354,11 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
     about = [link["action"] for link in reversed(log["items"]) if link["subject"] == made["id"]]
     assert about == [
         "person.create",
+        "role.ask",
+        "role.agree",
         "role.grant",
+        "role.ask",
+        "role.agree",
         "role.grant",
         "password.change",
         "role.revoke",
