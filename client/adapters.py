@@ -263,7 +263,7 @@ def use_server(profile: Profile, url: str) -> None:
     """Follow the server to another address. The authority stays pinned: no other server can take its place."""
     device = profile.device()
     if url and device is not None and device.server != url.rstrip("/"):
-        profile.save_device(replace(device, server=url.rstrip("/")), profile.token())
+        profile.save_device(replace(device, server=url.rstrip("/")))
 
 
 class OutboxGateway:

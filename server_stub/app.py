@@ -27,6 +27,8 @@ from sync.protocol import (
     PROTOCOL,
     PROTOCOL_MIN,
     PULL_LIMIT,
+    CertificateReply,
+    CertificateRequest,
     ChangesReply,
     Enrolment,
     EnrolRequest,
@@ -116,6 +118,7 @@ def _public(services: Services) -> APIRouter:
                 server_time=iso(services.clock.now()),
                 ca_sha256=services.tls.ca_sha256,
                 demo=demo_people() if services.config.demo else [],
+                pins=list(services.tls.pins),
             )
         )
 
@@ -139,7 +142,13 @@ def _public(services: Services) -> APIRouter:
 def _accounts(services: Services) -> APIRouter:
     router = APIRouter(tags=["accounts"])
     device = Depends(services.guard.limited_device())
+    certified = Depends(services.guard.certified_device())
     signed_in = Depends(services.guard.signed_in())
+
+    @router.post(PATHS["certificate"], response_model=CertificateReply)
+    def certificate(body: CertificateRequest, device: str = certified) -> Response:
+        """The device's next certificate."""
+        return _json(services.devices.renew(device, body))
 
     @router.post(PATHS["sign_in"], response_model=SignInReply)
     def sign_in(body: SignInRequest, device: str = device) -> Response:

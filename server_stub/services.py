@@ -80,7 +80,7 @@ class Services:
             self.passwords,
             None if config.demo else published_password(),
         )
-        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls.ca_sha256)
+        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls)
         self.audit = AuditReader(self.database)
         self.numbers = Numbers(self.writer, self.clock)
         self.blobs = Blobs(config.data / "blobs", self.database, self.writer, self.clock)
@@ -97,6 +97,7 @@ class Services:
         )
         jobs = [
             Scheduled("server.audit", 3600, self._check_audit),
+            Scheduled("server.devices", 60, self.devices.note_seen),
             Scheduled("server.expire", 900, lambda: self.writer.do(self._expire)),
         ]
         for manifest in installed():
@@ -128,6 +129,7 @@ class Services:
     def close(self) -> None:
         """Stop jobs, finish writes, close the database."""
         self.scheduler.stop()
+        self.devices.note_seen()
         self.writer.close()
         self.database.close()
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -112,7 +113,11 @@ class PersonRole(Base):
 
 
 class Device(Base):
-    """An enrolled counter or room. ``escrow`` (base64) opens its store key; ``last_n`` is its last command."""
+    """An enrolled counter or room. ``escrow`` (base64) opens its store key; ``last_n`` is its last command.
+
+    ``sealed``: it has no system keyring, and may sign people in before it can show its certificate. ``token_hash`` is
+    of the time before certificates, and empty as soon as it has one.
+    """
 
     __tablename__ = "device"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -123,10 +128,24 @@ class Device(Base):
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
+    revoked_for: Mapped[str] = mapped_column(server_default="", default="")
+    sealed: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    seen_at: Mapped[str] = mapped_column(server_default="", default="")
+
+
+class DeviceCertificate(Base):
+    """A certificate by which a device is known, by its SHA-256; until it is first used, the one before is good, too."""
+
+    __tablename__ = "device_certificate"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"), index=True)
+    key_sha256: Mapped[str] = mapped_column(String(64))
+    until: Mapped[str]
+    used_at: Mapped[str | None]
 
 
 class EnrolmentCode(Base):
-    """A one-time code by which a machine becomes a device; only its hash is kept."""
+    """A one-time code by which a machine becomes a device, or ``device_id`` again; only its hash is kept."""
 
     __tablename__ = "enrolment_code"
     code_hash: Mapped[str] = mapped_column(primary_key=True)
@@ -134,6 +153,7 @@ class EnrolmentCode(Base):
     name: Mapped[str]
     expires_at: Mapped[str]
     used_by: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
+    device_id: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
 
 
 class SignInSession(Base):

@@ -14,21 +14,32 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from client.data.profile import Device, Profile, read_json, write_atomically, write_json
+from client.data.credential import Credential
+from client.data.profile import Device, Profile, read_json, write_json
 from modules.common.clock import Clock, iso, parse_iso
 from modules.common.errors import GovDeskError
 from modules.common.permissions import Actor
 from modules.common.text import tr
+from sync.enrolment import enrol
 from sync.protocol import (
     PROTOCOL,
     PROTOCOL_MIN,
-    EnrolRequest,
+    CertificateRequest,
     Hello,
     PasswordChange,
     SignInReply,
     SignInRequest,
 )
-from sync.transport import UNREACHABLE, HttpTransport, Transport, fetch_ca, not_enrolled, versions_differ
+from sync.transport import (
+    UNREACHABLE,
+    HttpTransport,
+    Identity,
+    Nobody,
+    Transport,
+    fetch_ca,
+    not_enrolled,
+    versions_differ,
+)
 
 if TYPE_CHECKING:
     from client.data.keys import KdfCost, KeyRing
@@ -55,13 +66,8 @@ class OpenSession:
     must_change: bool = False
 
 
-TransportFactory = Callable[[Profile, str, str], Transport]
-"""Makes the transport for a profile, the server's address, and ``<device id>:<token>`` or nothing."""
-
-
-def https(profile: Profile, url: str, device: str) -> Transport:
-    """The transport of every real client."""
-    return HttpTransport(url, profile.ca, device)
+TransportFactory = Callable[[str, Identity], Transport]
+"""Makes the transport to the server's address for a device, or for a computer that is none yet."""
 
 
 class Accounts:
@@ -75,7 +81,7 @@ class Accounts:
         self,
         profile: Profile,
         clock: Clock,
-        transport_factory: TransportFactory = https,
+        transport_factory: TransportFactory = HttpTransport,
         *,
         cost: KdfCost | None = None,
         open_store: Callable[[Profile, bytes, Clock], Store] | None = None,
@@ -87,6 +93,7 @@ class Accounts:
         self._cost = cost
         self._open_store = open_store or _open_store
         self._get_ca = get_ca
+        self.credential = Credential(profile, self._keys(), clock)
         self._transport: Transport | None = None
         self._open: OpenSession | None = None
         self._password = ""
@@ -120,7 +127,7 @@ class Accounts:
             device = self._profile.device()
             if device is None:
                 raise not_enrolled()
-            self._transport = self._make(self._profile, device.server, f"{device.device}:{self._profile.token()}")
+            self._transport = self._make(device.server, self.credential)
         return self._transport
 
     # -- the computer -----------------------------------------------------------------------------
@@ -134,31 +141,36 @@ class Accounts:
         hello = self.transport.hello()
         if hello.proto < PROTOCOL_MIN or hello.proto_min > PROTOCOL:
             raise versions_differ()
+        self.credential.learn(hello.pins)
         return hello
 
     def enrol(self, url: str, code: str, name: str = "") -> Device:
         """Make this computer a device of the server at ``url``, by the one-time ``code`` ``XXXX-XXXX.<pin>``.
 
+        One that was a device before becomes it again, by a code made for that, and keeps all its work.
+
         Raises NET-007 when the server's authority is not the one that the code names, the server's own
-        problem for a used code, NET-008 for an ill-formed address or code, DATA-006 when it is enrolled already.
+        problem for a used code, NET-008 for an ill-formed address or code, DATA-006 for a device of another server.
         """
-        if self._profile.device() is not None:
-            raise GovDeskError("DATA-006", tr("这台电脑已经登记过。"), fix=tr("要换服务器，请使用新的资料目录。"))
-        secret, _, pin = code.strip().partition(".")
-        if not url.startswith("https://") or not secret or not pin:
-            raise GovDeskError(
-                "NET-008", tr("服务器地址或登记码不完整。"), fix=tr("地址以 https:// 开头；登记码请整段粘贴。")
-            )
-        url = url.rstrip("/")
-        write_atomically(self._profile.ca, self._get_ca(url, pin))
-        transport = self._make(self._profile, url, "")
-        try:
-            made = transport.enrol(EnrolRequest(code.strip(), name))
-        finally:
-            transport.close()
-        device = Device(url, made.device, made.name, made.hall_id, made.series)
-        self._profile.save_device(device, made.token)
+        device = enrol(
+            self._profile,
+            self._keys(),
+            self.credential,
+            url,
+            code,
+            name,
+            get_ca=self._get_ca,
+            ask=lambda url: self._make(url, Nobody(self._profile.ca)),
+        )
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
         return device
+
+    def keep_known(self) -> None:
+        """Hear of the server's next key, and ask for the device's next certificate when it is time. Raises NET-…."""
+        self.hello()
+        self._renew_certificate()
 
     # -- the person -------------------------------------------------------------------------------
 
@@ -173,6 +185,7 @@ class Accounts:
             raise not_enrolled()
         self.sign_out()
         self._refuse_locked(login)
+        self._open_credential(login, password)
         try:
             reply = self.transport.sign_in(SignInRequest(login, password))
         except GovDeskError as error:
@@ -203,6 +216,7 @@ class Accounts:
             raise
         self._password = ""
         self._open = self._begin(session.store, session.device, reply)
+        self._stay_known()
         return self._open
 
     def verify(self, password: str) -> None:
@@ -265,6 +279,18 @@ class Accounts:
             raise not_signed_in()
         return self._open
 
+    def _open_credential(self, login: str, password: str) -> None:
+        """Where no keyring opens the device's key, this person's wrap may; else the server lets them in without."""
+        self.credential.ask_again()
+        keys = self._keys()
+        if self.credential.opens or not keys.exists() or not keys.knows(login):
+            return
+        try:
+            self.credential.opened(keys.open_with_password(login, password))
+        except GovDeskError as error:
+            if error.code != WRONG:
+                raise
+
     def _signed_in_there(self, device: Device, login: str, password: str, reply: SignInReply) -> OpenSession:
         keys = self._keys()
         escrow = base64.b64decode(reply.escrow)
@@ -273,14 +299,31 @@ class Accounts:
             keys.add_person(login, password, key)
         else:
             key = self._unwrap(keys, login, password, escrow)
+            keys.keep_escrow(escrow, key)
+        self.credential.opened(key)
         store = self._open_store(self._profile, key, self._clock)
         try:
             session = self._begin(store, device, reply)
             store.prune()
+            self._stay_known()
         except BaseException:
             store.close()
             raise
         return session
+
+    def _renew_certificate(self) -> None:
+        credential = self.credential
+        if credential.due:
+            reply = self.transport.certify(CertificateRequest(credential.request(), credential.sealed))
+            credential.accept(reply.certificate)
+            credential.learn(reply.pins)
+
+    def _stay_known(self) -> None:
+        """Renew the certificate if it is time; a server that cannot be asked just now is asked another time."""
+        try:
+            self._renew_certificate()
+        except GovDeskError as error:
+            log.warning("the device's certificate was not renewed: %s", error.code)
 
     def _unwrap(self, keys: KeyRing, login: str, password: str, escrow: bytes) -> bytes:
         """The store key by the person's wrap; by escrow for a new person or a password set at the server."""
@@ -318,6 +361,7 @@ class Accounts:
                 fix=tr("请在网络恢复后登录一次，以后就可以离线登录。"),
             ) from cause
         key = self._check_here(login, password)
+        self.credential.opened(key)
         store = self._open_store(self._profile, key, self._clock)
         try:
             kept = store.last_statement(login)

@@ -17,14 +17,19 @@ from fastapi import FastAPI
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from client.data.profile import Profile
 from modules.common.blobs import LIMIT, type_of
+from modules.common.clock import SystemClock
 from modules.common.errors import GovDeskError
 from server_stub import blobs
 from server_stub.app import create_app
 from server_stub.tables import AuditRow, Blob
-from sync.protocol import BLOB_PATH, DEVICE_HEADER, STATEMENT_HEADER, EnrolRequest, SignInRequest
+from sync.accounts import Accounts
+from sync.protocol import BLOB_PATH, STATEMENT_HEADER
 from sync.transport import HttpTransport
 from tests.support.central import Central, Counter, central
+from tests.support.counter import CHEAP
+from tests.support.devices import showing, shown
 from tests.support.servers import postgres, server
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 400
@@ -45,7 +50,7 @@ class Desk:
     """The application without a network."""
 
     def __init__(self, app: FastAPI, runner: asyncio.Runner) -> None:
-        self._transport = httpx.ASGITransport(app)
+        self._transport = httpx.ASGITransport(showing(app))
         self._runner = runner
 
     def ask(self, counter: Counter, method: str, name: str, content: Any = None) -> httpx.Response:
@@ -53,7 +58,7 @@ class Desk:
             async with httpx.AsyncClient(transport=self._transport, base_url="https://server") as session:
                 return await session.request(method, BLOB_PATH + name, headers=headers, content=content)
 
-        headers = {DEVICE_HEADER: f"{counter.device}:{counter.token}", STATEMENT_HEADER: counter.statement}
+        headers = {**shown(counter.certificate), STATEMENT_HEADER: counter.statement}
         return self._runner.run(asked())
 
 
@@ -221,11 +226,12 @@ def test_what_a_killed_server_was_receiving_is_swept_away(tmp_path: Path) -> Non
 def test_the_largest_page_over_the_wire(tmp_path: Path) -> None:
     data = b"%PDF-1.7" + os.urandom(LIMIT - 8)
     with server(tmp_path) as running:
-        stranger = HttpTransport(running.url, running.ca)
-        made = stranger.enrol(EnrolRequest(running.codes["3号窗"]))
-        stranger.close()
-        http = HttpTransport(running.url, running.ca, f"{made.device}:{made.token}")
-        said = http.sign_in(SignInRequest("zhangsan", "Govdesk-2026")).statement
+        profile = Profile(tmp_path / "profile")
+        accounts = Accounts(profile, SystemClock(), cost=CHEAP)
+        accounts.enrol(running.url, running.codes["3号窗"])
+        said = accounts.sign_in("zhangsan", "Govdesk-2026").statement
+        http = accounts.transport
+        assert isinstance(http, HttpTransport)
         wrong: list[tuple[Callable[[], object], str]] = [
             (lambda: http.get_blob(name_of(data), said), "SRV-061"),
             (lambda: http.put_blob(name_of(data), data, "application/pdf", ""), "AUTH-001"),
@@ -237,7 +243,8 @@ def test_the_largest_page_over_the_wire(tmp_path: Path) -> None:
             assert caught.value.code == code
         http.put_blob(name_of(data), data, "application/pdf", said)
         assert http.get_blob(name_of(data), said) == data
-        http.close()
+        accounts.close()
+        profile.close()
 
 
 @pytest.mark.parametrize(
