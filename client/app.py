@@ -65,6 +65,7 @@ DESK = (
     "client.widgets.printing",
     "sync.engine",
     "sync.loop",
+    "sync.nudges",
     "sync.pages",
     "sync.transport",
 )
@@ -325,6 +326,7 @@ class OpenDesk(QObject):
         from client.widgets.printing import PdfPrinter
         from sync.engine import SyncEngine
         from sync.loop import SyncLoop
+        from sync.nudges import NudgeListener
         from sync.pages import PagePump
         from sync.transport import HttpTransport, SignedServer
 
@@ -346,6 +348,9 @@ class OpenDesk(QObject):
             lambda name, data, kind: transport.put_blob(name, data, kind, store.statement),
             on_data,
             may_send=lambda: bool(store.statement),
+        )
+        self.nudges = NudgeListener(
+            lambda: transport.listen(store.statement), self.loop, may_listen=lambda: bool(store.statement)
         )
         services: dict[Any, Any] = {
             ports.Records: store,
@@ -380,6 +385,7 @@ class OpenDesk(QObject):
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
         self.loop.start()
         self.pages.start()
+        self.nudges.start()
 
     @Slot()
     def _preload(self) -> None:
@@ -424,6 +430,7 @@ class OpenDesk(QObject):
 
     def hang_up(self) -> None:
         """Stop the synchronisation and sign out; off the GUI thread, or at the very end."""
+        self.nudges.stop()
         self.loop.stop()
         self.pages.stop()
         # what was typed and given last is written before the store closes
@@ -445,6 +452,8 @@ class OpenDesk(QObject):
         if changed != self._told:
             self._told = changed
             self.pages.poke()
+            if status.state == "online":
+                self.nudges.poke()
             self._suite.events.publish(changed)
         if status.state == "online":
             self._renew()

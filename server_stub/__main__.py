@@ -108,6 +108,7 @@ def run(config: Config) -> int:
             ),
             listener,
             listening,
+            services.nudges.hush,
         )
 
         def stop(number: int, frame: object) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.responses import Response
 
 from modules.common.blobs import LIMIT
@@ -58,6 +58,7 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         services.scheduler.start()
+        services.nudges.start()
         yield
         services.close()
 
@@ -199,6 +200,12 @@ def _sync(services: Services) -> APIRouter:
             now = iso(services.clock.now())
             text = feed.page(session, services.identity.epoch, now, scope, since, limit, epoch)
         return Response(text, media_type="application/json")
+
+    @router.get(PATHS["nudges"], response_class=StreamingResponse)
+    def nudges(request: Request, caller: Caller = signed_in) -> Response:
+        """Server-sent events: each names a feed of the caller's statement and its newest number, and nothing else."""
+        events = services.nudges.stream(caller.device, request.state.said.scopes)
+        return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     @router.post(PATHS["lease"], response_model=Lease)
     def lease(body: LeaseRequest, device: str = device) -> Response:

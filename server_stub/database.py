@@ -20,6 +20,8 @@ from modules.common.text import tr
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 10_000
 PG_CONNECTIONS = 8
+CHANNEL = "govdesk_feeds"
+"""On which a PostgreSQL tells every server process which feeds a commit made longer."""
 
 
 class Database:

@@ -6,17 +6,24 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Aggregate, Summary
 from modules.common.server_ports import Reference
+from server_stub.database import CHANNEL
 from server_stub.tables import AggregateState, ChangeRow, EventRow, Scope
 
 REFERENCE = "ref"
 """The scope of reference documents, for everyone signed in."""
+
+
+T = TypeVar("T")
+GROWN = "feeds grown"
+"""Where a session keeps, for the writer, the newest number of each feed that its commit makes longer."""
 
 
 def dump(value: Any) -> str:
@@ -59,6 +66,7 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
         wire = entry.to_wire()
         for scope in entry.scopes:
             by_scope[scope].append((entry, wire))
+    heads = {}
     # in one order everywhere: two transactions cannot wait for each other
     for scope in sorted(by_scope):
         added = by_scope[scope]
@@ -74,6 +82,17 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
                 for seq, (entry, wire) in enumerate(added, last - len(added) + 1)
             ],
         )
+        heads[scope] = last
+    _tell(session, heads)
+
+
+def _tell(session: Session, heads: Mapping[str, int]) -> None:
+    """Leave word of what grows with this commit: with the writer, or with PostgreSQL for all its server processes."""
+    if session.get_bind().dialect.name != "postgresql":
+        session.info.setdefault(GROWN, {}).update(heads)
+        return
+    for some in batched(heads.items(), 50):  # a payload has less than 8,000 bytes
+        session.execute(select(func.pg_notify(CHANNEL, dump(dict(some)))))
 
 
 def page(session: Session, epoch: str, server_time: str, scope: str, since: int, limit: int, known_epoch: str) -> str:
@@ -122,7 +141,7 @@ def publish(
     """
     wanted = {(reference.kind, reference.id): reference for reference in references}
     entries: list[Entry] = []
-    for some in _some(list(wanted), 200):
+    for some in batched(wanted, 200):
         olds = {
             (row.kind, row.id): row
             for row in session.execute(
@@ -150,9 +169,11 @@ def publish(
     return sum(entry.op == "put" for entry in entries)
 
 
-def _some(keys: list[tuple[str, str]], count: int) -> Iterator[list[tuple[str, str]]]:
-    for start in range(0, len(keys), count):
-        yield keys[start : start + count]
+def batched(items: Iterable[T], count: int) -> Iterator[list[T]]:
+    """``items`` in lists of at most ``count``."""
+    remaining = iter(items)
+    while some := list(islice(remaining, count)):
+        yield some
 
 
 def _described(reference: Reference, rules: Callable[[str], Aggregate] | None) -> tuple[Summary, frozenset[str]]:

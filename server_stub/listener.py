@@ -13,7 +13,7 @@ import os
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -194,10 +194,18 @@ def _fast() -> type[asyncio.Protocol]:
 class Server(uvicorn.Server):
     """Says that it is ready once it listens, and at its end waits for answers, not for idle lines."""
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        listener: socket.socket,
+        ready: Callable[[], None],
+        hush: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """``hush`` ends answers that would go on for ever."""
         super().__init__(config)
         self._listener = listener
         self._ready = ready
+        self._hush = hush
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # uvicorn would give a handshake a whole minute
@@ -224,6 +232,8 @@ class Server(uvicorn.Server):
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._hush is not None:
+            await self._hush()
         for connection in list(self.server_state.connections):
             line: Any = connection
             asked = line.cycle is not None and not line.cycle.more_body

@@ -25,6 +25,7 @@ from server_stub.config import Config
 from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
 from server_stub.guard import Guard, RateLimiter
+from server_stub.nudges import Nudges
 from server_stub.numbers import Numbers
 from server_stub.processor import KEEP_SESSIONS, Processor
 from server_stub.scheduler import Scheduled, Scheduler
@@ -82,6 +83,8 @@ class Services:
         )
         self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls)
         self.audit = AuditReader(self.database)
+        self.nudges = Nudges(self.database)
+        self.writer.grown = self.nudges.announce
         self.numbers = Numbers(self.writer, self.clock)
         self.blobs = Blobs(config.data / "blobs", self.database, self.writer, self.clock)
         self.rules = rules
@@ -128,6 +131,7 @@ class Services:
 
     def close(self) -> None:
         """Stop jobs, finish writes, close the database."""
+        self.nudges.close()
         self.scheduler.stop()
         self.devices.note_seen()
         self.writer.close()

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 from server_stub.database import Database
+from server_stub.feed import GROWN
 
 T = TypeVar("T")
 Job = Callable[[Session], Any]
@@ -38,6 +39,9 @@ class Writer(Protocol):
     def do(self, fn: Callable[[Session], T]) -> T:
         """The job's result, after its commit. A job that raises has changed nothing. It may be run more than once."""
         ...
+
+    grown: Callable[[dict[str, int]], None]
+    """Called after a commit with the newest number of each feed that it made longer (SQLite; see ``feed.GROWN``)."""
 
     def alive(self) -> bool:
         """Whether jobs are being done."""
@@ -65,6 +69,7 @@ class GroupWriter:
         self._jobs: queue.SimpleQueue[tuple[Job, Future[Any]] | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
+        self.grown: Callable[[dict[str, int]], None] = lambda heads: None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -103,12 +108,15 @@ class GroupWriter:
 
     def _commit(self, batch: list[tuple[Job, Future[Any]]]) -> None:
         results: list[tuple[Future[Any], Any]] = []
+        grown: dict[str, int] = {}
         failures: list[tuple[Future[Any], BaseException]] = []
         try:
             with self._engine.begin() as connection:
                 for fn, future in batch:
                     try:
-                        results.append((future, _within_savepoint(connection, fn)))
+                        result, heads = _within_savepoint(connection, fn)
+                        results.append((future, result))
+                        grown |= heads
                     except Exception as error:
                         # SQLite ends the whole transaction by itself when, say, the disk is full
                         if not cast("sqlite3.Connection", connection.connection.dbapi_connection).in_transaction:
@@ -123,13 +131,15 @@ class GroupWriter:
             future.set_result(result)
         for future, failure in failures:
             future.set_exception(failure)
+        if grown:
+            self.grown(grown)
 
 
-def _within_savepoint(connection: Connection, fn: Callable[[Session], T]) -> T:
+def _within_savepoint(connection: Connection, fn: Callable[[Session], T]) -> tuple[T, dict[str, int]]:
     with Session(connection, join_transaction_mode="create_savepoint") as session:
         result = fn(session)
         session.commit()
-        return result
+        return result, session.info.get(GROWN, {})
 
 
 class PoolWriter:
@@ -138,6 +148,7 @@ class PoolWriter:
     def __init__(self, database: Database) -> None:
         self._engine = database.engine
         self._closed = False
+        self.grown: Callable[[dict[str, int]], None] = lambda heads: None
 
     def do(self, fn: Callable[[Session], T]) -> T:
         attempt = 0

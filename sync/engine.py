@@ -26,6 +26,7 @@ from sync.protocol import (
     ChangesReply,
     Lease,
     LeaseRequest,
+    Nudge,
     PushReply,
     PushRequest,
     WireCommand,
@@ -78,6 +79,8 @@ class Policy:
     """How often and how much. Times are in seconds."""
 
     pull_every: float = 5.0
+    pull_when_told: float = 60.0
+    """The same while the server tells what is new: only what was lost on the way is found by asking."""
     backoff_base: float = 1.0
     backoff_cap: float = 60.0
     block: int = 200
@@ -178,6 +181,8 @@ class SyncEngine:
         self._ended: set[str] = set()
         self._page: _Page | None = None
         self._probe = False
+        self._listening = False
+        self._heard: dict[str, int] = {}
         self._spent: set[str] = set()
         self._sent_at = clock.now()
         self._online = False
@@ -194,6 +199,19 @@ class SyncEngine:
         """Something has happened: try everything now."""
         self._lanes.clear()
         self._due.clear()
+
+    def nudge(self, nudge: Nudge) -> None:
+        """The server says how far a feed has grown: asked for now, if that is news."""
+        if nudge.seq > self._store.cursor(nudge.scope):
+            # kept for an answer that is on its way and was written before
+            self._heard[nudge.scope] = max(nudge.seq, self._heard.get(nudge.scope, 0))
+            self._due.pop(nudge.scope, None)
+
+    def attend(self, listening: bool) -> None:
+        """Whether the server tells at present what is new. Whoever has gone deaf asks at once, and then more often."""
+        if self._listening and not listening:
+            self._due.clear()
+        self._listening = listening
 
     def next_action(self) -> Action:
         """The next step. The same again, as long as nothing is reported."""
@@ -347,9 +365,10 @@ class SyncEngine:
             self._hold(lane)
             return
         self._lanes.pop(lane, None)
-        if last:
+        if last and self._heard.pop(action.scope, 0) <= reply.to:
             # spread, so that the counters of a hall do not all ask in the same moment
-            self._due[action.scope] = self._clock.monotonic() + self._policy.pull_every * self._rng.uniform(0.8, 1.2)
+            every = self._policy.pull_when_told if self._listening else self._policy.pull_every
+            self._due[action.scope] = self._clock.monotonic() + every * self._rng.uniform(0.8, 1.2)
 
     def _contact(self, epoch: str, server_time: str) -> bool:
         now = self._clock.now()

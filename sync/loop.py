@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from modules.common.clock import Clock, SystemClock
 from modules.common.errors import GovDeskError
 from sync.engine import Action, Borrow, Pull, Push, Reply, Store, SyncEngine, SyncStatus, Wait, stuck_words
+from sync.protocol import Nudge
 from sync.transport import Transport
 
 T = TypeVar("T")
@@ -52,6 +53,9 @@ class SyncLoop:
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._poked = threading.Event()
+        self._heard: dict[str, int] = {}
+        self._listening: bool | None = None
+        self._guard = threading.Lock()
         self._step_began: float | None = None
         self._told: SyncStatus | None = None
         self._logged: set[str] = set()
@@ -74,6 +78,19 @@ class SyncLoop:
         self._poked.set()
         self._wake.set()
 
+    def nudge(self, nudge: Nudge) -> None:
+        """The server says that a feed has grown; from any thread."""
+        with self._guard:
+            self._heard[nudge.scope] = max(nudge.seq, self._heard.get(nudge.scope, 0))
+        self._wake.set()
+
+    def attend(self, listening: bool) -> None:
+        """Whether the server tells at present what is new; from any thread."""
+        with self._guard:
+            if listening != self._listening:
+                self._listening = listening
+                self._wake.set()
+
     @property
     def status(self) -> SyncStatus:
         """The engine's status, or ``stuck`` (SYNC-009) when the present step hangs; from any thread."""
@@ -91,7 +108,7 @@ class SyncLoop:
             if self._poked.is_set():
                 self._poked.clear()
                 self._run(self._engine.poke)
-            action = self._run(self._engine.next_action)
+            action = self._run(self._next)
             seconds = self._do(action)
         except Exception as error:  # noqa: BLE001 - told to the engine, which waits and tries again
             seconds = self._failed(action, error)
@@ -99,6 +116,16 @@ class SyncLoop:
             self._step_began = None
         self._tell()
         return seconds
+
+    def _next(self) -> Action:
+        with self._guard:
+            heard, self._heard = self._heard, {}
+            listening = self._listening
+        if listening is not None:
+            self._engine.attend(listening)
+        for scope, seq in heard.items():
+            self._engine.nudge(Nudge(scope, seq))
+        return self._engine.next_action()
 
     def _do(self, action: Action) -> float:
         if isinstance(action, Wait):

@@ -108,6 +108,14 @@ class ChangesReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Nudge:
+    """The feed ``scope`` has reached ``seq``. It carries nothing else, and its loss does no harm."""
+
+    scope: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseRequest:
     """Asks for ``count`` serials of ``series``."""
 
@@ -234,6 +242,7 @@ PATHS = {
     "push": "/v1/sync/push",
     "changes": "/v1/sync/changes",
     "lease": "/v1/sync/lease",
+    "nudges": "/v1/sync/nudges",
 }
 BLOB_PATH = "/v1/blobs/"
 """Before the SHA-256 of a page: PUT takes its bytes, GET gives them."""

@@ -7,10 +7,11 @@ another server's key; or the code that the server gives in its ``Problem``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -33,6 +34,7 @@ from sync.protocol import (
     Hello,
     Lease,
     LeaseRequest,
+    Nudge,
     PasswordChange,
     Problem,
     PushReply,
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
+LISTEN_SECONDS = 40.0
+"""On a line for nudges something is heard every fifteen seconds; one that is silent for so long is dead."""
 PIN_DIGITS = 20
 """Hex digits of the authority's SHA-256 behind the dot of an enrolment code."""
 UNREACHABLE = frozenset({"NET-001", "NET-003", "NET-005"})
@@ -240,6 +244,12 @@ class HttpTransport(_Wire):
         _refuse(answer)
         return bytes(answer.content)
 
+    def listen(self, statement: str) -> EventStream:
+        """Open a line for nudges. Raises as every question."""
+        answer = self._send("GET", PATHS["nudges"], statement, stream=True, timeout=(CONNECT_SECONDS, LISTEN_SECONDS))
+        _refuse(answer)
+        return EventStream(answer)
+
     def _ask(self, request: Request) -> tuple[int, Any]:
         answer = self._send(
             request.method,
@@ -251,7 +261,14 @@ class HttpTransport(_Wire):
         return answer.status_code, _decoded(answer)
 
     def _send(
-        self, method: str, path: str, statement: str, *, headers: Mapping[str, str] | None = None, **what: Any
+        self,
+        method: str,
+        path: str,
+        statement: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: tuple[float, float] | None = None,
+        **what: Any,
     ) -> requests.Response:
         sent = {"Accept": "application/json", **(headers or {})}
         if statement:
@@ -264,7 +281,7 @@ class HttpTransport(_Wire):
                 method,
                 self._url + path,
                 headers=sent,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                timeout=timeout or (CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
                 **what,
             )
@@ -278,6 +295,26 @@ class HttpTransport(_Wire):
                 session.close()
             self._open.clear()
             self._local = threading.local()
+
+
+class EventStream:
+    """Nudges of one open answer, as ``sync.nudges.NudgeStream`` promises."""
+
+    def __init__(self, answer: requests.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[Nudge]:
+        try:
+            for line in self._answer.iter_lines():
+                if line.startswith(b"data: "):
+                    yield _parse(Nudge, _loads(line[6:]))
+        except (OSError, AttributeError) as error:  # AttributeError: closed under the reader's hands
+            raise _network_error(error) from error
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, AttributeError, ValueError, RuntimeError):
+            self._answer.raw.shutdown()  # wakes whoever reads
+        self._answer.close()
 
 
 class SignedServer:
@@ -294,6 +331,13 @@ class SignedServer:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """As ``get``, sending ``body``."""
         return self._transport.ask("POST", path, body, statement=self._statement())
+
+
+def _loads(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _decoded(answer: requests.Response) -> Any:

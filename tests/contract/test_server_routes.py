@@ -23,7 +23,7 @@ from tests.support.central import Central, Counter, central
 from tests.support.devices import Computer, showing, shown
 
 DEVICE_ONLY = {PATHS["sign_in"], PATHS["password"], PATHS["push"], PATHS["lease"], PATHS["certificate"]}
-SIGNED_IN = {PATHS["sign_out"], PATHS["changes"], BLOB_PATH + "{sha256}"}
+SIGNED_IN = {PATHS["sign_out"], PATHS["changes"], PATHS["nudges"], BLOB_PATH + "{sha256}"}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,12 @@ class Client:
 
     def put(self, path: str, **options: Any) -> httpx.Response:
         return self.request("PUT", path, **options)
+
+
+@pytest.fixture(autouse=True)
+def brief_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that goes on for minutes is no answer to a client that reads it to its end."""
+    monkeypatch.setattr("server_stub.nudges.LIVES_S", 0.0)
 
 
 @pytest.fixture(scope="module")

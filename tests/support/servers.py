@@ -36,19 +36,21 @@ class RunningServer:
 
 
 @contextmanager
-def server(tmp: Path, database: str | None = None, demo: bool = True, settings: str = QUICK) -> Iterator[RunningServer]:
+def server(
+    tmp: Path, database: str | None = None, demo: bool = True, settings: str = QUICK, ready: str = "ready.json"
+) -> Iterator[RunningServer]:
     """Start the real process with its data in ``tmp/server``, wait for it, and stop it by SIGTERM."""
     data = tmp / "server"
     data.mkdir(parents=True, exist_ok=True)
     (data / "server.toml").write_text(settings, "utf-8")
-    ready = tmp / "ready.json"
-    command = [sys.executable, "-m", "server_stub", "--data", str(data), "--ready-file", str(ready)]
+    ready_file = tmp / ready
+    command = [sys.executable, "-m", "server_stub", "--data", str(data), "--ready-file", str(ready_file)]
     command += ["--database", database] if database else []
     command += ["--demo"] if demo else []
     output = (tmp / "server.out").open("ab")
     process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=output)
     try:
-        said = _wait(process, ready, tmp / "server.out")
+        said = _wait(process, ready_file, tmp / "server.out")
         codes = {code["name"]: code["code"] for code in said.get("enrolment_codes", ())}
         yield RunningServer(said["url"], Path(said["ca"]), codes, process, data)
         if process.poll() is None:
