@@ -162,6 +162,10 @@ class SessionDesk:
     def change_password(self, old: str, new: str) -> None:
         self._accounts.change_password(self.actor.login, old, new)
 
+    @property
+    def key_place(self) -> str:
+        return self._accounts.credential.place
+
     def printers(self) -> Sequence[str]:
         from client.widgets.printing import printers
 

@@ -306,6 +306,8 @@ class Accounts:
             session = self._begin(store, device, reply)
             store.prune()
             self._stay_known()
+            if self.credential.lost:
+                raise _lost()
         except BaseException:
             store.close()
             raise
@@ -428,6 +430,14 @@ class Accounts:
         """Failures in a row and the end of a lock, by login."""
         stored = read_json(self._profile.attempts) or {}
         return {login: (int(failures), str(until)) for login, (failures, until) in stored.items()}
+
+
+def _lost() -> GovDeskError:
+    return GovDeskError(
+        "NET-011",
+        tr("这台电脑的设备证书已过期，或者打不开。"),
+        fix=tr("请系统管理员在“设备”中为这台电脑发“重新登记码”，在此输入；未上传的业务都还在本机。"),
+    )
 
 
 def _locked(left: timedelta) -> GovDeskError:

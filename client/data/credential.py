@@ -147,6 +147,21 @@ class Credential:
             return True
         return False
 
+    @property
+    def lost(self) -> bool:
+        """Whether there is a certificate that cannot be shown although its key was to be opened: it is out of date."""
+        with self._lock:
+            return self._profile.certificate.exists() and not self._speaks()
+
+    @property
+    def place(self) -> str:
+        """In words, where the key is kept."""
+        if self.trouble is not None:
+            return self.trouble.words()
+        if self._profile.vault is None:
+            return tr("本机没有可用的系统密钥环：设备密钥封在本机加密数据里，登录后才能打开；没有密钥以明文存放。")
+        return tr("设备密钥由系统密钥环保管。")
+
     def ask_again(self) -> None:
         """Let the keyring be asked once more: it may have been unlocked."""
         self._asked = None
