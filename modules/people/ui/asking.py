@@ -175,7 +175,9 @@ class AskDialog(GrowingDialog):
         column.addWidget(SectionTitle(title))
         if danger:
             self.setAccessibleDescription(danger)
-            column.addWidget(Label(danger, wrap=True))
+            words = Label(danger, wrap=True)
+            words.setMinimumWidth(theme().text_width(22))
+            column.addWidget(words)
         column.addWidget(self.notice)
         for name, field in self._fields.items():
             label = Label(field.accessibleName())

@@ -60,12 +60,12 @@ class DevicesPane(Asking):
         self.table = RecordTable(
             (
                 Column("name", tr("窗口或房间"), lambda device: device.name, 12, stretch=True),
-                Column("hall", tr("大厅"), self._hall, 14),
-                Column("enrolled", tr("登记时间"), lambda device: said_time(device.enrolled_at), 10),
+                Column("state", tr("状态"), _device_state, 16, state=_device_look),
                 Column("seen", tr("最近连接"), lambda device: said_time(device.seen_at) or tr("从未"), 10),
                 Column("until", tr("证书有效期至"), lambda device: said_time(device.until)[:10] or tr("尚无证书"), 8),
-                Column("key", tr("设备密钥"), _key_place, 10),
-                Column("state", tr("状态"), _device_state, 12, state=_device_look),
+                Column("key", tr("设备密钥"), _key_place, 8),
+                Column("hall", tr("大厅"), self._hall, 12),
+                Column("enrolled", tr("登记时间"), lambda device: said_time(device.enrolled_at), 10),
             ),
             title=tr("设备"),
             name="people.devices",
@@ -210,7 +210,7 @@ def _key_place(device: DeviceView) -> str:
 def _device_state(device: DeviceView) -> str:
     if not device.revoked_at:
         return tr("在用")
-    return together(tr("已停用 {when}", when=said_time(device.revoked_at)), aside(reason_words(device.revoked_for)))
+    return together(tr("已停用 {when}", when=said_time(device.revoked_at)[:10]), aside(reason_words(device.revoked_for)))
 
 
 def _device_look(device: DeviceView) -> str:
