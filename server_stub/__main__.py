@@ -257,6 +257,23 @@ def audit_log(arguments: Sequence[str]) -> int:
     return 1 if verdict.broken_at else 0
 
 
+def documents(arguments: Sequence[str]) -> int:
+    """Print documents, opened: one JSON array for each kind that a line of standard input names."""
+    parser = _parser(
+        "documents",
+        "Print the documents of the kinds that standard input names, line by line, each answer one line of JSON "
+        "(导出业务数据, personal data in clear; recorded in the audit log).",
+    )
+    options = parser.parse_args(arguments)
+    from server_stub.seeding import CONSOLE
+    from server_stub.services import opened
+
+    with opened(_config(options)) as services:
+        for line in sys.stdin:
+            _say(json.dumps(services.commands.dump(line.strip(), CONSOLE), ensure_ascii=False))
+    return 0
+
+
 def openapi(arguments: Sequence[str]) -> int:
     """Print the OpenAPI description."""
     argparse.ArgumentParser(
@@ -279,6 +296,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "reset-password": reset_password,
     "rotate-key": rotate_key,
     "audit": audit_log,
+    "documents": documents,
     "openapi": openapi,
 }
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Aggregate, Doc
 from modules.common.clock import Clock, iso
 from modules.common.permissions import SYSTEM, Actor
-from modules.common.server_ports import Reference
+from modules.common.server_ports import Caller, Reference
 from server_stub import audit, feed
 from server_stub.database import Database
 from server_stub.processor import Order, Processor
-from server_stub.tables import AggregateState
+from server_stub.tables import AggregateState, EventRow
 from server_stub.writer import Writer
 
 FOUND = 1000
@@ -55,10 +54,14 @@ class OwnCommands:
         return self._processor.give(Order(kind, aggregate_id, type, body, actor, device, command_id))
 
     def get(self, kind: str, id: str) -> Doc | None:
-        query = select(AggregateState.doc).filter_by(kind=kind, id=id)
+        query = select(AggregateState.sealed).filter_by(kind=kind, id=id)
         with self._database.read() as session:
-            doc = session.execute(query).scalar_one_or_none()
-        return json.loads(doc) if doc else None
+            sealed = session.execute(query).scalar_one_or_none()
+            return feed.document(session, kind, id, sealed) if sealed else None
+
+    def with_number(self, kind: str, number: str, *, limit: int = 100) -> list[Doc]:
+        with self._database.read() as session:
+            return feed.with_number(session, kind, number, min(limit, FOUND))
 
     def find(
         self,
@@ -69,14 +72,29 @@ class OwnCommands:
         after: str = "",
         limit: int = 500,
     ) -> list[Doc]:
-        query = select(AggregateState.doc).where(AggregateState.kind == kind, AggregateState.id > after)
+        query = select(AggregateState.id, AggregateState.sealed)
+        query = query.where(AggregateState.kind == kind, AggregateState.id > after)
         if states:
             query = query.where(AggregateState.state.in_(states))
         if due_until is not None:
             query = query.where(AggregateState.due <= due_until.isoformat())
         query = query.order_by(AggregateState.id).limit(min(limit, FOUND))
         with self._database.read() as session:
-            return [json.loads(doc) for doc in session.execute(query).scalars()]
+            return [feed.document(session, kind, id, sealed) for id, sealed in session.execute(query)]
+
+    def dump(self, kind: str, by: Caller) -> list[dict[str, Any]]:
+        """Every document of a kind, with how many events it has had; that they were taken is audited before."""
+        entry = audit.Entry("documents.read", by.actor.id, by.device, kind)
+        now = iso(self._clock.now())
+        self._writer.do(lambda session: audit.append(session, now, [entry]))
+        count = select(EventRow.aggregate_id, func.count()).filter_by(kind=kind).group_by(EventRow.aggregate_id)
+        query = select(AggregateState.id, AggregateState.sealed).filter_by(kind=kind)
+        with self._database.read() as session:
+            events = {row[0]: row[1] for row in session.execute(count)}
+            return [
+                {"id": id, "events": events.get(id, 0), "doc": feed.document(session, kind, id, sealed)}
+                for id, sealed in session.execute(query.order_by(AggregateState.id))
+            ]
 
     def publish(self, references: Iterable[Reference]) -> int:
         wanted = list(references)

@@ -8,16 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, delete, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from modules.common.clock import SystemClock, iso
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
+from server_stub.sealing import OPTION, Sealing
+from server_stub.tables import ServerMeta
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+SEALS, NO_CLEAR = "0003", "0004"
+"""Between these two revisions what stood in clear is sealed (``migrations.seal_clear``)."""
 BUSY_MS = 10_000
 PG_CONNECTIONS = 8
 CHANNEL = "govdesk_feeds"
@@ -25,24 +30,27 @@ CHANNEL = "govdesk_feeds"
 
 
 class Database:
-    """Two engines on one database: ``engine`` for the writer, another for reads."""
+    """Two engines on one database: ``engine`` for the writer, another for reads.
 
-    def __init__(self, url: str) -> None:
+    ``master`` is where the master key is that unlocks what is sealed; without one the rest can still be read.
+    """
+
+    def __init__(self, url: str, master: Path | None = None) -> None:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.sealing = Sealing()
+        self._master = master
         # parameters may be personal data: they belong in no error message and no log
+        common: dict[str, Any] = {"hide_parameters": True, "execution_options": {OPTION: self.sealing}}
         if self.sqlite:
-            self.engine = create_engine(url, hide_parameters=True)
-            self._reader = create_engine(url, hide_parameters=True, pool_size=8, max_overflow=32)
+            self.engine = create_engine(url, **common)
+            self._reader = create_engine(url, **common, pool_size=8, max_overflow=32)
             _prepare_sqlite(self.engine, "BEGIN IMMEDIATE")
             _prepare_sqlite(self._reader, "BEGIN", "PRAGMA query_only = ON")
         else:
-            self.engine = create_engine(
-                url, hide_parameters=True, pool_size=PG_CONNECTIONS, max_overflow=0, pool_pre_ping=True
-            )
-            self._reader = create_engine(
-                url, hide_parameters=True, pool_size=PG_CONNECTIONS, max_overflow=8, pool_pre_ping=True
-            )
+            common |= {"pool_size": PG_CONNECTIONS, "pool_pre_ping": True}
+            self.engine = create_engine(url, **common, max_overflow=0)
+            self._reader = create_engine(url, **common, max_overflow=8)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -51,11 +59,11 @@ class Database:
             yield session
 
     def upgrade(self) -> None:
-        """Bring the schema to this program's revision; a SQLite file is copied aside first.
+        """Bring the schema to this program's revision, and unlock it; a SQLite file is copied aside first.
 
-        Raises ``GovDeskError`` SRV-020 when the database cannot be reached, SRV-021 when it is newer than the program.
+        Raises ``GovDeskError`` SRV-020 when the database cannot be reached, SRV-021 when it is newer than the program,
+        SRV-051 and 052 as ``keyring.load``.
         """
-        from alembic import command
         from alembic.runtime.migration import MigrationContext
         from alembic.script import ScriptDirectory
 
@@ -65,24 +73,83 @@ class Database:
         with self._reached() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
             empty = not inspect(connection).get_table_names()
-            if current == head:
-                return
             if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
                 raise GovDeskError(
                     "SRV-021",
                     tr("服务器数据库是由更新版本的程序建立的（{revision}）。", revision=current),
                     fix=tr("请安装相同或更新版本的服务器程序。"),
                 )
-        if self.sqlite and not empty and self.url.database:
-            copy_sqlite(Path(self.url.database), Path(f"{self.url.database}.before-{head}"))
-        with self.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        if current != head:
+            self._advance(config, scripts, current, empty)
+        self.unlock()
+        if self.sealing.newest:
+            self._forget_clear()
+
+    def _advance(self, config: Any, scripts: Any, current: str | None, empty: bool) -> None:
+        head = scripts.get_current_head()
+        passed = {script.revision for script in scripts.iterate_revisions(current or "base", "base")}
+        if self.sqlite and not empty and current != SEALS:
+            copy_sqlite(self._file, self._file.with_name(f"{self._file.name}.before-{head}"))
+        if current is not None and NO_CLEAR not in passed:
+            self._seal_all(config)
+        self._migrate(config, "head")
+
+    def unlock(self) -> None:
+        """Fetch the keys, if a master key was named; see ``keyring.load``."""
+        if self._master is not None:
+            from server_stub import keyring
+
+            self.sealing.use(keyring.load(self.engine, self._master, iso(SystemClock().now())))
+            self.sealing.reload = self.unlock
+
+    def _seal_all(self, config: Any) -> None:
+        """Seal a database that was in clear. Cut off at any point, it goes on where it was."""
+        from server_stub.migrations.seal_clear import seal_clear
+
+        self._migrate(config, SEALS)
+        self.unlock()
+        seal_clear(self.engine)
+        self._migrate(config, NO_CLEAR)
+
+    def _forget_clear(self) -> None:
+        """After sealing what was in clear: leave none of it in the files, nor in copies from before upgrades."""
+        from server_stub.migrations.seal_clear import CLEAR_LEFT, rewrite
+
+        with Session(self.engine) as session:
+            left = session.get(ServerMeta, CLEAR_LEFT) is not None
+        if not left:
+            return
+        rewrite(self.engine)
+        for copy in self._file.parent.glob(f"{self._file.name}.before-*") if self.sqlite else ():
+            copy.unlink()
+        with Session(self.engine) as session, session.begin():
+            session.execute(delete(ServerMeta).filter_by(key=CLEAR_LEFT))
+
+    def _migrate(self, config: Any, revision: str) -> None:
+        from alembic import command
+
+        with self.engine.connect() as connection:
+            if self.sqlite:
+                # a table that is rebuilt is dropped, and others refer to it; this cannot be said inside a transaction
+                connection.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
+            try:
+                with connection.begin():
+                    config.attributes["connection"] = connection
+                    command.upgrade(config, revision)
+                    if self.sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                        raise RuntimeError(f"the upgrade to {revision} left rows that refer to nothing")
+            finally:
+                if self.sqlite:
+                    connection.connection.driver_connection.execute("PRAGMA foreign_keys = ON")  # type: ignore[union-attr]
+
+    @property
+    def _file(self) -> Path:
+        return Path(str(self.url.database))
 
     def must_exist(self) -> None:
         """Raise SRV-030 when there is no such SQLite file: connecting would make one."""
-        if self.sqlite and not Path(str(self.url.database)).exists():
-            raise GovDeskError("SRV-030", tr("没有找到服务器数据库 {file}。", file=Path(str(self.url.database)).name))
+        if self.sqlite and not self._file.exists():
+            raise GovDeskError("SRV-030", tr("没有找到服务器数据库 {file}。", file=self._file.name))
 
     @contextmanager
     def _reached(self) -> Iterator[Connection]:

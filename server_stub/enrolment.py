@@ -21,9 +21,10 @@ from modules.common.ids import is_uuid7, uuid7
 from modules.common.server_ports import REVOKED_FOR, Caller, DeviceView, OneTime
 from modules.common.text import tr
 from server_stub import audit, tls
-from server_stub.accounts import readable_secret
 from server_stub.config import Settings
 from server_stub.database import Database
+from server_stub.sealing import open_sealed, seal
+from server_stub.signin.passwords import readable_secret
 from server_stub.tables import Device, DeviceCertificate, EnrolmentCode, Organisation
 from server_stub.writer import Writer
 from sync.protocol import CertificateReply, CertificateRequest, Enrolment, EnrolRequest
@@ -112,8 +113,8 @@ class DeviceRegistry:
             else:
                 device, again = self._device_for(session, code, request, name or code.name, now)
                 code.used_by = device.id
-            escrow = "" if again else device.escrow
-            device.sealed = request.sealed
+            escrow = "" if again else open_sealed(session, Device, (device.id,), device.sealed)
+            device.keyless = request.keyless
             # whoever held the certificate before is not this computer any more
             session.execute(delete(DeviceCertificate).filter_by(device_id=device.id))
             device.token_hash = ""
@@ -157,12 +158,14 @@ class DeviceRegistry:
         # is numbered and signed for it
         if request.device and (session.get(Device, request.device) is not None or not is_uuid7(request.device)):
             raise _other_code()
+        id = request.device or uuid7()
+        escrow = base64.b64encode(secrets.token_bytes(32)).decode()
         device = Device(
-            id=request.device or uuid7(),
+            id=id,
             name=name,
             hall_id=code.hall_id,
             token_hash="",
-            escrow=base64.b64encode(secrets.token_bytes(32)).decode(),
+            sealed=seal(session, Device, (id,), escrow),
             last_n=0,
             enrolled_at=now,
         )
@@ -175,7 +178,7 @@ class DeviceRegistry:
 
         def store(session: Session) -> CertificateReply:
             device = session.get_one(Device, device_id)
-            device.sealed = request.sealed
+            device.keyless = request.keyless
             session.execute(delete(DeviceCertificate).filter_by(device_id=device_id, used_at=None))
             signed = self._sign(session, device_id, request.csr)
             entry = audit.Entry(
@@ -241,7 +244,7 @@ class DeviceRegistry:
     def _by_header(self, header: str, *, by_token: bool, by_name: bool) -> tuple[str, str | None]:
         device_id, _, token = header.partition(":")
         with self._database.read() as session:
-            query = select(Device.token_hash, Device.sealed, Device.revoked_at).filter_by(id=device_id)
+            query = select(Device.token_hash, Device.keyless, Device.revoked_at).filter_by(id=device_id)
             row = session.execute(query).one_or_none()
         if row is None:
             raise _unknown()
@@ -249,7 +252,7 @@ class DeviceRegistry:
             return device_id, row.revoked_at
         if row.token_hash and not hmac.compare_digest(row.token_hash, _hash(token)):
             raise _unknown()
-        if by_name and row.sealed:
+        if by_name and row.keyless:
             return device_id, row.revoked_at
         raise GovDeskError(
             "AUTH-051",
@@ -282,7 +285,7 @@ class DeviceRegistry:
                     row.revoked_for,
                     max(row.seen_at, self._seen.get(row.id, "")),
                     until.get(row.id, ""),
-                    row.sealed,
+                    row.keyless,
                 )
                 for row in devices
             ]

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import func, insert, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
-from modules.common.aggregate import Aggregate, Summary
+from modules.common.aggregate import Aggregate, Doc, Summary
 from modules.common.server_ports import Reference
 from server_stub.database import CHANNEL
-from server_stub.tables import AggregateState, ChangeRow, EventRow, Scope
+from server_stub.sealing import numbers_in, of, open_sealed, plain_number, seal
+from server_stub.tables import AggregateState, BlindIndex, ChangeRow, EventRow, Scope
 
 REFERENCE = "ref"
 """The scope of reference documents, for everyone signed in."""
@@ -59,8 +60,20 @@ class Entry:
         return f'{head[:-1]},"doc":{self.doc}}}'
 
 
+def whole(summary: Summary, doc: str) -> str:
+    """What is sealed of an aggregate: its document (JSON) and the words that lists and search show."""
+    return f'{{"title":{dump(summary.title)},"search":{dump(summary.search)},"doc":{doc}}}'
+
+
+def document(session: Session, kind: str, id: str, sealed: bytes) -> Doc:
+    """The document of an aggregate."""
+    doc: Doc = json.loads(open_sealed(session, AggregateState, (kind, id), sealed))["doc"]
+    return doc
+
+
 def append(session: Session, entries: Sequence[Entry]) -> None:
     """Number and store entries: the last thing a transaction does, for it holds the counters' row locks."""
+    sealing = of(session)
     by_scope: defaultdict[str, list[tuple[Entry, str]]] = defaultdict(list)
     for entry in entries:
         wire = entry.to_wire()
@@ -78,7 +91,13 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
         session.execute(
             insert(ChangeRow),
             [
-                {"scope": scope, "seq": seq, "kind": entry.kind, "aggregate_id": entry.id, "entry": wire}
+                {
+                    "scope": scope,
+                    "seq": seq,
+                    "kind": entry.kind,
+                    "aggregate_id": entry.id,
+                    "sealed": sealing.seal(ChangeRow, (scope, seq), wire),
+                }
                 for seq, (entry, wire) in enumerate(added, last - len(added) + 1)
             ],
         )
@@ -103,11 +122,12 @@ def page(session: Session, epoch: str, server_time: str, scope: str, since: int,
     # the head is read before the changes: what is committed in between is only ever newer
     head = session.execute(select(Scope.seq).where(Scope.name == scope)).scalar_one_or_none() or 0
     lost = since > head or (known_epoch not in ("", epoch))
-    rows: Sequence[tuple[int, str]] = []
+    rows: Sequence[tuple[int, bytes]] = []
     if not lost:
-        query = select(ChangeRow.seq, ChangeRow.entry).where(ChangeRow.scope == scope, ChangeRow.seq > since)
-        rows = [(seq, entry) for seq, entry in session.execute(query.order_by(ChangeRow.seq).limit(limit + 1))]
-    shown = rows[:limit]
+        query = select(ChangeRow.seq, ChangeRow.sealed).where(ChangeRow.scope == scope, ChangeRow.seq > since)
+        rows = [(seq, sealed) for seq, sealed in session.execute(query.order_by(ChangeRow.seq).limit(limit + 1))]
+    sealing = of(session)
+    shown = [(seq, sealing.open(ChangeRow, (scope, seq), sealed)) for seq, sealed in rows[:limit]]
     reply = dump(
         {
             "epoch": epoch,
@@ -155,12 +175,11 @@ def publish(
         }
         for key in some:
             reference, old = wanted[key], olds.get(key)
-            doc = dump(reference.doc)
             if key in kept:
                 continue
             summary, scopes = _described(reference, rules)
-            fields = summary.to_wire()
-            if old is not None and (old.doc, old.scopes) == (doc, dump(sorted(scopes))) and _summed(old) == fields:
+            doc, fields = dump(reference.doc), summary.to_wire()
+            if old is not None and _same(session, old, summary, doc, scopes):
                 continue
             entry = Entry(scopes, reference.kind, reference.id, old.rev + 1 if old else 1, "put", doc, fields)
             entries += (entry, *left(entry, frozenset(json.loads(old.scopes)) if old else frozenset()))
@@ -183,29 +202,67 @@ def _described(reference: Reference, rules: Callable[[str], Aggregate] | None) -
         known = None
     if known is not None:
         return known.summary(reference.doc), known.scopes(reference.doc)
-    search = f"{reference.title} {reference.number}"
+    search = f"{reference.title} {reference.number} {reference.search}".strip()
     return Summary(reference.title, "", reference.number, search=search), reference.scopes
 
 
-def _summed(row: AggregateState) -> dict[str, Any]:
-    return {"title": row.title, "state": row.state, "number": row.number, "due": row.due, "search": row.search}
+def _same(session: Session, row: AggregateState, summary: Summary, doc: str, scopes: frozenset[str]) -> bool:
+    kept = (row.state, row.number, row.due, row.scopes)
+    if kept != (summary.state, summary.number, _due(summary), dump(sorted(scopes))):
+        return False
+    return open_sealed(session, AggregateState, (row.kind, row.id), row.sealed) == whole(summary, doc)
+
+
+def _due(summary: Summary) -> str | None:
+    return summary.due.isoformat() if summary.due else None
+
+
+_BLIND = text("INSERT INTO blind_index (kind, blind, id) VALUES (:kind, :blind, :id) ON CONFLICT DO NOTHING")
 
 
 def store(session: Session, at: str, entry: Entry, summary: Summary) -> None:
-    """Write the newest document of an aggregate, with its summary as columns."""
+    """Write the newest document of an aggregate, with its summary, and the numbers by which it is found."""
+    key = {"kind": entry.kind, "id": entry.id}
     values = {
         "rev": entry.rev,
-        "doc": entry.doc,
-        "title": summary.title,
+        "sealed": seal(session, AggregateState, (entry.kind, entry.id), whole(summary, entry.doc)),
         "state": summary.state,
         "number": summary.number,
-        "due": summary.due.isoformat() if summary.due else None,
-        "search": summary.search,
+        "due": _due(summary),
         "scopes": dump(sorted(entry.scopes)),
         "updated_at": at,
     }
-    key = {"kind": entry.kind, "id": entry.id}
     if entry.rev == 1:
         session.execute(insert(AggregateState), [{**key, **values}])
     else:
         session.execute(update(AggregateState).filter_by(**key).values(**values))
+    remember_numbers(session, entry.kind, entry.id, summary.search)
+
+
+def remember_numbers(session: Session, kind: str, id: str, words: str) -> None:
+    """Let a document be found by the numbers among its words."""
+    sealing = of(session)
+    if numbers := numbers_in(words):
+        rows = [{"kind": kind, "blind": sealing.blind(number), "id": id} for number in sorted(numbers)]
+        session.execute(_BLIND, rows)
+
+
+def with_number(session: Session, kind: str, number: str, limit: int) -> list[Doc]:
+    """Documents of a kind that have exactly this number among their words, by id."""
+    sealing, wanted = of(session), plain_number(number)
+    query = (
+        select(AggregateState.id, AggregateState.sealed)
+        .join(BlindIndex, (BlindIndex.kind == AggregateState.kind) & (BlindIndex.id == AggregateState.id))
+        .where(BlindIndex.kind == kind, BlindIndex.blind.in_(sealing.blinds(number)))
+        .distinct()
+        .order_by(AggregateState.id)
+    )
+    found = []
+    for id, sealed in session.execute(query):
+        kept = json.loads(sealing.open(AggregateState, (kind, id), sealed))
+        # the index may still know what the document has forgotten
+        if wanted in numbers_in(kept["search"]):
+            found.append(kept["doc"])
+        if len(found) == limit:
+            break
+    return found

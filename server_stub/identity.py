@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from modules.common.ids import uuid7
+from server_stub.sealing import open_sealed, seal
 from server_stub.tables import Epoch, NumberSeries, ServerMeta
 
 STATEMENT_KEY = "statement_key"
@@ -40,8 +41,9 @@ def ensure(session: Session) -> Identity:
         if stored is not None:
             session.execute(update(NumberSeries).values(next_serial=NumberSeries.next_serial + LOST_NUMBERS))
     if stored is None:
-        stored = ServerMeta(key=STATEMENT_KEY, value=base64.b64encode(os.urandom(32)).decode())
+        made = base64.b64encode(os.urandom(32)).decode()
+        stored = ServerMeta(key=STATEMENT_KEY, sealed=seal(session, ServerMeta, (STATEMENT_KEY,), made))
         session.add(stored)
-    private = base64.b64decode(stored.value)
+    private = base64.b64decode(open_sealed(session, ServerMeta, (STATEMENT_KEY,), stored.sealed))
     public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
     return Identity(epoch, private, public)

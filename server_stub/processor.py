@@ -33,6 +33,7 @@ from server_stub import audit, feed
 from server_stub.accounts import reach
 from server_stub.identity import Identity
 from server_stub.log import incident
+from server_stub.sealing import of, open_sealed, seal
 from server_stub.tables import (
     AggregateState,
     CommandRow,
@@ -217,7 +218,7 @@ class Processor:
         stored = push.known.get(command.cmd_id)
         if stored is not None or command.n <= push.last_n:
             if stored is not None and stored.body_hash == item.hash and stored.device_id == push.device_id:
-                error = json.loads(stored.error) if stored.error else None
+                error = _why(session, stored)
                 return Ack(command.cmd_id, command.n, "refused" if error else "applied", True, stored.rev, error)
             # another command under a known id or a spent number: nothing is done, and the number is spent
             push.last_n = max(push.last_n, command.n)
@@ -232,11 +233,11 @@ class Processor:
             outcome = number
         else:
             outcome = self._guarded(session, push, item, said)
-        ack = self._conclude(push, item, outcome)
+        ack = self._conclude(session, push, item, outcome)
         push.last_n = command.n
         return ack
 
-    def _conclude(self, push: _Push, item: _Judged, outcome: Refusal | tuple[feed.Entry, ...]) -> Ack:
+    def _conclude(self, session: Session, push: _Push, item: _Judged, outcome: Refusal | tuple[feed.Entry, ...]) -> Ack:
         command = item.command
         if isinstance(outcome, Refusal):
             error = {"code": outcome.code, "message": outcome.message, "fields": dict(outcome.fields)}
@@ -259,7 +260,7 @@ class Processor:
             "received_at": iso(push.now),
             "status": ack.status,
             "rev": ack.rev,
-            "error": feed.dump(ack.error) if ack.error else None,
+            "sealed": seal(session, CommandRow, (command.cmd_id,), feed.dump(ack.error)) if ack.error else None,
         }
         push.answered.append(row)
         push.known[command.cmd_id] = CommandRow(**row)
@@ -363,7 +364,7 @@ class Processor:
             "received_at": iso(now),
             "status": "applied",
             "rev": rev,
-            "error": None,
+            "sealed": None,
         }
         session.execute(insert(CommandRow), [row])
         audit.append(
@@ -430,6 +431,13 @@ def _unstorable() -> Refusal:
     return Refusal("SYNC-002", tr("命令中含有无法保存的字符。"))
 
 
+def _why(session: Session, stored: CommandRow) -> dict[str, Any] | None:
+    if stored.sealed is None:
+        return None
+    error: dict[str, Any] = json.loads(open_sealed(session, CommandRow, (stored.cmd_id,), stored.sealed))
+    return error
+
+
 def _number(wire: WireCommand) -> Number | None:
     return Number(wire.number["series"], wire.number["serial"]) if wire.number is not None else None
 
@@ -441,21 +449,24 @@ def _command(wire: WireCommand) -> Command:
 
 
 def _calendar(session: Session) -> WorkCalendar:
-    docs = session.execute(select(AggregateState.doc).filter_by(kind=CALENDAR_DAY)).scalars()
-    return WorkCalendar.from_documents(json.loads(doc) for doc in docs)
+    days = session.execute(select(AggregateState.id, AggregateState.sealed).filter_by(kind=CALENDAR_DAY))
+    return WorkCalendar.from_documents(feed.document(session, CALENDAR_DAY, id, sealed) for id, sealed in days)
 
 
 def _load(session: Session, command: Command) -> _State | None:
-    columns = select(AggregateState.rev, AggregateState.doc, AggregateState.scopes)
+    columns = select(AggregateState.rev, AggregateState.sealed, AggregateState.scopes)
     row = session.execute(columns.filter_by(kind=command.kind, id=command.aggregate_id).with_for_update()).one_or_none()
-    return _State(row.rev, json.loads(row.doc), frozenset(json.loads(row.scopes))) if row else None
+    if row is None:
+        return None
+    doc = feed.document(session, command.kind, command.aggregate_id, row.sealed)
+    return _State(row.rev, doc, frozenset(json.loads(row.scopes)))
 
 
 def _reference(session: Session, work: _Work, key: Key) -> Doc | None:
     if key not in work.refs:
         kind, id = key
-        doc = session.execute(select(AggregateState.doc).filter_by(kind=kind, id=id)).scalar_one_or_none()
-        work.refs[key] = json.loads(doc) if doc else None
+        sealed = session.execute(select(AggregateState.sealed).filter_by(kind=kind, id=id)).scalar_one_or_none()
+        work.refs[key] = feed.document(session, kind, id, sealed) if sealed else None
     return work.refs[key]
 
 
@@ -463,7 +474,7 @@ def _revoked(session: Session, push: _Push, said: Statement, at: datetime) -> Re
     """Whether person, session or device had lost the server's trust when the command was given."""
     if said.id not in push.revocations:
         query = select(SignInSession.revoked_at, Person.disabled_at).join(Person, Person.id == SignInSession.person_id)
-        row = session.execute(query.where(SignInSession.id == said.id)).one_or_none()
+        row = session.execute(query.where(SignInSession.id == said.session_id)).one_or_none()
         ends = tuple(row) if row is not None else _forgotten(session, push, said)
         if ends is None:
             return Refusal("AUTH-017", tr("服务器没有这次登录的记录。请重新登录后再办理。"))
@@ -513,6 +524,7 @@ def _holds(session: Session, device_id: str, number: Number) -> bool:
 
 
 def _store_events(session: Session, command: Command, rev: int, at: datetime, events: Sequence[Event]) -> None:
+    sealing = of(session)
     session.execute(
         insert(EventRow),
         [
@@ -523,7 +535,7 @@ def _store_events(session: Session, command: Command, rev: int, at: datetime, ev
                 "i": i,
                 "cmd_id": command.id,
                 "type": event.type,
-                "body": feed.dump(event.body),
+                "sealed": sealing.seal(EventRow, (command.kind, command.aggregate_id, rev, i), feed.dump(event.body)),
                 "at": iso(at),
             }
             for i, event in enumerate(events)

@@ -26,6 +26,7 @@ from modules.common.permissions import BUILTIN_ROLES, SYSTEM, Actor
 from modules.common.server_ports import Caller, Reference
 from modules.common.text import tr
 from server_stub import audit, feed
+from server_stub.sealing import seal
 from server_stub.tables import Organisation, Person, PersonRole
 
 if TYPE_CHECKING:
@@ -103,8 +104,10 @@ def seed(services: Services) -> None:
         added = [row for row in _demo()["people"] if row["login"] not in known]
         for row in added:
             role = row["role"]
-            fields = {key: value for key, value in row.items() if key not in ("role", "shown")}
-            person = Person(id=uuid7(), admin_kind=kinds[role], password_hash=password_hash, created_at=now, **fields)
+            id = uuid7()
+            fields = {key: value for key, value in row.items() if key not in ("role", "shown", "name")}
+            fields |= {"id": id, "sealed": seal(session, Person, (id,), row["name"])}
+            person = Person(admin_kind=kinds[role], password_hash=password_hash, created_at=now, **fields)
             known[person.login] = person.id
             session.add(person)
             session.flush()
@@ -153,8 +156,11 @@ def _references(people: Mapping[str, str]) -> list[Reference]:
     base = _read("base.json")
     # whoever looks somebody up asks the server, which notes it: the base itself is in no feed
     held = frozenset[str]()
-    references += [Reference("base_person", row["id_number"], row, row["name"], scopes=held) for row in base["people"]]
-    references += [Reference("base_firm", row["credit_code"], row, row["name"], scopes=held) for row in base["firms"]]
+    for kind, rows, number in (("person", base["people"], "id_number"), ("firm", base["firms"], "credit_code")):
+        references += [
+            Reference(f"base_{kind}", f"{kind}-{n}", row, row["name"], scopes=held, search=row[number])
+            for n, row in enumerate(rows)
+        ]
     return references
 
 

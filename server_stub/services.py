@@ -18,7 +18,7 @@ from modules.common.manifest import installed, rules_of
 from modules.common.server_ports import AuditPage, AuditVerdict, Caller
 from modules.common.text import tr
 from server_stub import audit, identity, tls
-from server_stub.accounts import Accounts, Passwords, sync_roles
+from server_stub.accounts import Accounts, sync_roles
 from server_stub.blobs import Blobs
 from server_stub.commands import OwnCommands
 from server_stub.config import Config
@@ -30,6 +30,12 @@ from server_stub.numbers import Numbers
 from server_stub.processor import KEEP_SESSIONS, Processor
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import published_password
+from server_stub.signin.certificates import Certificates
+from server_stub.signin.door import Door
+from server_stub.signin.oidc import Oidc
+from server_stub.signin.passwords import Passwords
+from server_stub.signin.sessions import Sessions
+from server_stub.signin.totp import Totp
 from server_stub.tables import EnrolmentCode, JobRun, LoginFailure, SignInSession
 from server_stub.writer import open_writer
 
@@ -66,19 +72,26 @@ class Services:
         settings = config.settings
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tls = tls.ensure(config.data / "tls", {config.host, *settings.names} - {"0.0.0.0", "::"}, self.clock.now())  # noqa: S104
-        self.database = Database(config.url)
+        self.database = Database(config.url, config.master_key)
         self.database.upgrade()
         self.writer = open_writer(self.database)
         self.identity = self.writer.do(identity.ensure)
         self.writer.do(sync_roles)
         self.passwords = Passwords(settings)
-        self.people = Accounts(
+        self.people = Accounts(self.database, self.writer, self.clock, self.passwords)
+        self.totp = Totp(self.database, self.writer, self.clock, settings)
+        self.certificates = Certificates(config.data, self.database, self.writer, self.clock, settings)
+        self.sessions = Sessions(self.database, self.writer, self.clock, settings, self.identity, self.totp)
+        self.door = Door(
             self.database,
             self.writer,
             self.clock,
             settings,
-            self.identity,
             self.passwords,
+            self.sessions,
+            self.totp,
+            self.certificates,
+            Oidc(config.data, self.writer, self.clock, settings),
             None if config.demo else published_password(),
         )
         self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls)

@@ -1,4 +1,7 @@
-"""The tables of the central server. Times are UTC text (``clock.iso``): they sort, and they hash, as they are."""
+"""The tables of the central server. Times are UTC text (``clock.iso``): they sort, and they hash, as they are.
+
+What tells of people or must stay secret stands in a column ``sealed`` (``server_stub.sealing``), bound to its row.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +51,16 @@ class Organisation(Base):
 
 
 class Person(Base):
-    """Somebody who can sign in. ``admin_kind`` says which administrator (三员) the person is, or is empty."""
+    """Somebody who can sign in. ``admin_kind`` says which administrator (三员) the person is, or is empty.
+
+    ``sealed``: the name.
+    """
 
     __tablename__ = "person"
     __table_args__ = (UniqueConstraint("id", "admin_kind"), CheckConstraint("login = lower(login)", name="login_lower"))
     id: Mapped[str] = mapped_column(primary_key=True)
     login: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str]
+    sealed: Mapped[bytes]
     hall_id: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
     department_id: Mapped[str | None] = mapped_column(ForeignKey("organisation.id"))
     admin_kind: Mapped[str] = mapped_column(default="")
@@ -113,9 +119,9 @@ class PersonRole(Base):
 
 
 class Device(Base):
-    """An enrolled counter or room. ``escrow`` (base64) opens its store key; ``last_n`` is its last command.
+    """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64).
 
-    ``sealed``: it has no system keyring, and may sign people in before it can show its certificate. ``token_hash`` is
+    ``keyless``: it has no system keyring, and may sign people in before it can show its certificate. ``token_hash`` is
     of the time before certificates, and empty as soon as it has one.
     """
 
@@ -124,12 +130,12 @@ class Device(Base):
     name: Mapped[str]
     hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
     token_hash: Mapped[str]
-    escrow: Mapped[str]
+    sealed: Mapped[bytes]
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
     revoked_for: Mapped[str] = mapped_column(server_default="", default="")
-    sealed: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    keyless: Mapped[bool] = mapped_column(server_default=false(), default=False)
     seen_at: Mapped[str] = mapped_column(server_default="", default="")
 
 
@@ -157,13 +163,17 @@ class EnrolmentCode(Base):
 
 
 class SignInSession(Base):
-    """A statement that was issued. ``ended_at``: signed out; ``revoked_at``: no longer vouches for commands either."""
+    """A sign-in, with all statements made under it. ``ended_at``: signed out; ``revoked_at``: its statements no longer
+    vouch for commands either. ``expires_at`` is the newest statement's.
+    """
 
     __tablename__ = "session"
     id: Mapped[str] = mapped_column(primary_key=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
     device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
+    method: Mapped[str] = mapped_column(default="password", server_default="password")
     issued_at: Mapped[str]
+    renewed_at: Mapped[str] = mapped_column(default="", server_default="")
     expires_at: Mapped[str]
     ended_at: Mapped[str | None]
     revoked_at: Mapped[str | None]
@@ -179,10 +189,58 @@ class LoginFailure(Base):
     locked_until: Mapped[str | None]
 
 
+class SignInChallenge(Base):
+    """Something that a device is to answer once (see ``signin.challenges``). ``sealed``: what it needs then (JSON)."""
+
+    __tablename__ = "sign_in_challenge"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
+    method: Mapped[str]
+    sealed: Mapped[bytes]
+    expires_at: Mapped[str] = mapped_column(index=True)
+
+
+class SecondFactor(Base):
+    """A person's one-time codes and the last step used. ``sealed``: the secret and hashes of recovery codes, JSON."""
+
+    __tablename__ = "second_factor"
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    sealed: Mapped[bytes]
+    confirmed_at: Mapped[str | None]
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class PersonCertificate(Base):
+    """A certificate that stands for a person, by its SHA-256. One that was taken back stays, and stands for nobody.
+
+    ``sealed``: whom it names.
+    """
+
+    __tablename__ = "person_certificate"
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    sealed: Mapped[bytes]
+    not_after: Mapped[str]
+    bound_at: Mapped[str]
+    bound_by: Mapped[str]
+    revoked_at: Mapped[str | None]
+
+
+class PersonIdentity(Base):
+    """A person as a provider of single sign-on names them; ``subject`` is the SHA-256 of that name."""
+
+    __tablename__ = "person_identity"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    bound_at: Mapped[str]
+    bound_by: Mapped[str]
+
+
 class CommandRow(Base):
     """A command that was answered, for ever: what makes a second delivery harmless.
 
-    The server's own commands have neither ``device_id`` nor ``n``.
+    The server's own commands have neither ``device_id`` nor ``n``. ``sealed``: why it was refused, as JSON.
     """
 
     __tablename__ = "command"
@@ -199,29 +257,42 @@ class CommandRow(Base):
     received_at: Mapped[str]
     status: Mapped[str]
     rev: Mapped[int]
-    error: Mapped[str | None]
+    sealed: Mapped[bytes | None]
 
 
 class AggregateState(Base):
-    """The newest document of everything that is synced, with its summary as columns. ``scopes`` is JSON."""
+    """The newest document of everything that is synced, with its summary. ``scopes`` is JSON.
+
+    ``sealed``: ``{"title", "search", "doc"}`` (see ``feed.whole``).
+    """
 
     __tablename__ = "aggregate_state"
     __table_args__ = (Index(None, "kind", "state"), Index(None, "kind", "number"), Index(None, "kind", "due"))
     kind: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     rev: Mapped[int]
-    doc: Mapped[str]
-    title: Mapped[str]
+    sealed: Mapped[bytes]
     state: Mapped[str]
     number: Mapped[str]
     due: Mapped[str | None]
-    search: Mapped[str]
     scopes: Mapped[str]
     updated_at: Mapped[str]
 
 
+class BlindIndex(Base):
+    """By which numbers a document can be found: ``blind`` is the HMAC-SM3 of one that its summary's words hold.
+
+    An entry may outlive what it stood for: whoever finds by it looks into the document.
+    """
+
+    __tablename__ = "blind_index"
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    blind: Mapped[bytes] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+
+
 class EventRow(Base):
-    """What happened to an aggregate: event ``i`` of the command that made revision ``rev``."""
+    """What happened to an aggregate: event ``i`` of the command that made revision ``rev``. ``sealed``: its body."""
 
     __tablename__ = "event"
     kind: Mapped[str] = mapped_column(primary_key=True)
@@ -230,7 +301,7 @@ class EventRow(Base):
     i: Mapped[int] = mapped_column(primary_key=True)
     cmd_id: Mapped[str]
     type: Mapped[str]
-    body: Mapped[str]
+    sealed: Mapped[bytes]
     at: Mapped[str]
 
 
@@ -243,7 +314,7 @@ class Scope(Base):
 
 
 class ChangeRow(Base):
-    """One entry of a feed. ``entry`` is the wire ``Change`` as JSON, without its ``seq``."""
+    """One entry of a feed. ``sealed``: the wire ``Change`` as JSON, without its ``seq``."""
 
     __tablename__ = "change"
     __table_args__ = (Index(None, "kind", "aggregate_id"),)
@@ -251,7 +322,7 @@ class ChangeRow(Base):
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     kind: Mapped[str]
     aggregate_id: Mapped[str]
-    entry: Mapped[str]
+    sealed: Mapped[bytes]
 
 
 class AuditRow(Base):
@@ -335,11 +406,20 @@ class JobRun(Base):
 
 
 class ServerMeta(Base):
-    """Keys and facts of this server by name."""
+    """Keys and facts of this server by name. ``sealed``: the value."""
 
     __tablename__ = "server_meta"
     key: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[str]
+    sealed: Mapped[bytes]
+
+
+class SealingKey(Base):
+    """A data key by version, wrapped by the master key that is kept elsewhere (``keyring``). None is ever removed."""
+
+    __tablename__ = "sealing_key"
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    wrapped: Mapped[bytes]
+    created_at: Mapped[str]
 
 
 class Epoch(Base):

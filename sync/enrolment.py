@@ -42,7 +42,7 @@ def enrol(
     again = before.device if before else ""
     transport = ask(url)
     try:
-        made = transport.enrol(EnrolRequest(code.strip(), credential.request(), name, again, credential.sealed))
+        made = transport.enrol(EnrolRequest(code.strip(), credential.request(), name, again, credential.keyless))
     finally:
         transport.close()
     if before is None and not profile.database.exists():

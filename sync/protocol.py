@@ -136,14 +136,14 @@ class Lease:
 class EnrolRequest:
     """``code`` is the one-time enrolment code; ``name`` the counter's or room's name; ``csr`` (PEM) a request for a
     certificate by a key on P-256. ``device``: this computer was a device before, and wants to be it again.
-    ``sealed``: it has no system keyring, so that its key opens only when somebody signs in.
+    ``keyless``: it has no system keyring, so that its key opens only when somebody signs in.
     """
 
     code: str
     csr: str
     name: str = ""
     device: str = ""
-    sealed: bool = False
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class CertificateRequest:
     """A device asks for its next certificate, while the present one (or the token of old) is good."""
 
     csr: str
-    sealed: bool = False
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +178,46 @@ class CertificateReply:
 
 
 @dataclass(frozen=True, slots=True)
+class ChallengeRequest:
+    """Asks for a challenge of ``method`` (``certificate``, ``oidc``); a browser is to come back to ``redirect``."""
+
+    method: str
+    redirect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a device answers once before ``expires_at``: signs (see ``challenge_message``), or lets a browser open
+    ``url``, which comes back with ``state=<id>``.
+    """
+
+    id: str
+    expires_at: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SignInRequest:
+    """``method`` ``password``: login, password and, where it is asked for, ``code`` (TOTP or a recovery code).
+    ``certificate``: ``answer`` is the signature (base64) of the challenge's message by ``certificate`` (DER, base64).
+    ``oidc``: ``answer`` is the authorization code. With those two, login and password bind a proof that is
+    nobody's yet.
+    """
+
     login: str
     password: str
+    method: str = "password"
+    code: str = ""
+    challenge: str = ""
+    answer: str = ""
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInReply:
     """``statement`` is the token; ``escrow`` (base64) opens the device's store key (see client.data.keys);
-    ``offline_seconds`` is how long the person may sign in here without the server.
+    ``offline_seconds`` is how long the person may sign in here without the server; ``renew_seconds`` after how long
+    the statement should be renewed. A renewal has no escrow.
     """
 
     statement: str
@@ -194,6 +225,80 @@ class SignInReply:
     server_time: str
     offline_seconds: int
     must_change_password: bool = False
+    must_enrol_totp: bool = False
+    renew_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """One of a person's own sessions. ``signed_out``: it answers no more, but still vouches for offline work."""
+
+    id: str
+    place: str
+    method: str
+    signed_in_at: str
+    seen_at: str
+    current: bool
+    signed_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """Which of one's own sessions to end; empty: all but the asking one."""
+
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateInfo:
+    """A certificate bound to a person; ``revoked_at`` is empty while it stands."""
+
+    fingerprint: str
+    subject: str
+    not_after: str
+    bound_at: str
+    revoked_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSignIn:
+    """How a person may sign in."""
+
+    totp: bool
+    totp_required: bool
+    recovery_left: int
+    certificates: list[CertificateInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class TotpBegin:
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class TotpSecret:
+    """A new secret (base32) and the same as an ``otpauth`` address; shown once."""
+
+    secret: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TotpConfirm:
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodes:
+    """For when the telephone is lost; each once; shown once."""
+
+    codes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TotpRemove:
+    password: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +311,8 @@ class PasswordChange:
 @dataclass(frozen=True, slots=True)
 class Hello:
     """What a server says to anyone. ``demo`` lists one-click people, only on a demonstration server. ``pins``: SHA-256
-    (hex) of the public keys by which the server is known, the present one and the next.
+    (hex) of the public keys by which the server is known, the present one and the next. ``methods`` are
+    the ways to sign in; ``oidc_name`` is what people call the provider of single sign-on.
     """
 
     product: str
@@ -219,6 +325,8 @@ class Hello:
     ca_sha256: str
     demo: list[dict[str, str]] = field(default_factory=list)
     pins: list[str] = field(default_factory=list)
+    methods: list[str] = field(default_factory=lambda: ["password"])
+    oidc_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +346,14 @@ PATHS = {
     "certificate": "/v1/devices/certificate",
     "sign_in": "/v1/sign-in",
     "sign_out": "/v1/sign-out",
+    "challenge": "/v1/sign-in/challenge",
+    "own": "/v1/sign-in/own",
+    "renew": "/v1/sessions/renew",
+    "sessions": "/v1/sessions",
+    "end_session": "/v1/sessions/end",
+    "totp_begin": "/v1/totp/begin",
+    "totp_confirm": "/v1/totp/confirm",
+    "totp_remove": "/v1/totp/remove",
     "password": "/v1/password",
     "push": "/v1/sync/push",
     "changes": "/v1/sync/changes",
@@ -286,6 +402,11 @@ def _build(hint: Any, value: Any) -> Any:
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys and no spaces: what is hashed. Raises ``ValueError`` for what JSON or UTF-8 cannot say."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def challenge_message(challenge: str, device: str) -> bytes:
+    """What a certificate's key signs: nothing that could mean anything elsewhere, on another device or another day."""
+    return f"GovDesk sign-in\n{device}\n{challenge}".encode()
 
 
 def body_hash(command: WireCommand) -> str:

@@ -28,6 +28,8 @@ from sync.protocol import (
     STATEMENT_HEADER,
     CertificateReply,
     CertificateRequest,
+    Challenge,
+    ChallengeRequest,
     ChangesReply,
     Enrolment,
     EnrolRequest,
@@ -71,6 +73,10 @@ class Transport(Protocol):
     def certify(self, request: CertificateRequest) -> CertificateReply: ...
 
     def sign_in(self, request: SignInRequest) -> SignInReply: ...
+
+    def challenge(self, request: ChallengeRequest) -> Challenge: ...
+
+    def renew(self, statement: str) -> SignInReply: ...
 
     def sign_out(self, statement: str) -> None: ...
 
@@ -136,6 +142,12 @@ class _Wire(ABC):
 
     def sign_in(self, request: SignInRequest) -> SignInReply:
         return _parse(SignInReply, self.ask("POST", "sign_in", request))
+
+    def challenge(self, request: ChallengeRequest) -> Challenge:
+        return _parse(Challenge, self.ask("POST", "challenge", request))
+
+    def renew(self, statement: str) -> SignInReply:
+        return _parse(SignInReply, self.ask("POST", "renew", {}, statement=statement))
 
     def sign_out(self, statement: str) -> None:
         self.ask("POST", "sign_out", {}, statement=statement)

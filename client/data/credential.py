@@ -137,7 +137,7 @@ class Credential:
             return self._secret is not None or not self._profile.certificate.exists()
 
     @property
-    def sealed(self) -> bool:
+    def keyless(self) -> bool:
         """Whether the key opens only when somebody signs in: there is no keyring, or it is locked."""
         if self._profile.vault is None:
             return True

@@ -52,7 +52,7 @@ class PeoplePage:
 class DeviceView:
     """An enrolled device; ``revoked_at`` is empty while it is trusted, ``revoked_for`` a key of ``REVOKED_FOR``.
 
-    ``seen_at`` is right to a minute. ``until`` is the end of its certificate, empty before it has one. ``sealed``: it
+    ``seen_at`` is right to a minute. ``until`` is the end of its certificate, empty before it has one. ``keyless``: it
     has no system keyring.
     """
 
@@ -64,7 +64,7 @@ class DeviceView:
     revoked_for: str = ""
     seen_at: str = ""
     until: str = ""
-    sealed: bool = False
+    keyless: bool = False
 
 
 REVOKED_FOR = ("lost", "stolen", "scrapped", "moved", "suspect", "other")
@@ -186,8 +186,9 @@ class AuditLog(Protocol):
 class Reference:
     """A document that is published rather than commanded: a calendar day, an organisation, a seeded item.
 
-    ``title``, ``number`` and ``scopes`` serve kinds without rules; an aggregate's own rules summarise its documents
-    and say its feeds. Without any scope a document stays on the server.
+    ``title``, ``number``, ``search`` and ``scopes`` serve kinds without rules; an aggregate's own rules summarise its
+    documents and say its feeds. Without any scope a document stays on the server. ``id`` and ``number`` are kept in
+    clear: a person's belong into ``search``.
     """
 
     kind: str
@@ -196,6 +197,7 @@ class Reference:
     title: str = ""
     number: str = ""
     scopes: frozenset[str] = frozenset({"ref"})
+    search: str = ""
 
 
 class ServerCommands(Protocol):
@@ -237,6 +239,13 @@ class ServerCommands(Protocol):
         """Documents by summary state, due on or before ``due_until``, by id; ask again with ``after`` the last id.
 
         An answer shorter than ``limit`` (at most 1000) is the last one.
+        """
+        ...
+
+    def with_number(self, kind: str, number: str, *, limit: int = 100) -> list[Doc]:
+        """Documents whose summary has exactly this number among its ``search`` words, by id (at most 1000).
+
+        An identity, phone or case number, however it was typed; found by a blind index, for the words are sealed.
         """
         ...
 

@@ -73,11 +73,11 @@ def test_a_device_is_known_by_the_one_certificate_that_it_was_given(office: Cent
     assert code_of(office, "", "nobody", by_name=True) == "AUTH-010"
     assert code_of(office, "") == "AUTH-010"
     shown = view(office, made.device)
-    assert (shown.until, shown.sealed) == ("2027-05-19T01:00:00.000Z", False)
+    assert (shown.until, shown.keyless) == ("2027-05-19T01:00:00.000Z", False)
 
 
-def test_only_a_sealed_device_may_sign_in_by_its_name_alone(office: Central) -> None:
-    made = enrol(office, Computer(), sealed=True)
+def test_only_a_keyless_device_may_sign_in_by_its_name_alone(office: Central) -> None:
+    made = enrol(office, Computer(), keyless=True)
     assert office.services.devices.recognise("", made.device, by_name=True) == made.device
     assert code_of(office, "", made.device) == "AUTH-051"
     assert code_of(office, "", made.device, by_token=True) == "AUTH-051"

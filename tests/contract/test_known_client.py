@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from sqlalchemy import create_engine, text
+from tests.support.counter import CHEAP, LOGIN, PASSWORD
 
 from client.data.profile import Profile, write_atomically
 from client.driver.relay import Relay
@@ -22,7 +23,6 @@ from server_stub.__main__ import main
 from sync.accounts import Accounts
 from sync.protocol import PATHS, LeaseRequest
 from sync.transport import HttpTransport
-from tests.support.counter import CHEAP, LOGIN, PASSWORD
 from tests.support.devices import trusting
 from tests.support.servers import RunningServer, server
 
@@ -179,7 +179,7 @@ def test_a_profile_of_before_certificates_gets_in_and_upgrades_itself(
         with engine.begin() as db:
             db.execute(text("delete from device_certificate"))
             values = {"hash": hashlib.sha256(token.encode()).hexdigest()}
-            db.execute(text("update device set sealed = 0, token_hash = :hash"), values)
+            db.execute(text("update device set keyless = 0, token_hash = :hash"), values)
         engine.dispose()
         computer.start()
         assert computer.accounts.credential.header.endswith(token)
@@ -192,7 +192,7 @@ def test_a_profile_of_before_certificates_gets_in_and_upgrades_itself(
         with httpx.Client(base_url=made.url, verify=trusting(made.ca)) as thief:
             thief.headers["GovDesk-Device"] = f"{computer.accounts.credential.name}:{token}"
             answer = thief.post(PATHS["sign_in"], json={"login": LOGIN, "password": PASSWORD})
-            assert answer.status_code == 200, "sealed: by its name, the token counts for nothing"
+            assert answer.status_code == 200, "keyless: by its name, the token counts for nothing"
             body = {"csr": computer.accounts.credential.request()}
             assert thief.post(PATHS["certificate"], json=body).json()["code"] == "AUTH-051"
 

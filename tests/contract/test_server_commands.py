@@ -274,7 +274,7 @@ def test_what_was_done_before_a_revocation_holds(office: Central, revoke: Any) -
 def test_signing_out_takes_nothing_back(office: Central) -> None:
     counter = office.counter()
     actor = read(counter.statement).actor()
-    office.services.people.sign_out(Caller(actor, counter.device), counter.session)
+    office.services.sessions.end(Caller(actor, counter.device), counter.session)
     office.clock.advance(3600)
     assert counter.ack(counter.command()).status == "applied"
 

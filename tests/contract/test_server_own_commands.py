@@ -6,11 +6,10 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from modules.common.aggregate import Command, Context, Doc, Event, Key, Summary
 from modules.common.clock import FixedClock
@@ -21,7 +20,6 @@ from modules.common.server_ports import Reference
 from modules.common.statement import read
 from server_stub import feed
 from server_stub.config import Config
-from server_stub.database import Database
 from server_stub.services import Services
 from server_stub.tables import AuditRow, CommandRow, EventRow
 from tests.support.central import QUICK, START, Central, memo_rules
@@ -211,24 +209,3 @@ def test_published_documents_follow_their_rules_and_yield_to_commands(office: Ce
     assert kept is not None
     assert (kept["state"], kept["due"]) == ("done", "2026-11-20")
     assert [doc["id"] for doc in commands.find("chore", states=["open"], after=mine[:-1], limit=1)] == [mine]
-
-
-def test_a_database_of_the_first_schema_keeps_its_commands(tmp_path: Path) -> None:
-    from alembic import command as alembic
-
-    database = Database(f"sqlite:///{tmp_path / 'server.db'}")
-    config = database._alembic()
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        alembic.upgrade(config, "0001")
-        connection.execute(text("insert into organisation values ('h', 'hall', '大厅', 'A')"))
-        connection.execute(
-            text("insert into device values ('d', '3号窗', 'h', '', '', 7, '2026', null)"),
-        )
-        values = "'c', 'd', 7, 'x', 'memo', 'm', 'memo.write', 'p', '', '', 'applied', 3, null"
-        connection.execute(text(f"insert into command values ({values})"))
-    database.upgrade()
-    with database.read() as session:
-        row = session.execute(select(CommandRow)).scalar_one()
-        assert (row.cmd_id, row.device_id, row.n, row.rev) == ("c", "d", 7, 3)
-    database.close()

@@ -19,6 +19,7 @@ from modules.common.errors import Refusal
 from modules.common.ids import uuid7
 from modules.common.statement import read
 from server_stub.config import Config, Settings
+from server_stub.sealing import seal
 from server_stub.seeding import CONSOLE
 from server_stub.services import Services
 from server_stub.tables import Organisation, Person, PersonRole
@@ -104,7 +105,7 @@ class Counter:
 
     @property
     def session(self) -> str:
-        return read(self.statement).id
+        return read(self.statement).session_id
 
     @property
     def person(self) -> str:
@@ -135,7 +136,8 @@ class Central:
 
         def store(session: Session) -> None:
             person_id, now, kind = uuid7(), iso(self.clock.now()), kinds.get(role, "")
-            values = {"id": person_id, "login": login, "name": "某人", "hall_id": self.hall, "admin_kind": kind}
+            name = seal(session, Person, (person_id,), "某人")
+            values = {"id": person_id, "login": login, "sealed": name, "hall_id": self.hall, "admin_kind": kind}
             session.execute(insert(Person).values(**values, password_hash=hashed, must_change=False, created_at=now))
             if role:
                 granted = {"person_id": person_id, "role_id": role, "admin_kind": kind}
@@ -149,7 +151,7 @@ class Central:
         code = self.services.devices.new_code(CONSOLE, self.hall, "3号窗").secret
         enrolment = self.services.devices.enrol(EnrolRequest(code, Computer().csr))
         login = login or self.person(role)
-        reply = self.services.people.sign_in(enrolment.device, SignInRequest(login, PASSWORD))
+        reply = self.services.door.sign_in(enrolment.device, SignInRequest(login, PASSWORD))
         return Counter(
             self.services, self.clock, enrolment.device, enrolment.certificate, reply.statement, enrolment.series
         )

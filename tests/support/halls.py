@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import func, select
+
 from client.driver.client import Driven
 from client.driver.parts import PROJECT, Part, program, screen
 from devices.simulators.control import Control
 from server_stub.config import Config, read_settings
 from server_stub.seeding import CONSOLE
 from server_stub.services import Services, opened
+from server_stub.tables import EventRow
+from tests.support.central_data import docs, reading
 from tests.support.servers import RunningServer
 
 PATIENCE = 30.0
@@ -82,9 +86,8 @@ class Hall:
 
     def docs(self, kind: str) -> list[dict[str, Any]]:
         """The server's documents of a kind."""
-        with closing(sqlite3.connect(self.central.data / "server.db")) as db:
-            rows = db.execute("select doc from aggregate_state where kind = ?", (kind,))
-            return [json.loads(row[0]) for row in rows]
+        with reading(self.central.data) as session:
+            return list(docs(session, kind).values())
 
     def leased(self, part: str) -> int:
         """How many blocks of numbers the server has lent, of series with ``part`` in their name."""
@@ -94,10 +97,11 @@ class Hall:
 
     def cases(self, applicant: str) -> list[dict[str, Any]]:
         """The server's cases of an applicant, with how many events each has had."""
-        with closing(sqlite3.connect(self.central.data / "server.db")) as db:
-            found = [doc for doc in self.docs("case") if doc["applicant"]["name"] == applicant]
-            count = "select count(*) from event where kind = 'case' and aggregate_id = ?"
-            return [doc | {"events": db.execute(count, (doc["id"],)).fetchone()[0]} for doc in found]
+        count = select(func.count()).select_from(EventRow)
+        with reading(self.central.data) as session:
+            found = [doc for doc in docs(session, "case").values() if doc["applicant"]["name"] == applicant]
+            events = {doc["id"]: session.scalar(count.filter_by(kind="case", aggregate_id=doc["id"])) for doc in found}
+        return [doc | {"events": events[doc["id"]]} for doc in found]
 
     def enable(self, login: str, enabled: bool) -> None:
         """What the system administrator does to an account."""

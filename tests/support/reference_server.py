@@ -177,6 +177,8 @@ class ReferenceServer:
         self.escrow: dict[str, bytes] = {}
         self.codes = {"ABCD-EFGH"}
         self.offline_seconds = 72 * 3600
+        self.renew_seconds = 0
+        self.revoked: set[str] = set()
         self.asked: list[str] = []
         self._rng = Random(seed)
         self._key = hashlib.sha256(b"server").digest()
@@ -196,6 +198,8 @@ class ReferenceServer:
             return 200, to_wire(CertificateReply(self.authority.sign(body["csr"], device, self.clock.now()), []))
         if request.name == "sign_in":
             return self._sign_in(device, body)
+        if request.name == "renew":
+            return self._renew(request.statement)
         if request.name == "password":
             return self._password(body)
         if request.name == "push":
@@ -278,7 +282,20 @@ class ReferenceServer:
         escrow = base64.b64encode(self.escrow[device]).decode()
         now = iso(self.clock.now())
         token = self.statement(person, device)
-        return 200, to_wire(SignInReply(token, escrow, now, self.offline_seconds, person.must_change))
+        return 200, to_wire(
+            SignInReply(token, escrow, now, self.offline_seconds, person.must_change, renew_seconds=self.renew_seconds)
+        )
+
+    def _renew(self, token: str) -> tuple[int, Any]:
+        said = read(token)
+        person = self.people[said.login]
+        if person.disabled or said.login in self.revoked:
+            return _no(401, "AUTH-016", "已失效")
+        now = iso(self.clock.now())
+        fresh = self.statement(person, said.device)
+        return 200, to_wire(
+            SignInReply(fresh, "", now, self.offline_seconds, person.must_change, renew_seconds=self.renew_seconds)
+        )
 
     def _password(self, body: dict[str, Any]) -> tuple[int, Any]:
         person = self._prove(body["login"], body["old"])

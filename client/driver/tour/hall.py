@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from client.driver.client import Driven
-from client.driver.parts import Part, program, screen
+from client.driver.parts import PROJECT, Part, frozen, program, screen
 from client.driver.relay import Relay
 from client.driver.tour.record import TourError
 from devices.simulators.control import Control
@@ -35,7 +37,9 @@ class Hall:
         assert address.port is not None
         self.line = Relay(("127.0.0.1", address.port))
         stack.callback(self.line.close)
-        self.database = database or f"sqlite:///{folder / 'server' / 'server.db'}"
+        # whatever is in the database is sealed: the server's own program opens it
+        ask = [*program("server_stub"), "documents", *options[:2], *(["--database", database] if database else [])]
+        self._reader = stack.enter_context(_Reader(ask, self._log))
 
     def _devices(self, name: str, *kinds: str) -> dict[str, Control]:
         """Simulators of a place, each with its control channel; ``<name>.json`` binds them."""
@@ -66,16 +70,38 @@ class Hall:
 
     def cases(self) -> list[dict[str, Any]]:
         """The cases in the server's database, with the number of events that each has had."""
-        from sqlalchemy import create_engine, text
+        return [kept["doc"] | {"events": kept["events"]} for kept in self._reader.ask("case")]
 
-        engine = create_engine(self.database.replace("postgresql://", "postgresql+psycopg://"))
-        try:
-            with engine.connect() as db:
-                rows = db.execute(text("select id, doc from aggregate_state where kind = 'case'")).all()
-                events = text("select count(*) from event where kind = 'case' and aggregate_id = :id")
-                return [json.loads(row.doc) | {"events": db.scalar(events, {"id": row.id})} for row in rows]
-        finally:
-            engine.dispose()
+
+class _Reader:
+    """The server's program, asked line by line for what the database holds."""
+
+    def __init__(self, command: list[str], log: IO[bytes]) -> None:
+        env = {**os.environ, "PYTHONPATH": str(PROJECT)} if not frozen() else None
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=env)
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def ask(self, kind: str) -> list[dict[str, Any]]:
+        """The documents of a kind. Raises ``TourError`` when the program has ended."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{kind}\n".encode())
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise TourError("the server's program that reads the database has ended")
+        found: list[dict[str, Any]] = json.loads(line)
+        return found
 
 
 def sign_in(window: Driven, person: str) -> None:

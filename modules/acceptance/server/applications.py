@@ -120,7 +120,7 @@ def router(services: ServerServices) -> APIRouter:
     ) -> BaseRecord:
         """What the base knows by an identity number or a credit code. Every look is recorded with who looked."""
         number = normalise(number)
-        doc = commands.get(BASES[kind], number)
+        doc = next(iter(commands.with_number(BASES[kind], number, limit=1)), None)
         body = {"kind": kind, "number": number, "found": doc is not None}
         commands.give(LOOKUP_KIND, uuid7(), LOOK, body, actor=caller.actor, device=caller.device)
         return BaseRecord(doc is not None, dict(doc) if doc else {})

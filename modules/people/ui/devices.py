@@ -204,13 +204,15 @@ def reason_words(reason: str) -> str:
 
 
 def _key_place(device: DeviceView) -> str:
-    return tr("登录后解封") if device.sealed else tr("系统密钥环")
+    return tr("登录后解封") if device.keyless else tr("系统密钥环")
 
 
 def _device_state(device: DeviceView) -> str:
     if not device.revoked_at:
         return tr("在用")
-    return together(tr("已停用 {when}", when=said_time(device.revoked_at)[:10]), aside(reason_words(device.revoked_for)))
+    return together(
+        tr("已停用 {when}", when=said_time(device.revoked_at)[:10]), aside(reason_words(device.revoked_for))
+    )
 
 
 def _device_look(device: DeviceView) -> str:

@@ -298,8 +298,7 @@ def test_a_seeded_hall_is_ready_to_work_and_stays_as_people_leave_it(tmp_path: P
         assert {case["state"] for case in commands.find("case")} == {"applied"}
         days = sorted(booking["day"] for booking in commands.find("booking"))
         assert (days[0], days[-1]) == ("2026-11-23", "2026-11-25"), "a Friday's bookings are for the next working days"
-        person_known = commands.get("base_person", "341103199005120015")
-        assert person_known is not None
+        (person_known,) = commands.with_number("base_person", "341103 19900512 0015")
         assert person_known["name"] == "张三"
         with services.database.read() as session:
             fed = set(session.execute(select(ChangeRow.kind).distinct()).scalars())

@@ -30,7 +30,7 @@ def writer(database: Database) -> Iterator[GroupWriter]:
 
 
 def put(session: Session, key: str) -> str:
-    session.execute(insert(ServerMeta).values(key=key, value=""))
+    session.execute(insert(ServerMeta).values(key=key, sealed=b""))
     return key
 
 

@@ -39,6 +39,7 @@ from modules.acceptance.domain.cases import (
     ITEM_KIND,
     KIND,
     faults_of,
+    seen_of,
     state_name,
 )
 from modules.acceptance.domain.knowledge import KIND as KNOWLEDGE_KIND
@@ -185,8 +186,7 @@ class AcceptView(QWidget):
         self._save_now()
         self._end_events()
         self.calls.close_bar()
-        if self.scanner.dialog is not None:
-            self.scanner.dialog.reject()
+        self.scanner.close()
         self.citizen.close()
         self._work.close()
         super().closeEvent(event)
@@ -382,6 +382,7 @@ class AcceptView(QWidget):
             applicant=doc["applicant"],
             form=doc["form"],
             materials=doc["materials"],
+            seen=seen_of(doc),
         )
         pane = self._open(item, self._with_ticket(intake))
         told = doc["correction"]

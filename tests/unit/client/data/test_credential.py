@@ -114,7 +114,7 @@ def test_a_locked_keyring_is_said_in_words_and_the_store_key_opens_instead(tmp_p
     trouble = computer.credential.trouble
     assert trouble is not None
     assert (trouble.code, "锁定" in trouble.message) == ("DATA-040", True)
-    assert computer.credential.sealed
+    assert computer.credential.keyless
     computer.credential.opened(key)
     assert computer.shows()
     computer.restart()

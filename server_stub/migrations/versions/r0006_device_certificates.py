@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op  # noqa: TID253 - alembic itself runs this file
 
-revision = "0003"
-down_revision = "0002"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_device_certificate_device_id"), ["device_id"], unique=False)
     with op.batch_alter_table("device", schema=None) as batch_op:
         batch_op.add_column(sa.Column("revoked_for", sa.Text(), server_default="", nullable=False))
-        batch_op.add_column(sa.Column("sealed", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.add_column(sa.Column("keyless", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("seen_at", sa.Text(), server_default="", nullable=False))
     with op.batch_alter_table("enrolment_code", schema=None) as batch_op:
         batch_op.add_column(sa.Column("device_id", sa.Text(), nullable=True))
