@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from sqlalchemy import create_engine, text
-from tests.support.counter import CHEAP, LOGIN, PASSWORD
 
 from client.data.profile import Profile, write_atomically
 from client.driver.relay import Relay
@@ -24,7 +23,10 @@ from sync.accounts import Accounts
 from sync.protocol import PATHS, LeaseRequest
 from sync.transport import HttpTransport
 from tests.support.devices import trusting
+from tests.support.faults.counter import CHEAP, PASSWORD
 from tests.support.servers import RunningServer, server
+
+LOGIN = "zhangsan"
 
 
 class Days(SystemClock):

@@ -28,8 +28,8 @@ from sync.accounts import Accounts
 from sync.protocol import BLOB_PATH, STATEMENT_HEADER
 from sync.transport import HttpTransport
 from tests.support.central import Central, Counter, central
-from tests.support.counter import CHEAP
 from tests.support.devices import showing, shown
+from tests.support.faults.counter import CHEAP
 from tests.support.servers import postgres, server
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 400
