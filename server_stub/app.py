@@ -234,9 +234,7 @@ def _sync(services: Services) -> APIRouter:
     def push(body: PushRequest, device: str = pushing) -> Response:
         """Commands, answered one by one. A revoked device may still hand in what it did before."""
         if not PROTOCOL_MIN <= body.proto <= PROTOCOL:
-            raise GovDeskError(
-                "SYNC-005", tr("程序版本与服务器不匹配（协议 {proto}）。", proto=body.proto), fix=tr("请升级本机程序。")
-            )
+            raise feed.protocol_too_old(body.proto)
         return _json(services.processor.push(device, body))
 
     @router.get(PATHS["changes"], response_model=ChangesReply)
@@ -246,6 +244,7 @@ def _sync(services: Services) -> APIRouter:
         since: Annotated[int, Query(ge=0, lt=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=PULL_LIMIT)] = PULL_LIMIT,
         epoch: str = "",
+        floor: Annotated[int, Query(ge=-1, lt=2**62)] = -1,
         caller: Caller = signed_in,
     ) -> Response:
         """A page of a feed that the caller's statement names."""
@@ -253,7 +252,7 @@ def _sync(services: Services) -> APIRouter:
             raise GovDeskError("AUTH-013", tr("您无权读取“{scope}”的业务。", scope=scope))
         with services.database.read() as session:
             now = iso(services.clock.now())
-            text = feed.page(session, services.identity.epoch, now, scope, since, limit, epoch)
+            text = feed.page(session, services.identity.epoch, now, scope, since, limit, epoch, floor)
         return Response(text, media_type="application/json")
 
     @router.get(PATHS["nudges"], response_class=StreamingResponse)

@@ -51,6 +51,8 @@ class Settings:
     """The authority of the provider's own TLS certificate, a PEM file in the data folder; none: the system's."""
     sign_ins_per_minute_device: int = 30
     sign_ins_per_minute_address: int = 600
+    feed_days: int = 30
+    """How long every change stays in the feeds; a device that was away for longer reads a feed from its start again."""
     lines_per_address: int = 1000
     """Open connections from one address: a hall behind one router shares it."""
     certificate_days: int = 180

@@ -23,6 +23,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only in a column that says INTEGER."""
+DEFERRED = "deferred"
+"""The status of a command that waits."""
 
 
 class Base(DeclarativeBase):
@@ -121,11 +123,13 @@ class PersonRole(Base):
 class Device(Base):
     """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64).
 
+    ``former`` is what it was called in a history that a restore has lost.
     ``keyless``: it has no system keyring, and may sign people in before it can show its certificate. ``token_hash`` is
     of the time before certificates, and empty as soon as it has one.
     """
 
     __tablename__ = "device"
+    __table_args__ = (Index(None, "former", unique=True),)
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
@@ -134,6 +138,7 @@ class Device(Base):
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
+    former: Mapped[str | None]
     revoked_for: Mapped[str] = mapped_column(server_default="", default="")
     keyless: Mapped[bool] = mapped_column(server_default=false(), default=False)
     seen_at: Mapped[str] = mapped_column(server_default="", default="")
@@ -238,13 +243,21 @@ class PersonIdentity(Base):
 
 
 class CommandRow(Base):
-    """A command that was answered, for ever: what makes a second delivery harmless.
+    """A command that was answered: what makes a second delivery harmless. Kept for years (see ``answers``).
 
     The server's own commands have neither ``device_id`` nor ``n``. ``sealed``: why it was refused, as JSON.
     """
 
     __tablename__ = "command"
-    __table_args__ = (UniqueConstraint("device_id", "n"),)
+    __table_args__ = (
+        UniqueConstraint("device_id", "n"),
+        Index(
+            "ix_command_deferred",
+            "device_id",
+            sqlite_where=text("status = 'deferred'"),
+            postgresql_where=text("status = 'deferred'"),
+        ),
+    )
     cmd_id: Mapped[str] = mapped_column(primary_key=True)
     device_id: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
     n: Mapped[int | None] = mapped_column(BigInteger)
@@ -306,11 +319,17 @@ class EventRow(Base):
 
 
 class Scope(Base):
-    """A feed and its counter; the row is locked last in a transaction, so numbers have no gaps."""
+    """A feed and its counter; the row is locked last in a transaction, so numbers have no gaps.
+
+    ``count`` and ``digest`` say what is in it (``modules.common.digests``); up to ``floor`` it has been thinned.
+    """
 
     __tablename__ = "scope"
     name: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[int] = mapped_column(BigInteger, default=0)
+    digest: Mapped[int] = mapped_column(BigInteger, default=0)
+    floor: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class ChangeRow(Base):
@@ -323,6 +342,8 @@ class ChangeRow(Base):
     kind: Mapped[str]
     aggregate_id: Mapped[str]
     sealed: Mapped[bytes]
+    op: Mapped[str]
+    at: Mapped[str]
 
 
 class AuditRow(Base):

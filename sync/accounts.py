@@ -26,7 +26,6 @@ from sync.attempts import Attempts
 from sync.enrolment import enrol
 from sync.protocol import (
     PROTOCOL,
-    PROTOCOL_MIN,
     CertificateRequest,
     Challenge,
     ChallengeRequest,
@@ -155,7 +154,7 @@ class Accounts:
     def hello(self) -> Hello:
         """What the server says to anyone. Raises NET-…; NET-006 when its protocol does not fit ours."""
         hello = self.transport.hello()
-        if hello.proto < PROTOCOL_MIN or hello.proto_min > PROTOCOL:
+        if hello.proto < PROTOCOL or hello.proto_min > PROTOCOL:
             raise versions_differ()
         self.credential.learn(hello.pins)
         return hello

@@ -84,7 +84,7 @@ class Transport(Protocol):
 
     def push(self, request: PushRequest) -> PushReply: ...
 
-    def changes(self, scope: str, since: int, epoch: str, statement: str) -> ChangesReply: ...
+    def changes(self, scope: str, since: int, epoch: str, statement: str, floor: int) -> ChangesReply: ...
 
     def lease(self, request: LeaseRequest, statement: str) -> Lease: ...
 
@@ -158,8 +158,8 @@ class _Wire(ABC):
     def push(self, request: PushRequest) -> PushReply:
         return _parse(PushReply, self.ask("POST", "push", request))
 
-    def changes(self, scope: str, since: int, epoch: str, statement: str) -> ChangesReply:
-        query = {"scope": scope, "since": str(since), "limit": str(PULL_LIMIT), "epoch": epoch}
+    def changes(self, scope: str, since: int, epoch: str, statement: str, floor: int) -> ChangesReply:
+        query = {"scope": scope, "since": str(since), "limit": str(PULL_LIMIT), "epoch": epoch, "floor": str(floor)}
         return _parse(ChangesReply, self.ask("GET", "changes", query=query, statement=statement))
 
     def lease(self, request: LeaseRequest, statement: str) -> Lease:

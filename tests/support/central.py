@@ -32,9 +32,23 @@ QUICK = Settings(argon2_time=1, argon2_memory_kib=64)
 
 
 class MemoRules:
-    """``memo.write`` makes or changes; ``memo.move`` to a department; ``memo.wrong`` has a fault in its rule."""
+    """``memo.write`` makes or changes; ``memo.move`` to a department; ``memo.wrong`` has a fault in its rule.
+
+    ``files`` in a body names what must have arrived. Until version 2 ``text`` was called ``words``.
+    """
 
     kind = "memo"
+    version = 1
+
+    def upcast(self, command: Command) -> Command:
+        if command.version != 2:
+            return command
+        body = {"text" if name == "words" else name: value for name, value in command.body.items()}
+        return replace(command, body=body)
+
+    def needs(self, command: Command) -> Sequence[str]:
+        files: Sequence[str] = command.body.get("files", ())
+        return files
 
     def refs(self, command: Command) -> Sequence[Key]:
         return [("organisation", command.body["dept"])] if command.type == "memo.move" else []
