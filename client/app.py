@@ -70,6 +70,7 @@ DESK = (
     "sync.nudges",
     "sync.pages",
     "sync.transport",
+    "sync.uploads",
 )
 PRELOAD_AFTER_MS = 1_000
 PERSON_WANTED = ("AUTH-032", "AUTH-047")
@@ -335,6 +336,7 @@ class OpenDesk(QObject):
         from sync.nudges import NudgeListener
         from sync.pages import PagePump
         from sync.transport import HttpTransport, SignedServer
+        from sync.uploads import Uploads
 
         opened = suite.accounts.session
         assert opened is not None
@@ -349,12 +351,14 @@ class OpenDesk(QObject):
         engine = SyncEngine(store, suite.clock, random.Random())  # noqa: S311 - jitter
         on_data = on_data_lane(suite.lanes)
         self.loop = SyncLoop(engine, transport, on_data, on_status=self._sync_told, clock=suite.clock)
-        blobs = Blobs(store, lambda name: transport.get_blob(name, store.statement), lambda: self.pages.poke())
+        uploads = Uploads(transport, lambda: store.statement)
+        blobs = Blobs(store, uploads.fetch, lambda: self.pages.poke(), on_data)
         self.pages = PagePump(
             blobs,
-            lambda name, data, kind: transport.put_blob(name, data, kind, store.statement),
+            uploads,
             on_data,
             may_send=lambda: bool(store.statement),
+            busy=lambda: self.loop.status.waiting > 0,
         )
         self.nudges = NudgeListener(
             lambda: transport.listen(store.statement), self.loop, may_listen=lambda: bool(store.statement)

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from client.data import search
-from client.data.blobs import BlobFiles
+from client.data.blobs import BlobFiles, in_use
 from client.data.drafts import Drafts, Prints, drop_draft
 from client.data.engine import open_engine, writer
 from client.data.feed import Answer, Incoming, Queued, RefusedCommand, Tally
@@ -573,16 +573,18 @@ class Store:
             done = OutboxRow.state.in_((APPLIED, DISMISSED)), OutboxRow.acked_at < cutoff
             unit.db.execute(delete(OutboxRow).where(*done))
             if self._person is not None:
-                kept = [self._person.series, *wanted_series(unit.db)]
-                unit.db.execute(delete(LeaseRow).where(LeaseRow.series.not_in(kept)))
+                series = [self._person.series, *wanted_series(unit.db)]
+                unit.db.execute(delete(LeaseRow).where(LeaseRow.series.not_in(series)))
             newest = select(func.max(StatementRow.issued_at)).group_by(StatementRow.login)
             used = select(OutboxRow.statement_id)
             unit.db.execute(
                 delete(StatementRow).where(StatementRow.issued_at.not_in(newest), StatementRow.id.not_in(used))
             )
-            unit.db.execute(delete(BlobRow).where(BlobRow.waiting.is_(False), BlobRow.kept_at < cutoff))
-            unsent = set(unit.db.scalars(select(BlobRow.sha256)))
-        self.files.drop_older(self._clock.now() - KEEP_DONE, unsent)
+            named = in_use(unit.db)
+            old = delete(BlobRow).where(BlobRow.waiting.is_(False), BlobRow.kept_at < cutoff)
+            unit.db.execute(old.where(BlobRow.sha256.not_in(named)))
+            kept = named.union(unit.db.scalars(select(BlobRow.sha256)))
+        self.files.drop_older(self._clock.now() - KEEP_DONE, kept)
 
     # -- inside -----------------------------------------------------------------------------------
 
