@@ -99,7 +99,7 @@ class Services:
             None if config.demo else published_password(),
         )
         self.role_requests = RoleRequests(self.database, self.writer, self.clock)
-        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls.ca_sha256)
+        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls)
         self.audit = AuditReader(self.database)
         self.nudges = Nudges(self.database)
         self.writer.grown = self.nudges.announce
@@ -121,6 +121,7 @@ class Services:
         )
         jobs = [
             Scheduled("server.audit", 3600, self._check_audit),
+            Scheduled("server.devices", 60, self.devices.note_seen),
             Scheduled("server.expire", 900, lambda: self.writer.do(self._expire)),
             Scheduled("server.blobs", 3600, self._sweep_blobs),
             Scheduled("server.thin", 3600, self._thin),
@@ -155,6 +156,7 @@ class Services:
         """Stop jobs, finish writes, close the database."""
         self.nudges.close()
         self.scheduler.stop()
+        self.devices.note_seen()
         self.writer.close()
         self.database.close()
 

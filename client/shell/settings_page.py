@@ -59,6 +59,8 @@ class SettingsPage(QWidget):
         safety.body.addWidget(self.idle)
         safety.body.addWidget(Label(tr("离开座位时按 Ctrl+L 立即锁定。最长 10 分钟，不能关闭。"), "small", wrap=True))
         safety.body.addWidget(self.password, 0, Qt.AlignmentFlag.AlignLeft)
+        self.key_place = Label(desk.key_place, "small", wrap=True)
+        safety.body.addWidget(self.key_place)
 
         area = QScrollArea()
         area.setWidgetResizable(True)

@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +24,8 @@ from server_stub.__main__ import main
 from server_stub.backup import tool
 from server_stub.config import Config
 from server_stub.database import Database
-from sync.protocol import DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, WireCommand
+from sync.protocol import PATHS, PROTOCOL, STATEMENT_HEADER, WireCommand
+from tests.support.devices import enrolled, trusting
 from tests.support.servers import RunningServer, postgres, server
 
 PASSWORD = "Govdesk-2026"
@@ -40,20 +40,11 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
             yield url
 
 
-def trusting(ca: Path) -> ssl.SSLContext:
-    """Verifies strictly: what the newest clients ask of a certificate."""
-    context = ssl.create_default_context(cafile=ca)
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
-    return context
-
-
 class Window:
     """A counter that knows only what is on the wire."""
 
     def __init__(self, running: RunningServer, place: str) -> None:
-        self.http = httpx.Client(base_url=running.url, verify=trusting(running.ca), trust_env=False)
-        self.enrolled = self.post("enrol", {"code": running.codes[place]})
-        self.http.headers[DEVICE_HEADER] = f"{self.enrolled['device']}:{self.enrolled['token']}"
+        self.http, self.enrolled, self.context = enrolled(running.url, running.ca, running.codes[place])
 
     def post(self, name: str, body: dict[str, Any]) -> Any:
         answer = self.http.post(PATHS[name], json=body)
@@ -148,8 +139,7 @@ def test_a_killed_server_comes_back_with_all_it_acknowledged(tmp_path: Path) -> 
         (tmp_path / "ready.json").unlink()
         clerk.http.close()
     with server(tmp_path) as running:
-        with httpx.Client(base_url=running.url, verify=trusting(running.ca)) as http:
-            http.headers[DEVICE_HEADER] = clerk.http.headers[DEVICE_HEADER]
+        with httpx.Client(base_url=running.url, verify=clerk.context) as http:
             again = http.post(PATHS["lease"], json={"series": lease["series"], "count": 1}).json()
         assert again["first"] == lease["last"] + 1
 
@@ -186,10 +176,9 @@ def test_a_published_password_opens_nothing_but_a_demonstration(tmp_path: Path, 
         clerk.http.close()
     with (
         server(tmp_path, demo=False) as running,
-        httpx.Client(base_url=running.url, verify=trusting(running.ca)) as http,
+        httpx.Client(base_url=running.url, verify=clerk.context) as http,
     ):
         assert http.get(PATHS["hello"]).json()["demo"] == []
-        http.headers[DEVICE_HEADER] = clerk.http.headers[DEVICE_HEADER]
         for login in ("zhangsan", "xitong", "nobody"):
             answer = http.post(PATHS["sign_in"], json={"login": login, "password": PASSWORD})
             assert answer.json()["code"] == "AUTH-002"

@@ -1,0 +1,1 @@
+"""The pages of people and roles, devices, and the audit log."""
