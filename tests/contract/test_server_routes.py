@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 
+from installer.environment import ROOT
 from modules.common.clock import iso
 from modules.common.permissions import BUILTIN_ROLES
+from server_stub.access import addresses, table
 from server_stub.app import PUBLIC, create_app
 from server_stub.seeding import CONSOLE
 from server_stub.signin.totp import PERIOD, RECOVERY_CODES, code_at
@@ -91,45 +91,13 @@ def headers(counter: Counter, statement: bool = True) -> dict[str, str]:
     return {**made, STATEMENT_HEADER: counter.statement} if statement else made
 
 
-def routes(client: Client) -> list[APIRoute]:
-    found = []
-
-    def walk(items: Any) -> None:
-        for item in items:
-            inner = getattr(item, "routes", None) or getattr(getattr(item, "original_router", None), "routes", None)
-            if isinstance(item, APIRoute):
-                found.append(item)
-            elif inner is not None:
-                walk(inner)
-            else:
-                raise AssertionError(f"{item!r} is a route of a kind that this test does not know")
-
-    walk(client.app.routes)
-    return found
-
-
-def declared(office: Central, dependant: Dependant) -> set[str]:
-    calls = {
-        office.services.guard.declared[sub.call]
-        for sub in dependant.dependencies
-        if sub.call in office.services.guard.declared
-    }
-    return calls.union(*(declared(office, sub) for sub in dependant.dependencies))
-
-
-def everything(office: Central, client: Client) -> list[tuple[str, str, set[str]]]:
+def everything(office: Central, client: Client) -> list[tuple[str, str, frozenset[str]]]:
     """Method, whole path and what is asked, of every address."""
-    asked = {}
-    for route in routes(client):
-        asked[route.endpoint] = declared(office, route.dependant)
-    made = []
-    spec = client.app.openapi()
-    for path, methods in spec["paths"].items():
-        for method, operation in methods.items():
-            (endpoint,) = [call for call in asked if operation["operationId"].startswith(call.__name__ + "_")]
-            made.append((method.upper(), path, asked[endpoint]))
-    assert len(made) == len(asked), "an address is missing from the description"
-    return made
+    return [(each.method, each.path, each.asks) for each in addresses(client.app, office.services.guard)]
+
+
+def test_the_published_table_of_addresses_and_roles_is_true(office: Central, client: Client) -> None:
+    assert (ROOT / "docs/access.md").read_text("utf-8") == table(client.app, office.services.guard)
 
 
 def test_every_address_declares_who_may_ask(office: Central, client: Client) -> None:
