@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from client.data.profile import write_atomically
+from client.data.profile import make_folder, write_atomically
 from client.data.tables import BlobRow
 from client.kernel.ports import BlobRef
 from modules.common.blobs import HEAD, LIMIT, is_sha256, type_of
@@ -49,7 +49,7 @@ class BlobFiles:
 
         path = self._path(sha256)
         for folder in (self._folder, path.parent):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder)
         nonce = secrets.token_bytes(_NONCE)
         try:
             write_atomically(path, nonce + AESGCM(self._key).encrypt(nonce, data, sha256.encode()))
