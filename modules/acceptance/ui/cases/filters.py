@@ -11,6 +11,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from client.widgets.basics import Button, ComboBox, Label, SearchBox
+from client.widgets.flow import flowing
 from client.widgets.forms.lines import DateEdit
 from client.widgets.tables import Memory
 from client.widgets.theme import theme
@@ -27,7 +28,6 @@ from modules.acceptance.domain.cases import (
     node_name,
 )
 from modules.acceptance.services.case_desk import Looking
-from modules.acceptance.ui.cases.looks import flowing
 from modules.common.text import tr
 
 MINE, ALL = "mine", "all"
@@ -163,7 +163,9 @@ class Filters(QWidget):
         view = self._views[self.view]
         kind = str(self.range.currentData())
         since, until = (day(self.since.text()), day(self.until.text())) if kind == OWN else span(kind, today)
-        return Looking(view.states, self.search.text(), view.key == MINE, str(self.due.currentData()), since, until)
+        by_due = self.order.currentData() == BY_DUE
+        due = str(self.due.currentData())
+        return Looking(view.states, self.search.text(), view.key == MINE, due, since, until, by_due)
 
     def choose(self, key: str) -> None:
         """Choose a chip, without ``changed``."""

@@ -31,18 +31,20 @@ from modules.acceptance.domain.cases import (
     OVER,
     Offer,
     node_name,
+    seen_of,
     whole,
 )
 from modules.acceptance.services import dictionaries
 from modules.acceptance.services.case_desk import (
     CaseDesk,
     Found,
+    Looking,
     People,
     Phrase,
     desk_of,
     printed,
 )
-from modules.acceptance.services.cases import MOST, Printed, ReceiptOrder, due_words
+from modules.acceptance.services.cases import Printed, ReceiptOrder, due_words
 from modules.acceptance.services.papers import Paper
 from modules.acceptance.ui.cases.actions import APPROVE, READ
 from modules.acceptance.ui.cases.asks import PEOPLE, PHRASES, Bench, ask_of, asks
@@ -62,9 +64,11 @@ from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock
 from modules.common.errors import Refused
 from modules.common.numbering import read_scan
-from modules.common.text import tr
+from modules.common.text import together, tr
 
 _MEMORY = "acceptance.cases"
+MOST = 5000
+"""Cases that are listed at most, however far somebody scrolls."""
 DWELL = 1000
 """Milliseconds on a case after which its holder has read it; arrows that pass by read nothing."""
 
@@ -90,6 +94,8 @@ class CasesView(QWidget):
         self._work = PageWork(host)
         self._calendar = WorkCalendar()
         self._loading: Token | None = None
+        self._asked: Looking | None = None
+        self._last: Record | None = None
         self._opening: Token | None = None
         self._again = False
         self._wanted = self._in_hand = self._sought = ""
@@ -124,16 +130,16 @@ class CasesView(QWidget):
         self.note = Label("", "quiet", wrap=True)
         self.note.hide()
         self.banner = Banner()
-        self.detail = CaseDetail(host, self._work)
+        self._detail: CaseDetail | None = None
+        self._phrases: Sequence[Phrase] = ()
         self._nothing = EmptyState("file-text", tr("选一件办件，在这里查看和办理。"))
         self._right = QStackedWidget()
         self._right.addWidget(self._nothing)
-        # at a large zoom on a low screen it scrolls as a whole
+        # at a large zoom on a low screen the detail scrolls as a whole
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setWidget(self.detail)
         self._right.addWidget(self._area)
         left = QWidget()
         list_column = QVBoxLayout(left)
@@ -167,18 +173,28 @@ class CasesView(QWidget):
         self.table.chosen.connect(self._choose)
         self.table.opened.connect(self._enter_detail)
         self.table.acted.connect(self._reload)
-        self.detail.foot.signed.connect(self._sign)
-        self.detail.foot.wanted.connect(self._act)
-        self.detail.foot.phrases.kept.connect(self._keep_phrase)
-        self.detail.foot.phrases.dropped.connect(self._drop_phrase)
-        self.detail.print.clicked.connect(self._print)
-        self.detail.papers.preview_wanted.connect(self._preview)
-        self.detail.papers.save_wanted.connect(self._save)
-        self.detail.materials.opened.connect(self._view_page)
-        self.detail.dismissed.connect(self._dismiss)
+        self.table.more_wanted.connect(self._read_more)
         self.reading.timeout.connect(self._read)
         self._end_events = host.service(Events).subscribe(RecordsChanged, self._records_changed)
         self.destroyed.connect(self._end_events)
+
+    @property
+    def detail(self) -> CaseDetail:
+        """The case that is looked at; made when the first is, for the list is there sooner without it."""
+        if self._detail is None:
+            self._detail = detail = CaseDetail(self._host, self._work)
+            self._area.setWidget(detail)
+            detail.foot.signed.connect(self._sign)
+            detail.foot.wanted.connect(self._act)
+            detail.foot.phrases.kept.connect(self._keep_phrase)
+            detail.foot.phrases.dropped.connect(self._drop_phrase)
+            detail.print.clicked.connect(self._print)
+            detail.papers.preview_wanted.connect(self._preview)
+            detail.papers.save_wanted.connect(self._save)
+            detail.materials.opened.connect(self._view_page)
+            detail.dismissed.connect(self._dismiss)
+            detail.foot.phrases.show_phrases(self._phrases)
+        return self._detail
 
     def show_arguments(self, **arguments: Any) -> None:
         """``states`` filters, or ``overdue``; ``case`` opens one by id, ``text`` searches, ``action="search"`` goes to
@@ -201,7 +217,7 @@ class CasesView(QWidget):
 
     def back(self) -> bool:
         """From the detail to the list, from a search to all."""
-        if self.detail.isAncestorOf(self.focusWidget() or self):
+        if self._detail is not None and self._detail.isAncestorOf(self.focusWidget() or self):
             self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
             return True
         if self.search.text():
@@ -228,11 +244,52 @@ class CasesView(QWidget):
             self._again = True
             return
         wanted, in_hand, service = self.filters.looking(self._service.today()), self._in_hand, self._service
+        # the same question again, as after a change: as far as somebody has scrolled
+        most = len(self.table.rows) if wanted == self._asked else 0
+        self._asked = wanted
 
         def read(token: Token) -> Found:
-            return _with(service, service.look(wanted), in_hand)
+            return _with(service, service.look(wanted, most=most), in_hand)
 
         self._loading = self._work.run("read", read, done=self._loaded, failed=self._not_loaded)
+
+    @Slot()
+    def _read_more(self) -> None:
+        """Somebody has come to the end of what is listed."""
+        wanted, last, service = self._asked, self._last, self._service
+        if wanted is None or last is None or (self._loading is not None and not self._loading.finished):
+            return
+        self._loading = self._work.run(
+            "read", lambda token: service.look(wanted, after=last), done=self._add, failed=self._not_loaded
+        )
+
+    def _add(self, found: Found) -> None:
+        self._loading = None
+        if self._again:
+            self._again = False
+            self._reload()
+            return
+        shown = {record.id for record in self.table.rows}
+        added = [record for record in found.records if record.id not in shown]
+        self._last = found.last
+        self.table.add_rows(added, more=found.last is not None and len(shown) + len(added) < MOST)
+        self._say_how_far(found)
+
+    def _say_how_far(self, found: Found) -> None:
+        words = []
+        if found.searchable < 1:
+            words.append(tr("查找索引正在重建（{share}%），暂时只能查到一部分办件；列表不受影响。",
+                            share=int(found.searchable * 100)))  # fmt: skip
+        count = len(self.table.rows)
+        if found.last is not None:
+            words.append(
+                tr("已列出 {n} 件，往下滚动继续列出。", n=count)
+                if count < MOST
+                else tr("已列出 {n} 件，更早的请用查找缩小范围。", n=count)
+            )
+        self.note.setVisible(bool(words))
+        self.note.setText(together(*words))
+        self.table.setAccessibleDescription(self.note.text())
 
     def _loaded(self, found: Found) -> None:
         self._loading = None
@@ -244,11 +301,10 @@ class CasesView(QWidget):
         bar = self.table.view.verticalScrollBar()
         place = bar.value()
         empty = tr("没有找到符合的办件。") if self.filters.narrowed else tr("还没有办件。")
-        self.table.show_rows(found.records, empty=empty)
+        self._last = found.last
+        self.table.show_rows(found.records, empty=empty, more=found.last is not None and len(found.records) < MOST)
         bar.setValue(place)
-        self.note.setVisible(found.more)
-        self.note.setText(tr("只列出最近 {n} 件，请用查找缩小范围。", n=MOST) if found.more else "")
-        self.table.setAccessibleDescription(self.note.text())
+        self._say_how_far(found)
         restored, self._restored = self._restored, ""
         if self._wanted and self.table.choose(self._wanted):
             self._wanted = ""
@@ -283,6 +339,8 @@ class CasesView(QWidget):
         by_due = order == BY_DUE
         way = Qt.SortOrder.AscendingOrder if by_due else Qt.SortOrder.DescendingOrder
         self.table.view.horizontalHeader().setSortIndicator(3 if by_due else 0, way)
+        if self._asked is not None:
+            self._reload()
 
     @Slot()
     def _search_now(self) -> None:
@@ -374,6 +432,8 @@ class CasesView(QWidget):
             return _Opened(record, item, refused, service.offers(record.doc))
 
         self._opening = self._work.run("data", read, done=self._open, failed=self._trouble)
+        # while that is read: what is made once and what is shown each time are two turns of the window
+        _ = self.detail
 
     def _open(self, opened: _Opened) -> None:
         record = opened.record
@@ -410,7 +470,8 @@ class CasesView(QWidget):
         target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _trouble(self, error: BaseException) -> None:
-        say_error(self.detail.banner, error)
+        shown = self._detail if self._right.currentWidget() is self._area else None
+        say_error(shown.banner if shown else self.banner, error)
 
     @Slot(int)
     def _view_page(self, place: int) -> None:
@@ -457,7 +518,7 @@ class CasesView(QWidget):
             if self.detail.record is None or self.detail.record.id != record.id:
                 return
             if command == DECLINE:
-                self._ask_decline(bench)
+                self._ask_decline(bench, seen_of(case))
                 return
             dialog = AskDialog(ask_of(case, offer, bench), self._host, bench.phrases, self._service.today(), self)
             dialog.given.connect(partial(self._given_in, dialog, record, command))
@@ -465,9 +526,11 @@ class CasesView(QWidget):
 
         self._work.run("net" if command in PEOPLE else "read", read, done=ask, failed=self._trouble)
 
-    def _ask_decline(self, bench: Bench) -> None:
+    def _ask_decline(self, bench: Bench, seen: int) -> None:
         dialog = DeclineDialog(list(bench.phrases) or list(GROUNDS), (), self)
-        dialog.declined.connect(lambda ground, text: self._change(DECLINE, {"ground": ground, "text": text}))
+        dialog.declined.connect(
+            lambda ground, text: self._change(DECLINE, {"ground": ground, "text": text, "seen": seen})
+        )
         dialog.open()
 
     def _given_in(self, dialog: AskDialog, record: Record, command: str, body: Mapping[str, Any]) -> None:
@@ -540,7 +603,9 @@ class CasesView(QWidget):
         self._work.run("read", lambda token: service.phrases(), done=self._show_phrases, failed=_let_go)
 
     def _show_phrases(self, found: Sequence[Phrase]) -> None:
-        self.detail.foot.phrases.show_phrases(found)
+        self._phrases = found
+        if self._detail is not None:
+            self._detail.foot.phrases.show_phrases(found)
 
     @Slot()
     def _keep_phrase(self) -> None:
