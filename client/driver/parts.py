@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,10 +57,11 @@ class Part:
         self.said = json.loads(self._ready.read_text("utf-8"))
         return process
 
-    def kill_and_restart(self) -> None:
-        """End it without a warning, and start it again."""
+    def kill_and_restart(self, between: Callable[[], None] = lambda: None) -> None:
+        """End it without a warning, do what is to be done while it is down, and start it again."""
         self.process.kill()
         self.process.wait()
+        between()
         self.process = self._start()
 
     def __enter__(self) -> Part:

@@ -21,7 +21,8 @@ class Relay:
     """Relays ``127.0.0.1:port`` to ``target``.
 
     ``sabotage`` is asked once per connection for the number of reply bytes after which the connection
-    is reset (None: never; 0: before the request is sent on; 1: after the request, before any reply).
+    is reset (None: never; 0: before the request is sent on; 1: after the request, before any reply). These bytes
+    are lost with it; of a negative number they arrive, and the line breaks behind them.
     """
 
     def __init__(self, target: tuple[str, int], sabotage: Callable[[], int | None] | None = None) -> None:
@@ -99,11 +100,13 @@ class Relay:
         try:
             while chunk := source.recv(65536):
                 carried += len(chunk)
-                if limit is not None and carried >= limit:
+                broken = limit is not None and carried >= abs(limit)
+                if limit is None or limit < 0 or not broken:
+                    sink.sendall(chunk)
+                if broken:
                     _reset(source)
                     _reset(sink)
                     return
-                sink.sendall(chunk)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             # a line broken at one end is broken at the other
@@ -121,10 +124,13 @@ def _reset(end: socket.socket) -> None:
 
 
 def random_sabotage(seed: int, share: float = 0.25) -> Callable[[], int | None]:
-    """A seeded saboteur: a ``share`` of connections is reset before, in, or after the request's effect."""
+    """A seeded saboteur: a ``share`` of connections is reset before, in, or after the reply."""
     rng = random.Random(seed)  # noqa: S311 - reproducible faults, not secrets
 
     def choose() -> int | None:
-        return rng.choice([0, 1, rng.randrange(2, 6000), rng.randrange(6000, 60000)]) if rng.random() < share else None
+        if rng.random() >= share:
+            return None
+        within = rng.choice([rng.randrange(2, 6000), rng.randrange(6000, 60000)])
+        return rng.choice([0, 1, within, -within])
 
     return choose

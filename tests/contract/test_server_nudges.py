@@ -21,7 +21,7 @@ from sync.engine import SyncEngine
 from sync.loop import SyncLoop
 from sync.protocol import Nudge
 from sync.transport import EventStream
-from tests.support.counter import CHEAP, PASSWORD
+from tests.support.faults.counter import CHEAP, PASSWORD
 from tests.support.servers import RunningServer, postgres, server
 
 DEADLINE = 20.0

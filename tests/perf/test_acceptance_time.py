@@ -19,7 +19,7 @@ from sync.engine import Policy, SyncEngine
 from sync.loop import SyncLoop
 from tests.perf.conftest import PERSON, Counter
 from tests.perf.harness import report
-from tests.support.counter import ITEM, body, wait_for_item
+from tests.support.faults.counter import ITEM, body, wait_for_item
 
 pytestmark = pytest.mark.perf
 CASES = 30

@@ -30,7 +30,7 @@ from sync.accounts import Accounts
 from sync.engine import Policy, SyncEngine
 from sync.loop import SyncLoop
 from tests.perf.harness import report
-from tests.support.counter import CHEAP, PASSWORD, body, wait_for_item
+from tests.support.faults.counter import CHEAP, PASSWORD, body, wait_for_item
 from tests.support.servers import PROJECT, QUICK, server
 
 pytestmark = pytest.mark.perf

@@ -18,7 +18,7 @@ from sync.engine import Policy, SyncEngine
 from sync.loop import SyncLoop
 from sync.pages import PagePump
 from sync.transport import HttpTransport
-from tests.support.counter import CHEAP, PASSWORD
+from tests.support.faults.counter import CHEAP, PASSWORD
 from tests.support.halls import PATIENCE, wait_for
 
 

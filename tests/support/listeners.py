@@ -21,7 +21,7 @@ from sync.accounts import Accounts
 from sync.nudges import NudgeListener
 from sync.protocol import Nudge, SignInRequest
 from sync.transport import HttpTransport
-from tests.support.counter import PASSWORD
+from tests.support.faults.counter import PASSWORD
 
 
 class OnlyListens:
