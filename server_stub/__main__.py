@@ -259,7 +259,7 @@ def audit_log(arguments: Sequence[str]) -> int:
     with opened(config) as services:
         verdict = services.audit.verify()
         if verdict.broken_at is None and options.against:
-            with options.against.open(encoding="utf-8", newline="\n") as file:
+            with options.against.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
                 verdict = services.audit.against(file)
         if options.out:
             with options.out.open("w", encoding="utf-8", newline="\n") as file:
@@ -280,7 +280,7 @@ def prove(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     from server_stub import audit_proof
 
-    with options.file.open(encoding="utf-8", newline="\n") as file:
+    with options.file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         verdict, key = audit_proof.prove_file(file, bytes.fromhex(options.key) if options.key else None)
     _say(audit_proof.words(verdict))
     if key:
