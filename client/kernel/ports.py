@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from modules.common.permissions import Actor
@@ -156,11 +157,17 @@ class BlobRef:
 
 
 class Blobs(Protocol):
-    """Page images and scans (JPEG, PNG, PDF, at most 20 MB): kept encrypted here, sent to the server by themselves."""
+    """Page images, scans and files (JPEG, PNG, TIFF, PDF, OFD): kept encrypted, sent to the server by themselves."""
 
     def put(self, data: bytes, type: str) -> BlobRef:
-        """Keep a page and have it sent, on lane ``data``. Raises DATA-010 full disk, DATA-031 too large, DATA-032 when
-        ``data`` is no ``type`` of ours.
+        """Keep a page of at most 20 MB and have it sent, on lane ``data``. Raises DATA-010 full disk, DATA-031 too
+        large, DATA-032 when ``data`` is no ``type`` of ours.
+        """
+        ...
+
+    def put_file(self, path: Path) -> BlobRef:
+        """Keep a file of at most 1 GB and have it sent, on lane ``net``. Raises as ``put``; DATA-035 when the file
+        changes meanwhile, DATA-036 when it cannot be read.
         """
         ...
 

@@ -16,20 +16,25 @@ from modules.common.text import set_language, tr
 
 
 def apply_look(settings: Settings) -> None:
-    """Show what the settings say."""
+    """Show what the settings say, before anything is shown."""
     theme().apply(settings.get(PALETTE), settings.get(ZOOM) / 100)
+
+
+def change_look(settings: Settings) -> None:
+    """Show what the settings say from a moment on, without holding up the window."""
+    theme().change(settings.get(PALETTE), settings.get(ZOOM) / 100)
 
 
 def choose_palette(settings: Settings, palette: str) -> None:
     """Show another palette from now on."""
     settings.set(PALETTE, palette)
-    apply_look(settings)
+    change_look(settings)
 
 
 def choose_zoom(settings: Settings, percent: int) -> None:
     """Show everything at another size from now on."""
     settings.set(ZOOM, percent)
-    apply_look(settings)
+    change_look(settings)
 
 
 def step_zoom(settings: Settings, steps: int) -> None:

@@ -80,6 +80,7 @@ class MainWindow(QWidget):
         self._counts: dict[str, Token] = {}
         self._loading: Token | None = None
         self._lock: LockScreen | None = None
+        self._lent_at: float | None = None
         self._actor = desk.actor
         self._declared = self._allowed_pages()
         self._todos = [
@@ -264,6 +265,8 @@ class MainWindow(QWidget):
     def _view(self, page: str, make: Callable[[], QWidget]) -> QWidget:
         if page not in self._views:
             view = make()
+            if (lent := getattr(view, "lent", None)) is not None:
+                lent.connect(self._lend)
             self._views[page] = view
             self.stack.addWidget(view)
         return self._views[page]
@@ -386,7 +389,19 @@ class MainWindow(QWidget):
 
     @Slot()
     def _lock_idle(self) -> None:
-        self._lock_because(tr("一段时间无人操作，已自动锁定。输入的内容都还在。"))
+        if self._lent_at is None:
+            self._lock_because(tr("一段时间无人操作，已自动锁定。输入的内容都还在。"))
+
+    @Slot(bool)
+    def _lend(self, lent: bool) -> None:
+        """A page stands before the public, or came back: nobody locks it there, but who takes it back is asked."""
+        if lent:
+            self._lent_at = self._clock.monotonic()
+        elif self._lent_at is not None:
+            away, self._lent_at = self._clock.monotonic() - self._lent_at, None
+            self.idle.touch()
+            if away >= self._settings.get(IDLE_MINUTES) * 60:
+                self._lock_because(tr("这个界面交给群众用过一段时间，请先输入密码。"))
 
     @property
     def locked(self) -> LockScreen | None:
@@ -487,6 +502,7 @@ class MainWindow(QWidget):
 
     def end_session(self) -> None:
         """Close every page and forget what was shown; called once, before the window goes."""
+        self._lent_at = None
         self._settings.remember(WINDOW, bytes(self.saveGeometry().toBase64().data()).decode())
         self.idle.stop()
         self._ticks.stop()

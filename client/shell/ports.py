@@ -128,6 +128,9 @@ class View(Protocol):
         """Show what ``Host.open_page`` was called with."""
         ...
 
+    lent: Any
+    """A signal of bool: the public has the page's face now, or the staff have it back."""
+
     def back(self) -> bool:
         """Go back one step inside the page; False when there is none."""
         ...

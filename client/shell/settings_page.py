@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QScrollAr
 
 from client.kernel.contract import Host, Token
 from client.kernel.settings import Settings, SettingSpec
-from client.shell.look import apply_look
+from client.shell.look import change_look
 from client.shell.ports import Desk
 from client.shell.preferences import IDLE_MINUTES, LANGUAGE, PALETTE, PRINTER, ZOOM, words
 from client.widgets.basics import Banner, Button, Card, ComboBox, Label
@@ -91,12 +91,12 @@ class SettingsPage(QWidget):
     @Slot(object)
     def _palette(self, value: Any) -> None:
         self._settings.set(PALETTE, value)
-        apply_look(self._settings)
+        change_look(self._settings)
 
     @Slot(object)
     def _zoom(self, value: Any) -> None:
         self._settings.set(ZOOM, value)
-        apply_look(self._settings)
+        change_look(self._settings)
 
     @Slot(object)
     def _language(self, value: Any) -> None:

@@ -159,6 +159,8 @@ class CaptureView(QWidget):
     """
 
     taken = Signal(object)
+    settled = Signal(bool)
+    """A photograph that was asked for has come to its end: as a page (after ``taken``), or somebody must look."""
 
     def __init__(self, lanes: Lanes, find_camera: Callable[[], Camera], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -206,6 +208,11 @@ class CaptureView(QWidget):
     def running(self) -> bool:
         """Whether the camera is being watched."""
         return self._camera is not None
+
+    @property
+    def shooting(self) -> bool:
+        """Whether a photograph was asked for and is not there yet."""
+        return self._shooting
 
     @Slot()
     def start(self) -> None:
@@ -306,11 +313,13 @@ class CaptureView(QWidget):
             self.editor.show_image(QImage.fromData(photo.frame.jpeg), photo.corners)
             self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
         self._show_mode()
+        self.settled.emit(photo.sure)
 
     def _not_shot(self, error: BaseException) -> None:
         self._shooting = False
         self._say(error)
         self._show_mode()
+        self.settled.emit(False)
 
     @Slot()
     def _use(self) -> None:
@@ -327,6 +336,7 @@ class CaptureView(QWidget):
         self._unsure = None
         self._show_mode()
         self.taken.emit(page)
+        self.settled.emit(True)
 
     @Slot()
     def _again(self) -> None:

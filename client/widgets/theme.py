@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, QTemporaryDir, Signal, Slot
+from PySide6.QtCore import (
+    QByteArray,
+    QCoreApplication,
+    QEvent,
+    QObject,
+    QRectF,
+    QSize,
+    Qt,
+    QTemporaryDir,
+    QTimer,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QStyle, QStyleFactory, QWidget
@@ -19,6 +36,10 @@ THEMES = RESOURCES / "themes"
 ICONS = RESOURCES / "icons"
 BUNDLED_FONT = RESOURCES / "fonts" / "NotoSansSC-Regular.ttf"
 PALETTES = ("system", "light", "dark", "contrast")
+TURN_S = 0.008
+"""For so long a change of the look works on what is not seen before the window gets its turn."""
+_POLISHED = Qt.WidgetAttribute.WA_WState_Polished
+_OWN_STYLE = Qt.WidgetAttribute.WA_SetStyle
 
 # Simplified Chinese UI faces that are known to be well hinted; without one of them the bundled font is used.
 # A face that merely has the characters may be the Japanese cut of a pan-CJK font, or a serif for print.
@@ -62,10 +83,15 @@ class Theme(QObject):
         self._choice = "system"
         self._name = "light"
         self._zoom = 1.0
+        self._wanted = (self._name, self._zoom)
         self._motion = True
         self._icons: dict[tuple[str, str, int], QIcon] = {}
         self._family = ""
         self._files = QTemporaryDir()
+        self._swapped = True
+        self._turns = QTimer(self)
+        self._turns.setInterval(0)
+        self._turns.timeout.connect(self._turn)
         app.setStyle(QStyleFactory.create("Fusion"))
         # kept: a wrapper of the hints that goes away takes its connections with it
         self._hints = app.styleHints()
@@ -92,15 +118,84 @@ class Theme(QObject):
         """Whether things may move: not when the user asked for none, nor when Qt's style does without."""
         return self._motion and self._app.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0
 
+    @property
+    def changing(self) -> bool:
+        """Whether a ``change`` is under way."""
+        return self._turns.isActive()
+
     def apply(self, palette_name: str = "system", zoom: float = 1.0, *, motion: bool = True) -> None:
-        """Show ``palette_name`` (one of ``PALETTES``) at ``zoom``, kept within 0.8 and 2.0, everywhere and at once."""
+        """Show ``palette_name`` (one of ``PALETTES``) at ``zoom``, kept within 0.8 and 2.0, everywhere and at once.
+
+        Raises ``ValueError`` for an unknown palette.
+        """
+        self.change(palette_name, zoom, motion=motion)
+        self._turns.stop()
+        while not self._work(math.inf):
+            pass
+
+    def change(self, palette_name: str, zoom: float = 1.0, *, motion: bool = True) -> None:
+        """The same in turns of the event loop, so that a window with many pages never stands still.
+
+        All that is seen changes at once, a moment from now; the pages that are not seen follow. Raises as ``apply``.
+        """
         if palette_name not in PALETTES:
             raise ValueError(palette_name)
         least, most = tokens()["sizes"]["zoom"]
         self._choice = palette_name
-        self._name = self._system_palette() if palette_name == "system" else palette_name
-        self._zoom = min(max(zoom, least), most)
+        self._wanted = (
+            self._system_palette() if palette_name == "system" else palette_name,
+            min(max(zoom, least), most),
+        )
         self._motion = motion
+        self._swapped = False
+        self._turns.start()
+
+    @Slot()
+    def _turn(self) -> None:
+        if self._work(time.monotonic() + TURN_S):
+            self._turns.stop()
+
+    def _work(self, until: float) -> bool:
+        """Go on with a change until that moment; true once it is done.
+
+        A sheet that is laid on costs each widget about the same, seen or not. So the old one is taken off what is
+        not seen, bit by bit; the sheets are swapped for what is seen; then the others are dressed again.
+        """
+        # a widget that Qt made itself may go with its parent, and its wrapper would not know: none outlives a turn
+        with _nothing_collected():
+            widgets = self._app.allWidgets()
+            if not self._swapped:
+                for widget in widgets:
+                    if widget.testAttribute(_POLISHED) and not widget.isVisible():
+                        self._strip(widget)
+                        if time.monotonic() > until:
+                            return False
+                self._swapped = True
+                self._swap(widgets)
+                return False
+            for widget in sorted(filter(_is_bare, widgets), key=lambda widget: not widget.isVisible()):
+                self._dress(widget)
+                if time.monotonic() > until:
+                    return False
+        return True
+
+    def _strip(self, widget: QWidget) -> None:
+        self._app.style().unpolish(widget)
+        # Qt lays a sheet on what is polished, and tells all that have no style of their own
+        widget.setAttribute(_POLISHED, False)
+        widget.setAttribute(_OWN_STYLE)
+
+    def _dress(self, widget: QWidget) -> None:
+        widget.setAttribute(_OWN_STYLE, False)
+        widget.setAttribute(_POLISHED)
+        self._app.style().polish(widget)
+        QCoreApplication.sendEvent(widget, QEvent(QEvent.Type.StyleChange))
+
+    def _swap(self, widgets: list[QWidget]) -> None:
+        for widget in widgets:
+            if _is_bare(widget) and widget.isVisible():
+                self._dress(widget)
+        self._name, self._zoom = self._wanted
         self._icons.clear()
         # a sheet in the place of another is laid on a widget once for each of its parents; on bare widgets, once
         self._app.setStyleSheet("")
@@ -171,7 +266,7 @@ class Theme(QObject):
     @Slot()
     def _system_changed(self) -> None:
         if self._choice == "system":
-            self.apply("system", self._zoom, motion=self._motion)
+            self.change("system", self._wanted[1], motion=self._motion)
 
     def _system_palette(self) -> str:
         return "dark" if self._hints.colorScheme() == Qt.ColorScheme.Dark else "light"
@@ -267,6 +362,21 @@ class Theme(QObject):
         return file.as_posix()
 
 
+def _is_bare(widget: QWidget) -> bool:
+    return widget.testAttribute(_OWN_STYLE)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 _current: Theme | None = None
 
 
@@ -285,7 +395,9 @@ def set_role(widget: QWidget, role: str, *, state: str = "") -> None:
 
 
 def restyle(widget: QWidget) -> None:
-    """Have the style sheet look at a widget's properties again."""
+    """Have the style sheet look at a widget's properties again, if it has looked at them before."""
+    if not widget.testAttribute(_POLISHED):
+        return
     style = widget.style()
     style.unpolish(widget)
     style.polish(widget)

@@ -13,7 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from modules.acceptance.domain.cases import CASE
-from modules.acceptance.server import jobs
+from modules.acceptance.server import jobs, telling
 from modules.acceptance.server.applications import Application, router
 from modules.common.aggregate import Command, Context, Doc, Number, apply
 from modules.common.calendar import WorkCalendar
@@ -215,6 +215,64 @@ def test_many_cases_are_read_page_by_page(office: Office, monkeypatch: pytest.Mo
     office.at("2026-11-26")
     jobs.cards(office)
     assert [levels(office.get(id)) for id in ids] == [["yellow"]] * 10
+
+
+def approval(days: int | None) -> dict[str, Any]:
+    """An approval of one step that has days of its own."""
+    by = {"role": "officer", "department": ""}
+    step = {"id": "decide", "name": "审批", "kind": "decide", "by": by, "days": days}
+    return {"template": {"id": "own", "name": "一步", "steps": [step]}}
+
+
+def notices_about(office: Office, id: str, title: str) -> list[Doc]:
+    return [notice for notice in office.told() if notice["link"] == f"case:{id}" and notice["title"] == title]
+
+
+def test_a_step_with_days_of_its_own_is_reminded_of_and_then_late(office: Office) -> None:
+    id = office.case(changes=approval(3))  # to be done by Wednesday the 25th
+    without = office.case()
+    for day, near, late in (("2026-11-23", 0, 0), ("2026-11-24", 1, 0), ("2026-11-25", 1, 0), ("2026-11-26", 1, 1)):
+        office.at(day)
+        telling.tell(office)
+        telling.tell(office)
+        reminded, missed = notices_about(office, id, "环节时限提醒"), notices_about(office, id, "环节超时")
+        assert (bool(reminded), bool(missed)) == (bool(near), bool(late)), day
+        assert len({notice["to"] for notice in reminded}) == len(reminded), "nobody is told twice"
+    assert len(missed) > len(reminded), "the section head hears of what is late"
+    assert not notices_about(office, without, "环节时限提醒")
+
+
+def test_an_urge_tells_whoever_holds_the_step_and_not_who_urged(office: Office) -> None:
+    id = office.case()
+    case = office.get(id)
+    urge = {"at": "2026-11-20T02:30:00Z", "by": {"id": "p-manager", "name": "孙七"}, "text": "群众在等"}
+    old = {**urge, "at": "2026-10-01T02:30:00Z", "text": "上个月"}
+    office.services.commands.publish([Reference("case", id, {**case, "urges": [old, urge]})])
+    telling.tell(office)
+    telling.tell(office)
+    told = notices_about(office, id, "催办")
+    assert told
+    assert len({notice["to"] for notice in told}) == len(told)
+    assert all("群众在等" in notice["text"] and "孙七" in notice["text"] for notice in told)
+    mine = told[0]["to"]
+    again = {**urge, "at": "2026-11-20T03:30:00Z", "by": {"id": mine, "name": "自己"}}
+    office.services.commands.publish([Reference("case", id, {**case, "urges": [again]})])
+    telling.tell(office)
+    assert mine not in {notice["to"] for notice in notices_about(office, id, "催办") if "自己" in notice["text"]}
+
+
+def test_an_answer_about_the_knowledge_base_reaches_who_asked(office: Office) -> None:
+    asked = {"id": "r-1", "state": "answered", "department_id": "dept-market", "text": "电话已变更", "item_code": "",
+             "asked_by": {"id": "p-clerk", "name": "张三"}, "answer": "已更新", "answered_at": "2026-11-20T02:00:00Z",
+             "answered_by": {"id": "p-officer", "name": "王五"}}  # fmt: skip
+    opened = {**asked, "id": "r-2", "state": "open", "answer": "", "answered_at": None, "answered_by": None}
+    office.services.commands.publish([Reference("knowledge_request", one["id"], one) for one in (asked, opened)])
+    telling.tell(office)
+    telling.tell(office)
+    (notice,) = [notice for notice in office.told() if notice["title"] == "知识库答复"]
+    assert (notice["to"], notice["link"]) == ("p-clerk", "knowledge_request:r-1")
+    assert "王五" in notice["text"]
+    assert "已更新" in notice["text"]
 
 
 class Portal:

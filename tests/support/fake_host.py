@@ -31,6 +31,7 @@ from client.kernel.ports import (
 from client.kernel.settings import Settings
 from devices.ports import Camera, DeviceError, Evaluator, IdCardReader, IdentityRecord, WindowScreen
 from modules.common.aggregate import Command, Context, Number, apply
+from modules.common.blobs import HEAD, type_of
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, Clock, FixedClock
 from modules.common.errors import GovDeskError, Refusal, Refused
@@ -270,6 +271,10 @@ class FakeBlobs:
         digest = hashlib.sha256(data).hexdigest()
         self.kept[digest] = data
         return BlobRef(digest, len(data), type)
+
+    def put_file(self, path: Path) -> BlobRef:
+        data = path.read_bytes()
+        return self.put(data, type_of(data[:HEAD]))
 
     def get(self, sha256: str) -> bytes:
         return self.kept[sha256]

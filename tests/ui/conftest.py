@@ -26,7 +26,7 @@ def look(qapp: QApplication) -> Theme:
 @pytest.fixture(autouse=True)
 def theme(look: Theme) -> Theme:
     """The theme, light and at 100 % whatever the test before did."""
-    if (look.choice, look.zoom) != ("light", 1.0):
+    if look.changing or (look.choice, look.palette_name, look.zoom) != ("light", "light", 1.0):
         look.apply("light")
     return look
 

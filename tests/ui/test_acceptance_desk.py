@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 
 from client.widgets.basics import LinkButton
 from client.widgets.dialogs import TextDialog
+from client.widgets.theme import theme
 from devices.ports import WHOLE, Camera, Evaluator, Frame, IdentityRecord, Page, Photo
 from modules.acceptance.domain.knowledge import PUT
 from modules.acceptance.ui.counter.asking import CorrectionDialog, DeclineDialog
@@ -234,6 +235,66 @@ def test_materials_are_scanned_by_space_alone(qtbot: Any, view: AcceptView, host
     assert [len(material.get("images", [])) for material in case(host)["materials"]] == [2, 1, 1]
 
 
+def test_at_150_percent_on_a_small_screen_the_counter_fits(qtbot: Any, view: AcceptView, host: FakeHost) -> None:
+    """1280 × 800 less the window's frame, the folded navigation, the head and the status bar."""
+    theme().apply("light", 1.5)
+    pane = begin(view, host)
+    view.setMinimumSize(0, 0)
+    view.resize(1184, 660)
+    qtbot.waitUntil(lambda: view.width() == 1184)
+    assert view.minimumSizeHint().width() <= 1184
+    for button in (pane.back, pane.confirm, pane.decline, pane.correct, pane.accept):
+        right = button.mapTo(view, button.rect().bottomRight())
+        assert button.width() >= button.sizeHint().width()
+        assert view.rect().contains(right)
+    for row in pane.materials.rows():
+        for control in (row.check, row.scan, row.kind, row.pages):
+            assert row.rect().contains(control.mapTo(row, control.rect().bottomRight())), control.accessibleName()
+
+
+def test_a_page_taken_and_left_in_the_same_instant_is_kept(view: AcceptView, host: FakeHost) -> None:
+    camera = OnePageCamera()
+    host.services[Camera] = camera
+    pane = begin(view, host)
+    pane.materials.row("m1").set_value({"received": False})
+    press(host, Qt.Key.Key_F6)
+    dialog = view.findChild(ScanDialog)
+    assert dialog
+    dialog.camera._camera = camera
+    dialog.camera._show_mode()
+    QTest.keyClick(dialog.list, Qt.Key.Key_Space)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Escape)
+    assert dialog.isVisible(), "it waits for what was photographed"
+    host.drain()
+    assert view.scanner.dialog is None
+    assert len(pane.materials.row("m1").images) == 1
+    (draft,) = host.store.kept.values()
+    assert [entry["id"] for entry in draft.doc["materials"] if entry.get("images")] == ["m1"]
+
+
+def test_a_second_esc_ends_the_scanning_at_once_and_an_unsure_page_keeps_it_open(
+    view: AcceptView, host: FakeHost
+) -> None:
+    camera = OnePageCamera()
+    host.services[Camera] = camera
+    begin(view, host)
+    press(host, Qt.Key.Key_F6)
+    dialog = view.findChild(ScanDialog)
+    assert dialog
+    dialog.camera._camera = camera
+    dialog.camera._show_mode()
+    QTest.keyClick(dialog.list, Qt.Key.Key_Space)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Escape)
+    dialog.camera._not_shot(RuntimeError("lens"))
+    host.drain()
+    assert dialog.isVisible(), "somebody has to look at it"
+    QTest.keyClick(dialog.list, Qt.Key.Key_Space)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Escape)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Escape)
+    assert view.scanner.dialog is None
+    host.drain()
+
+
 def test_scanned_pages_come_back_with_their_draft(view: AcceptView, host: FakeHost) -> None:
     ref = host.blobs.put(jpeg("red"), "image/jpeg").to_doc()
     pane = begin(view, host)
@@ -440,6 +501,23 @@ def test_what_another_counter_does_with_the_same_application_is_said_at_once(vie
     host.drain()
     assert view.intake
     assert "不予受理" in view.intake.banner.text()
+
+
+def test_declining_what_another_counter_has_changed_is_refused(view: AcceptView, host: FakeHost) -> None:
+    test_a_correction_names_every_fault_that_the_rules_see(view, host)
+    view.start.open.click()
+    host.drain()
+    assert view.intake
+    view.intake.decline.click()
+    dialog = view.findChild(DeclineDialog)
+    assert dialog
+    dialog.text.setText("不属于本机关职权范围")
+    body = {"item_id": ITEM["id"], "item_version": ITEM["version"]}
+    host.store.give("case", case(host)["id"], "case.supply", body)
+    dialog.go.click()
+    host.drain()
+    assert case(host)["state"] == "applied"
+    assert "已按告知补正" in view.intake.banner.text()
 
 
 def test_after_a_failed_print_enter_tries_again(view: AcceptView, host: FakeHost) -> None:

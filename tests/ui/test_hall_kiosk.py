@@ -362,7 +362,10 @@ def test_escape_goes_one_step_back_and_stops_the_reader(make: MakeView, host: Ha
 
 def test_full_screen_is_left_by_the_staffs_keys_alone(make: MakeView, host: HallHost, qtbot: Any) -> None:
     page = make()
+    lent: list[bool] = []
+    page.lent.connect(lent.append)
     QTest.keyClick(page, Qt.Key.Key_F11)
+    assert lent == [True]
     window = page.pane.window()
     assert window is not page.window()
     assert window.isFullScreen()
@@ -374,6 +377,7 @@ def test_full_screen_is_left_by_the_staffs_keys_alone(make: MakeView, host: Hall
     QTest.keyClick(window, Qt.Key.Key_Escape, Qt.KeyboardModifier.ShiftModifier)
     assert page.pane.window() is page.window()
     assert page.pane.isVisible()
+    assert lent == [True, False]
 
 
 def test_who_may_not_sees_why(qtbot: Any) -> None:

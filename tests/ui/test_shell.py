@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import shell_fakes
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QVBoxLayout, QWidget
 from shell_fakes import SampleView, record, status
@@ -389,6 +389,32 @@ def test_idleness_locks_after_the_minutes_that_were_set(opened: Open, qtbot: Any
     assert window.locked is not None
 
 
+class Lent(QWidget):
+    lent = Signal(bool)
+
+
+@pytest.mark.parametrize(("away", "locks"), [(119, False), (121, True)])
+def test_what_the_public_has_is_not_locked_but_who_takes_it_back_late_is_asked(
+    opened: Open, away: int, locks: bool
+) -> None:
+    window = opened()
+    clock = window.host.services["Clock"]  # type: ignore[attr-defined]
+    window._settings.set(IDLE_MINUTES, 2)
+    window._patience_changed(2)
+    page = window._view("sample.lent", Lent)
+    assert isinstance(page, Lent)
+    page.lent.emit(True)
+    clock.advance(away)
+    window.idle.look()
+    assert window.locked is None
+    page.lent.emit(False)
+    assert (window.locked is not None) == locks
+    if not locks:
+        clock.advance(121)
+        window.idle.look()
+        assert window.locked is not None
+
+
 def test_a_key_or_a_click_in_any_window_begins_the_wait_anew(opened: Open, qtbot: Any) -> None:
     window = opened()
     clock = window.host.services["Clock"]  # type: ignore[attr-defined]
@@ -435,15 +461,15 @@ def test_a_wrong_old_password_is_said_at_its_field_in_full(opened: Open, qtbot: 
     assert ask.new.take() == ""
 
 
-def test_settings_take_effect_at_once_and_are_kept(opened: Open, theme: Theme, tmp_path: Path) -> None:
+def test_settings_take_effect_and_are_kept(opened: Open, theme: Theme, qtbot: Any, tmp_path: Path) -> None:
     window = opened()
     window.open_page(SETTINGS)
     page = window.view(SETTINGS)
     assert isinstance(page, SettingsPage)
     page.palettes.buttons["dark"].click()
-    assert theme.palette_name == "dark"
+    qtbot.waitUntil(lambda: theme.palette_name == "dark")
     page.zoom.combo.activated.emit(page.zoom.combo.findData(125))
-    assert theme.zoom == 1.25
+    qtbot.waitUntil(lambda: theme.zoom == 1.25)
     assert page.printer.combo.findData("办公室激光机") > 0
     page.printer.combo.activated.emit(page.printer.combo.findData("办公室激光机"))
     again = shell_fakes.settings(tmp_path)
@@ -454,12 +480,12 @@ def test_zoom_keys_step_and_stop_at_the_ends(opened: Open, theme: Theme, qtbot: 
     window = opened()
     for _ in range(9):
         qtbot.keyClick(window, Qt.Key.Key_Equal, Qt.KeyboardModifier.ControlModifier)
-    assert theme.zoom == 2.0
+    qtbot.waitUntil(lambda: theme.zoom == 2.0)
     qtbot.keyClick(window, Qt.Key.Key_0, Qt.KeyboardModifier.ControlModifier)
-    assert theme.zoom == 1.0
+    qtbot.waitUntil(lambda: theme.zoom == 1.0)
     for _ in range(9):
         qtbot.keyClick(window, Qt.Key.Key_Minus, Qt.KeyboardModifier.ControlModifier)
-    assert theme.zoom == 0.8
+    qtbot.waitUntil(lambda: theme.zoom == 0.8)
 
 
 def test_a_page_whose_code_is_not_there_yet_opens_when_it_is(opened: Open) -> None:

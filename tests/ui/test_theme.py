@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPalette
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QPalette
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QStackedWidget
 
+from client.widgets import theme as module
+from client.widgets.basics import Card, PrimaryButton, SectionTitle
 from client.widgets.theme import ICONS, THEMES, Theme, set_role, tokens
 from modules.common.text import RESOURCES
 
@@ -156,11 +159,12 @@ def test_an_unknown_palette_is_an_error(theme: Theme) -> None:
         theme.apply("pink")
 
 
-def test_system_follows_the_system(theme: Theme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_follows_the_system(qtbot: Any, theme: Theme, monkeypatch: pytest.MonkeyPatch) -> None:
     theme.apply("system")
     assert theme.palette_name == "light"
     monkeypatch.setattr(theme, "_hints", type("Hints", (), {"colorScheme": lambda self: Qt.ColorScheme.Dark})())
     theme._system_changed()
+    qtbot.waitUntil(lambda: not theme.changing)
     assert (theme.choice, theme.palette_name) == ("system", "dark")
     theme.apply("light")
     theme._system_changed()
@@ -213,3 +217,81 @@ def test_no_file_of_the_theme_is_missing() -> None:
     sheet = (THEMES / "govdesk.qss").read_text("utf-8")
     assert Path(THEMES / "tokens.json").exists()
     assert set(re.findall(r"\$icon_(\w+)", sheet)) == {"chevron_down", "chevron_up", "check", "dot"}
+
+
+@pytest.fixture
+def pages(qtbot: Any) -> QStackedWidget:
+    """Two pages, of which the first is seen; both were shown once."""
+    stack = QStackedWidget()
+    qtbot.addWidget(stack)
+    for words in ("受理", "办件"):
+        page = Card()
+        page.body.addWidget(SectionTitle(words))
+        page.body.addWidget(PrimaryButton(words))
+        stack.addWidget(page)
+    stack.resize(300, 200)
+    stack.show()
+    for place in (1, 0):
+        stack.setCurrentIndex(place)
+        QApplication.processEvents()
+    return stack
+
+
+def picture(stack: QStackedWidget, place: int) -> QImage:
+    stack.setCurrentIndex(place)
+    QApplication.processEvents()
+    return stack.grab().toImage()
+
+
+def test_a_change_in_turns_looks_like_one_at_once(qtbot: Any, theme: Theme, pages: QStackedWidget) -> None:
+    for look in (("dark", 1.5), ("contrast", 1.0), ("light", 1.25)):
+        theme.change(*look)
+        qtbot.waitUntil(lambda: not theme.changing)
+        in_turns = [picture(pages, place) for place in (0, 1)]
+        theme.apply("light")
+        theme.apply(*look)
+        assert in_turns == [picture(pages, place) for place in (0, 1)]
+        pages.setCurrentIndex(0)
+
+
+def test_what_is_not_seen_is_not_styled_in_the_turn_that_changes_what_is(
+    qtbot: Any, theme: Theme, pages: QStackedWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TURN_S", 0.0)
+    hidden = pages.widget(1).findChildren(QPushButton)[0]
+    polished = Qt.WidgetAttribute.WA_WState_Polished
+    seen: list[bool] = []
+    watching = theme.changed.connect(lambda: seen.append(hidden.testAttribute(polished)))
+    theme.change("dark", 1.5)
+    qtbot.waitUntil(lambda: not theme.changing)
+    theme.changed.disconnect(watching)
+    assert seen == [False]
+    assert hidden.testAttribute(polished)
+    assert hidden.minimumSizeHint().height() > 45
+
+
+def test_pages_that_go_come_or_change_again_during_a_change(
+    qtbot: Any, theme: Theme, pages: QStackedWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TURN_S", 0.0)
+    gone = Card(parent=pages)
+    theme.change("dark", 1.5)
+    for _ in range(3):
+        QApplication.processEvents()
+    shiboken6.delete(gone)
+    theme.change("contrast", 1.0)
+    QApplication.processEvents()
+    pages.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: not theme.changing)
+    in_turns = [picture(pages, place) for place in (0, 1)]
+    assert theme.palette_name == "contrast"
+    theme.apply("light")
+    theme.apply("contrast")
+    assert in_turns == [picture(pages, place) for place in (0, 1)]
+
+
+def test_an_unknown_palette_changes_nothing(theme: Theme) -> None:
+    with pytest.raises(ValueError, match="sepia"):
+        theme.change("sepia")
+    assert theme.palette_name == "light"
+    assert not theme.changing

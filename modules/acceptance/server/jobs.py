@@ -45,21 +45,21 @@ HANDLER, HEAD, LEADER, ADMIN = "承办人", "科室负责人", "主管领导", "
 def cards(services: ServerServices) -> None:
     """Give every reminder, yellow and red card that is due today; every minute."""
     commands = services.commands
-    today, calendar = _today(services), _calendar(commands)
-    roles = _Roles(services.people)
+    today, calendar = today_of(services), calendar_of(commands)
+    roles = Roles(services.people)
 
     def look(doc: Doc) -> None:
         case = whole(doc)
         for level in cards_due(case, today, calendar):
             _give_card(services, case, level, roles.of(case, level), today, calendar)
 
-    _each(_all(commands, KIND, (ACCEPTED, DECIDED), until=today + AHEAD), look)
+    each(documents(commands, KIND, (ACCEPTED, DECIDED), until=today + AHEAD), look)
 
 
 def rounds(services: ServerServices) -> None:
     """Count dates anew after the holiday table has changed, and let lapse what was lacking too long; every ten."""
     commands = services.commands
-    today, calendar = _today(services), _calendar(commands)
+    today, calendar = today_of(services), calendar_of(commands)
 
     def look(doc: Doc) -> None:
         case = whole(doc)
@@ -70,10 +70,10 @@ def rounds(services: ServerServices) -> None:
         if overdue_gaps(case, today):
             _try(commands, case["id"], LAPSE, {})
 
-    _each(_all(commands, KIND, RUNNING), look)
+    each(documents(commands, KIND, RUNNING), look)
 
 
-def _each(cases: Iterator[Doc], look: Callable[[Doc], None]) -> None:
+def each(cases: Iterator[Doc], look: Callable[[Doc], None]) -> None:
     """Look at every case, also behind one at which the round breaks, such as a term that no calendar can end.
 
     Raises the first error when all have had their turn, so that the scheduler records it.
@@ -107,11 +107,16 @@ def _give_card(
         standing=standing.words if standing else "",
     )
     for person in to:
-        id = notices.notice_id(name, person["id"])
-        if services.commands.get(notices.KIND, id) is None:
-            body = notices.notice(person["id"], card_name(level), text, f"{KIND}:{case['id']}", services.clock.now())
-            services.commands.give(notices.KIND, id, notices.SEND, body, command_id=f"{name}:{person['id']}")
+        send(services, name, person["id"], card_name(level), text, f"{KIND}:{case['id']}")
     _try(services.commands, case["id"], CARD, {"level": level, "to": [dict(person) for person in to]}, name)
+
+
+def send(services: ServerServices, name: str, to: str, title: str, text: str, link: str) -> None:
+    """Send the one notice that is called ``name`` to the person ``to``; nothing where it was sent before."""
+    id = notices.notice_id(name, to)
+    if services.commands.get(notices.KIND, id) is None:
+        body = notices.notice(to, title, text, link, services.clock.now())
+        services.commands.give(notices.KIND, id, notices.SEND, body, command_id=f"{name}:{to}")
 
 
 def _try(commands: ServerCommands, id: str, type: str, body: Mapping[str, Any], name: str = "") -> None:
@@ -122,7 +127,7 @@ def _try(commands: ServerCommands, id: str, type: str, body: Mapping[str, Any], 
         return
 
 
-class _Roles:
+class Roles:
     """Who is told, asked once per role and place in a round."""
 
     def __init__(self, people: People) -> None:
@@ -138,7 +143,7 @@ class _Roles:
     def of(self, case: Doc, level: str) -> list[dict[str, str]]:
         """Handlers and section heads for a reminder; the four roles for a card. Everybody once, in the first role."""
         department = case["item"]["department_id"]
-        found = [(HANDLER, self._handlers(case)), (HEAD, self._with("section_head", department))]
+        found = [(HANDLER, self.handlers(case)), (HEAD, self.heads(case))]
         if level != REMINDER:
             found += [(LEADER, self._with("leader", department)), (ADMIN, self._with("sysadmin"))]
         told: dict[str, dict[str, str]] = {}
@@ -147,7 +152,11 @@ class _Roles:
                 told.setdefault(person["id"], {**person, "role": role})
         return list(told.values())
 
-    def _handlers(self, case: Doc) -> list[dict[str, str]]:
+    def heads(self, case: Doc) -> list[dict[str, str]]:
+        """The section heads of the item's department."""
+        return self._with("section_head", case["item"]["department_id"])
+
+    def handlers(self, case: Doc) -> list[dict[str, str]]:
         """The holders of the current step, or else whoever handled the case last."""
         holding: list[dict[str, str]] = []
         for slot in open_slots(case["flow"]) if case["flow"] else ():
@@ -165,15 +174,17 @@ class _Roles:
         return [dict(last)] if last else []
 
 
-def _today(services: ServerServices) -> date:
+def today_of(services: ServerServices) -> date:
     return services.clock.now().astimezone(CHINA).date()
 
 
-def _calendar(commands: ServerCommands) -> WorkCalendar:
-    return WorkCalendar.from_documents(_all(commands, "calendar_day", ()))
+def calendar_of(commands: ServerCommands) -> WorkCalendar:
+    return WorkCalendar.from_documents(documents(commands, "calendar_day", ()))
 
 
-def _all(commands: ServerCommands, kind: str, states: Sequence[str], *, until: date | None = None) -> Iterator[Doc]:
+def documents(
+    commands: ServerCommands, kind: str, states: Sequence[str], *, until: date | None = None
+) -> Iterator[Doc]:
     """Every document, page by page: what is changed on the way is met once, with what it was or what it is."""
     after = ""
     while True:

@@ -67,6 +67,8 @@ class Intake:
     green: bool | None = None
     ticket: Mapping[str, str] | None = None
     window_id: str = ""
+    seen: int | None = None
+    """``seen_of`` the application that it began from."""
 
     def body(self) -> dict[str, Any]:
         """The body of ``case.accept``; ``green`` is left to the item where nobody has chosen."""
@@ -89,7 +91,7 @@ class Intake:
     def to_doc(self) -> dict[str, Any]:
         """What is kept in the draft."""
         sources = {part: dict(origin) for part, origin in self.sources.items()}
-        return {**self.body(), "item_name": self.item_name, "sources": sources}
+        return {**self.body(), "item_name": self.item_name, "sources": sources, "seen": self.seen}
 
     @classmethod
     def from_draft(cls, draft: Draft) -> Intake:
@@ -239,7 +241,7 @@ class AcceptanceService(Handling):
 
     def decline(self, intake: Intake, ground: str, text: str) -> ReceiptOrder:
         """不予受理 at the window; the decision's paper is owed. Raises ``Refused``."""
-        return self._begun(intake, "case.decline", DECLINE, ground=ground, text=text)
+        return self._begun(intake, "case.decline", DECLINE, ground=ground, text=text, seen=intake.seen)
 
     def _begun(self, intake: Intake, type: str, paper: str, **more: Any) -> ReceiptOrder:
         self._require(MAY_ACCEPT)

@@ -166,9 +166,12 @@ class Handling:
         """补正: the application as it now is (``applicant``, ``form``, ``materials``), or as it was."""
         return self._give(case_id, SUPPLY, {**self._of_item(case_id), **(changes or {})}, MAY_ACCEPT)
 
-    def decline_case(self, case_id: str, ground: str, text: str) -> Record:
-        """不予受理 of an application that is there; the decision's paper is owed."""
-        body = {**self._of_item(case_id), "ground": ground, "text": text}
+    def decline_case(self, case_id: str, ground: str, text: str, seen: int | None = None) -> Record:
+        """不予受理 of an application that is there; the decision's paper is owed.
+
+        ``seen``: ``seen_of`` the case that was looked at. Raises ``Refused``, ACC-063 where it has changed since.
+        """
+        body = {**self._of_item(case_id), "ground": ground, "text": text, **({} if seen is None else {"seen": seen})}
         return self._give(case_id, "case.decline", body, MAY_ACCEPT, prints="decline")
 
     # -- while it is handled, lane ``data`` -------------------------------------------------------

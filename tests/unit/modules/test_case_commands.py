@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modules.acceptance.domain.cases import CASE, MONITORING, consequence_of, offered, paper_at, standing_of
+from modules.acceptance.domain.cases import CASE, MONITORING, consequence_of, offered, paper_at, seen_of, standing_of
 from modules.common.aggregate import Command, Context, Doc, Key, Number, apply
 from modules.common.calendar import WorkCalendar
 from modules.common.errors import Refusal
@@ -118,6 +118,26 @@ def test_a_notice_says_what_and_how(items: Any) -> None:
 def test_declining_needs_ground_and_words(ground: str, text: str, field: str) -> None:
     desk = Desk()
     assert list(desk.refused("decline", **desk.whole(), ground=ground, text=text).fields) == [field]
+
+
+def test_declining_what_has_changed_since_it_was_seen_is_refused() -> None:
+    desk = Desk()
+    body = {**desk.whole(), "ground": "第三十二条", "text": "不属于本机关职权"}
+    case = desk.give("apply", SYSTEM, **desk.whole(), hall_id="hall-1")
+    seen = seen_of(case)
+    desk.give("invite", text="请带原件")
+    refusal = desk.refused("decline", **body, seen=seen)
+    assert refusal.code == "ACC-063"
+    assert "请带原件" in refusal.message
+    assert "张三" in refusal.message
+    desk.give("decline", **body, seen=seen + 1)
+
+
+@pytest.mark.parametrize("seen", [None, "2", True])
+def test_a_decision_that_does_not_say_what_it_saw_is_taken_as_before(seen: Any) -> None:
+    desk = Desk()
+    desk.give("apply", SYSTEM, **desk.whole(), hall_id="hall-1")
+    desk.give("decline", **desk.whole(), ground="第三十二条", text="不属于本机关职权", seen=seen)
 
 
 def test_declining_ends_it_also_without_materials() -> None:

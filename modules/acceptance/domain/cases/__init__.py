@@ -36,10 +36,10 @@ from modules.acceptance.domain.cases.closing import (
     node_name,
     paper_at,
 )
-from modules.acceptance.domain.cases.intake import GROUNDS, consequence_of, open_gaps
+from modules.acceptance.domain.cases.intake import GROUNDS, consequence_of, open_gaps, seen_of
 from modules.acceptance.domain.cases.parts import faults_of
 from modules.acceptance.domain.cases.rules import CASE, COMMANDS, CaseRules, Offer, offered
-from modules.acceptance.domain.cases.term import MONITORING, standing_of, term_of, whole
+from modules.acceptance.domain.cases.term import MONITORING, standing_of, step_due, term_of, whole
 from modules.acceptance.domain.cases.watch import (
     LEVELS,
     RED,
@@ -218,9 +218,11 @@ __all__ = [
     "person",
     "person_values",
     "result_name",
+    "seen_of",
     "standing_of",
     "standing_words",
     "state_name",
+    "step_due",
     "term_of",
     "text_of",
     "today_of",

@@ -293,7 +293,12 @@ def supply(state: Doc, command: Command, context: Context) -> Event | Refusal:
 
 
 def decline(state: Doc | None, command: Command, context: Context) -> Event | Refusal:
-    """不予受理: the legal ground and the reasons in words, both told on paper."""
+    """不予受理: the legal ground and the reasons in words, both told on paper.
+
+    ``seen``, where given, is how many lines of history the case had for whoever decided (``seen_of``).
+    """
+    if state is not None and (anew := _seen_anew(state, command.body.get("seen"))):
+        return anew
     ground = text_of(command.body, "ground", tr("请选择或写明不予受理的法律依据。"))
     text = text_of(command.body, "text", tr("请写明不予受理的具体理由。"))
     for refusal in (ground, text):
@@ -309,6 +314,23 @@ def decline(state: Doc | None, command: Command, context: Context) -> Event | Re
     ended = today_of(context).isoformat()
     case = {**case, "state": DECLINED, "decline": declined, "ended_on": ended}
     return Event("case.declined", told(context, f"不予受理。依据：{ground}；理由：{text}", **_changed(state, case)))
+
+
+def seen_of(case: Doc) -> int:
+    """What a decision says of the case it looked at; another number means that something has happened since."""
+    return len(case["history"])
+
+
+def _seen_anew(state: Doc, seen: Any) -> Refusal | None:
+    if type(seen) is not int or seen == seen_of(state):
+        return None
+    last = state["history"][-1]
+    sentence = tr(
+        "此件在您查看之后有变化：{text}（{name}）。没有作出不予受理，请重新打开，看过再决定。",
+        text=last["text"],
+        name=last["by"]["name"],
+    )
+    return Refusal("ACC-063", sentence)
 
 
 def accept(state: Doc | None, command: Command, context: Context) -> Event | Refusal:

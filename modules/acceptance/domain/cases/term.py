@@ -171,6 +171,15 @@ def state_of(flow: Doc) -> str:
     return DECIDED if flow["result"] else ACCEPTED
 
 
+def step_due(case: Doc, calendar: WorkCalendar) -> date | None:
+    """The day by which the case's step is to be done, where the step has days of its own (D17) and is not over."""
+    flow = case.get("flow")
+    if not flow or flow["status"] not in (flows.RUNNING, flows.SUSPENDED):
+        return None
+    days = flows.step_of(flow)["days"]
+    return calendar.add_workdays(day_of(flow["entered_at"]), days).date if days else None
+
+
 def walked(state: Doc, events: Sequence[Event], context: Context) -> dict[str, Any]:
     """What a case becomes when its approval takes ``events``: state, decision, term, due date, end."""
     flow = reduce(flows.evolve, events, state["flow"])

@@ -20,6 +20,7 @@ from client.widgets.basics import (
     SectionTitle,
     TextEdit,
 )
+from client.widgets.flow import flowing
 from client.widgets.theme import set_role, theme
 from modules.acceptance.domain.cases import (
     ACCEPT,
@@ -45,7 +46,6 @@ from modules.acceptance.domain.cases import (
     Offer,
 )
 from modules.acceptance.services.case_desk import Phrase
-from modules.acceptance.ui.cases.looks import flowing
 from modules.common import workflow
 from modules.common.aggregate import Doc
 from modules.common.text import tr

@@ -28,7 +28,7 @@ _GIVES: Mapping[str, Callable[[CaseDesk, str, Body], Record]] = {
     INVITE: lambda desk, case, body: desk.invite(case, body.get("text", "")),
     ASK_MORE: lambda desk, case, body: desk.ask_more(case, body["items"]),
     SUPPLY: lambda desk, case, body: desk.supply(case),
-    DECLINE: lambda desk, case, body: desk.decline_case(case, body["ground"], body["text"]),
+    DECLINE: lambda desk, case, body: desk.decline_case(case, body["ground"], body["text"], body["seen"]),
     SUPPLY_LACKING: lambda desk, case, body: desk.supply_lacking(case, body["materials"]),
     TRANSFER: lambda desk, case, body: desk.transfer(case, body["department_id"], body["reason"]),
     WITHDRAW: lambda desk, case, body: desk.withdraw(case, body["reason"]),

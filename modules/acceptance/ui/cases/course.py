@@ -8,9 +8,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from client.widgets.basics import IconLabel, Label
+from client.widgets.flow import flowing
 from client.widgets.theme import set_role, theme
-from modules.acceptance.domain.cases import card_name, day_of, node_name
-from modules.acceptance.ui.cases.looks import Sheet, flowing
+from modules.acceptance.domain.cases import card_name, node_name, step_due
+from modules.acceptance.ui.cases.looks import Sheet
 from modules.acceptance.ui.work import when
 from modules.common import workflow
 from modules.common.aggregate import Doc
@@ -116,10 +117,8 @@ def where_it_stands(case: Doc, now: datetime, calendar: WorkCalendar) -> str:
     names = workflow.holders(flow)
     if names:
         parts.append(tr("现由{names}办理", names="、".join(names)))
-    step = workflow.step_of(flow)
-    if step["days"]:
-        due = calendar.add_workdays(day_of(flow["entered_at"]), step["days"])
-        parts.append(tr("本环节 {date} 前办完", date=due.date.isoformat()))
+    if due := step_due(case, calendar):
+        parts.append(tr("本环节 {date} 前办完", date=due.isoformat()))
     if asked := flow["extension"]:
         words = tr("{name}申请延期 {n} 个工作日，等待批复", name=asked["by"]["name"], n=asked["days"])
         parts.append(f"{words}：{asked['reason'].rstrip('。')}")

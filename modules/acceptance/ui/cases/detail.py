@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from client.kernel.contract import Host
 from client.kernel.ports import Record, RefusedCommand
 from client.widgets.basics import Banner, Card, Label, StateLabel
+from client.widgets.flow import flowing
 from client.widgets.theme import theme
 from modules.acceptance.domain.cases import ACCEPT, COMMANDS, Offer, whole
 from modules.acceptance.domain.cases.rules import ROWS
@@ -18,7 +19,7 @@ from modules.acceptance.services.papers import title_of
 from modules.acceptance.ui.cases.actions import Actions
 from modules.acceptance.ui.cases.content import ContentTab
 from modules.acceptance.ui.cases.course import CourseTab
-from modules.acceptance.ui.cases.looks import case_state, flowing, marks, sync_state
+from modules.acceptance.ui.cases.looks import case_state, marks, sync_state
 from modules.acceptance.ui.cases.materials import MaterialsTab
 from modules.acceptance.ui.cases.papers import PapersTab
 from modules.acceptance.ui.work import PageWork

@@ -11,6 +11,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from client.widgets.basics import Button, ComboBox, Label, SearchBox
+from client.widgets.flow import flowing
 from client.widgets.forms.lines import DateEdit
 from client.widgets.tables import Memory
 from client.widgets.theme import theme
@@ -27,7 +28,6 @@ from modules.acceptance.domain.cases import (
     node_name,
 )
 from modules.acceptance.services.case_desk import Looking
-from modules.acceptance.ui.cases.looks import flowing
 from modules.common.text import tr
 
 MINE, ALL = "mine", "all"

@@ -14,11 +14,11 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QStackedWidget,
 from client.kernel.contract import Host
 from client.kernel.ports import Blobs
 from client.widgets.basics import Button, Label, StateLabel, StatePane
+from client.widgets.flow import flowing
 from client.widgets.pages import PageWork
 from client.widgets.printing import render_page
 from client.widgets.theme import set_role, theme
 from modules.acceptance.domain.cases import PAPER, open_gaps, paper_at
-from modules.acceptance.ui.cases.looks import flowing
 from modules.common.aggregate import Doc
 from modules.common.errors import GovDeskError
 from modules.common.text import tr

@@ -31,6 +31,7 @@ from modules.acceptance.domain.cases import (
     OVER,
     Offer,
     node_name,
+    seen_of,
     whole,
 )
 from modules.acceptance.services import dictionaries
@@ -124,16 +125,16 @@ class CasesView(QWidget):
         self.note = Label("", "quiet", wrap=True)
         self.note.hide()
         self.banner = Banner()
-        self.detail = CaseDetail(host, self._work)
+        self._detail: CaseDetail | None = None
+        self._phrases: Sequence[Phrase] = ()
         self._nothing = EmptyState("file-text", tr("选一件办件，在这里查看和办理。"))
         self._right = QStackedWidget()
         self._right.addWidget(self._nothing)
-        # at a large zoom on a low screen it scrolls as a whole
+        # at a large zoom on a low screen the detail scrolls as a whole
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setWidget(self.detail)
         self._right.addWidget(self._area)
         left = QWidget()
         list_column = QVBoxLayout(left)
@@ -167,18 +168,27 @@ class CasesView(QWidget):
         self.table.chosen.connect(self._choose)
         self.table.opened.connect(self._enter_detail)
         self.table.acted.connect(self._reload)
-        self.detail.foot.signed.connect(self._sign)
-        self.detail.foot.wanted.connect(self._act)
-        self.detail.foot.phrases.kept.connect(self._keep_phrase)
-        self.detail.foot.phrases.dropped.connect(self._drop_phrase)
-        self.detail.print.clicked.connect(self._print)
-        self.detail.papers.preview_wanted.connect(self._preview)
-        self.detail.papers.save_wanted.connect(self._save)
-        self.detail.materials.opened.connect(self._view_page)
-        self.detail.dismissed.connect(self._dismiss)
         self.reading.timeout.connect(self._read)
         self._end_events = host.service(Events).subscribe(RecordsChanged, self._records_changed)
         self.destroyed.connect(self._end_events)
+
+    @property
+    def detail(self) -> CaseDetail:
+        """The case that is looked at; made when the first is, for the list is there sooner without it."""
+        if self._detail is None:
+            self._detail = detail = CaseDetail(self._host, self._work)
+            self._area.setWidget(detail)
+            detail.foot.signed.connect(self._sign)
+            detail.foot.wanted.connect(self._act)
+            detail.foot.phrases.kept.connect(self._keep_phrase)
+            detail.foot.phrases.dropped.connect(self._drop_phrase)
+            detail.print.clicked.connect(self._print)
+            detail.papers.preview_wanted.connect(self._preview)
+            detail.papers.save_wanted.connect(self._save)
+            detail.materials.opened.connect(self._view_page)
+            detail.dismissed.connect(self._dismiss)
+            detail.foot.phrases.show_phrases(self._phrases)
+        return self._detail
 
     def show_arguments(self, **arguments: Any) -> None:
         """``states`` filters, or ``overdue``; ``case`` opens one by id, ``text`` searches, ``action="search"`` goes to
@@ -201,7 +211,7 @@ class CasesView(QWidget):
 
     def back(self) -> bool:
         """From the detail to the list, from a search to all."""
-        if self.detail.isAncestorOf(self.focusWidget() or self):
+        if self._detail is not None and self._detail.isAncestorOf(self.focusWidget() or self):
             self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
             return True
         if self.search.text():
@@ -374,6 +384,8 @@ class CasesView(QWidget):
             return _Opened(record, item, refused, service.offers(record.doc))
 
         self._opening = self._work.run("data", read, done=self._open, failed=self._trouble)
+        # while that is read: what is made once and what is shown each time are two turns of the window
+        _ = self.detail
 
     def _open(self, opened: _Opened) -> None:
         record = opened.record
@@ -410,7 +422,8 @@ class CasesView(QWidget):
         target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _trouble(self, error: BaseException) -> None:
-        say_error(self.detail.banner, error)
+        shown = self._detail if self._right.currentWidget() is self._area else None
+        say_error(shown.banner if shown else self.banner, error)
 
     @Slot(int)
     def _view_page(self, place: int) -> None:
@@ -457,7 +470,7 @@ class CasesView(QWidget):
             if self.detail.record is None or self.detail.record.id != record.id:
                 return
             if command == DECLINE:
-                self._ask_decline(bench)
+                self._ask_decline(bench, seen_of(case))
                 return
             dialog = AskDialog(ask_of(case, offer, bench), self._host, bench.phrases, self._service.today(), self)
             dialog.given.connect(partial(self._given_in, dialog, record, command))
@@ -465,9 +478,11 @@ class CasesView(QWidget):
 
         self._work.run("net" if command in PEOPLE else "read", read, done=ask, failed=self._trouble)
 
-    def _ask_decline(self, bench: Bench) -> None:
+    def _ask_decline(self, bench: Bench, seen: int) -> None:
         dialog = DeclineDialog(list(bench.phrases) or list(GROUNDS), (), self)
-        dialog.declined.connect(lambda ground, text: self._change(DECLINE, {"ground": ground, "text": text}))
+        dialog.declined.connect(
+            lambda ground, text: self._change(DECLINE, {"ground": ground, "text": text, "seen": seen})
+        )
         dialog.open()
 
     def _given_in(self, dialog: AskDialog, record: Record, command: str, body: Mapping[str, Any]) -> None:
@@ -540,7 +555,9 @@ class CasesView(QWidget):
         self._work.run("read", lambda token: service.phrases(), done=self._show_phrases, failed=_let_go)
 
     def _show_phrases(self, found: Sequence[Phrase]) -> None:
-        self.detail.foot.phrases.show_phrases(found)
+        self._phrases = found
+        if self._detail is not None:
+            self._detail.foot.phrases.show_phrases(found)
 
     @Slot()
     def _keep_phrase(self) -> None:

@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QButtonGroup, QFileDialog, QHBoxLayout, QVBoxLayou
 
 from client.kernel.contract import Host
 from client.widgets.basics import Banner, Button, EmptyState, Label
+from client.widgets.flow import flowing
 from client.widgets.printing import PdfPreview
 from client.widgets.theme import theme
 from modules.acceptance.services.case_desk import printed
 from modules.acceptance.services.papers import FORMATS, available, title_of
-from modules.acceptance.ui.cases.looks import flowing
 from modules.acceptance.ui.work import when
 from modules.common.aggregate import Doc
 from modules.common.clock import parse_iso

@@ -16,6 +16,7 @@ from client.kernel.ports import Session
 from client.kernel.settings import Settings
 from client.widgets.basics import Banner, Button, ComboBox, ElidedLabel, Label, LineEdit, PrimaryButton, StateLabel
 from client.widgets.dialogs import TextDialog
+from client.widgets.flow import flowing
 from client.widgets.theme import set_role, theme
 from modules.acceptance.domain import queue, windows
 from modules.acceptance.services.queue import Call, QueueService
@@ -80,11 +81,9 @@ class CallBar(QWidget):
         self.banner = Banner()
         row = QHBoxLayout()
         row.setSpacing(theme().space(2))
-        for widget in (self.counter, self.state, self.current):
-            row.addWidget(widget)
+        row.addWidget(flowing(self.counter, self.state, self.current))
         row.addWidget(self.about, 1)
-        for control in (self.waiting, self.call, self.recall, self.skip, self.finish, self.pause, self.more):
-            row.addWidget(control)
+        row.addWidget(flowing(self.waiting, self.call, self.recall, self.skip, self.finish, self.pause, self.more))
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme().space(2),) * 4)
         column.addLayout(row)

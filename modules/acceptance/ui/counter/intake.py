@@ -26,6 +26,7 @@ from client.widgets.basics import (
     PrimaryButton,
     StateLabel,
 )
+from client.widgets.flow import flowing
 from client.widgets.forms import FormView
 from client.widgets.theme import theme
 from modules.acceptance.domain.cases import APPLICANT_FORM, person_values
@@ -114,10 +115,10 @@ class IntakePane(QWidget):
         title.addLayout(about)
         foot = QHBoxLayout()
         foot.setSpacing(theme().space(2))
-        foot.addWidget(self.back)
+        foot.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
         foot.addWidget(self.kept, 1)
-        for last in (self.confirmed, self.confirm, self.decline, self.correct, self.accept):
-            foot.addWidget(last)
+        # at a large zoom on a small screen they take two lines
+        foot.addWidget(flowing(self.confirmed, self.confirm, self.decline, self.correct, self.accept))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme().space(3))

@@ -11,6 +11,7 @@ from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from client.widgets.basics import ComboBox, Label, LineEdit, LinkButton
+from client.widgets.flow import beside, flowing
 from client.widgets.theme import restyle, set_role, theme
 from modules.acceptance.domain.cases import ELECTRONIC, PAPER
 from modules.common.text import tr
@@ -53,15 +54,15 @@ class MaterialRow(QWidget):
         self._note = Label("", "small", wrap=True)
         self._strip = QHBoxLayout()
         self._thumbs: list[QToolButton] = []
-        self._row = QHBoxLayout()
-        self._row.addWidget(self.check)
-        self._row.addWidget(must)
-        self._row.addStretch(1)
-        for widget in (self.lacking, self.scan, self.kind, self.pages, Label(tr("页"))):
-            self._row.addWidget(widget)
+        # two groups that stand in one line where there is room, below each other where there is none
+        self._row = flowing(
+            beside(self.check, must),
+            beside(self.lacking, self.scan, self.kind, self.pages, Label(tr("页"))),
+            apart=True,
+        )
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.addLayout(self._row)
+        self._column.addWidget(self._row)
         self._column.addWidget(self._trouble)
         self._column.addLayout(self._strip)
         self._column.addWidget(self._note)
@@ -216,7 +217,6 @@ class MaterialRow(QWidget):
 
     @Slot()
     def _space(self) -> None:
-        self._row.setSpacing(theme().space(2))
         self._strip.setSpacing(theme().space(1))
         self._column.setSpacing(theme().space(1))
         self._strip.setContentsMargins(theme().space(8), 0, 0, 0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from client.widgets.basics import Banner, Button, Card, Label, PrimaryButton, StateLabel
+from client.widgets.flow import flowing
 from modules.acceptance.domain.cases import CORRECTING, DECLINED, state_name
 from modules.acceptance.services.cases import ReceiptOrder
 from modules.acceptance.services.papers import PROVISIONAL, RECEIPT, title_of
@@ -29,11 +30,7 @@ class ResultPane(QWidget):
         card = Card()
         for widget in (self.state, self.number, self.title, self.due, self.gaps, self.paper, self.rated):
             card.body.addWidget(widget)
-        buttons = QHBoxLayout()
-        for button in (self.print, self.rate, self.next):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        card.body.addLayout(buttons)
+        card.body.addWidget(flowing(self.print, self.rate, self.next))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(card)

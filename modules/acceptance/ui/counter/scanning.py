@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QBuffer, QByteArray, QEvent, QIODevice, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QImage, QImageWriter, QKeyEvent
+from PySide6.QtGui import QImage, QImageReader, QImageWriter, QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -40,8 +40,9 @@ class ScanDialog(QDialog):
     """The camera at the left, the materials at the right. ``page`` brings a material's id and a ``Page``.
 
     Space photographs and goes on to the next material without pages, Shift+Space photographs one more page of the
-    same; ↑↓ choose a material, Delete takes its last page back, Esc ends. With ``auto`` a page that lies still is
-    photographed by itself. The dialog changes ``materials`` in no other way than through ``page`` and ``taken_back``.
+    same; ↑↓ choose a material, Delete takes its last page back. Esc ends: once what was photographed is kept, or at
+    once when it is pressed again. With ``auto`` a page that lies still is photographed by itself. The dialog changes
+    ``materials`` in no other way than through ``page`` and ``taken_back``.
     """
 
     page = Signal(str, object)
@@ -63,6 +64,8 @@ class ScanDialog(QDialog):
         self._materials = materials
         self._stay = False
         self._sent: set[str] = set()
+        self._keeping = 0
+        self._ending: int | None = None
         self.camera = CaptureView(lanes, find_camera)
         self.camera.shoot_button.set_label(tr("拍摄（空格）"))
         self.camera.shoot_button.setAccessibleName(tr("拍摄"))
@@ -95,6 +98,7 @@ class ScanDialog(QDialog):
         column.addWidget(Label(keys, "small"))
         self.resize(theme().text_width(72), theme().text_width(46))
         self.camera.taken.connect(self._taken)
+        self.camera.settled.connect(self._settled)
         self.list.currentItemChanged.connect(self._show_points)
         self.auto.toggled.connect(self._set_auto)
         self.more.clicked.connect(partial(self._shoot, True))
@@ -135,12 +139,31 @@ class ScanDialog(QDialog):
         return super().eventFilter(watched, event)
 
     def done(self, result: int) -> None:
+        if self._ending is None and (self.camera.shooting or self._keeping):
+            self._ending = result
+            return
         self.camera.stop()
         super().done(result)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.camera.stop()
-        super().closeEvent(event)
+    @Slot(bool)
+    def _settled(self, took: bool) -> None:
+        if not took:
+            self._ending = None  # somebody has to look at it first
+        self._end()
+
+    def _end(self) -> None:
+        if self._ending is not None and not (self.camera.shooting or self._keeping):
+            self.done(self._ending)
+
+    def keeping(self) -> None:
+        """A page is on its way into the store; ``kept`` follows."""
+        self._keeping += 1
+
+    def kept(self) -> None:
+        """A page has arrived, or could not be kept: say how many pages each material has."""
+        self._keeping -= 1
+        self._show_counts()
+        self._end()
 
     @Slot()
     def _choose_files(self) -> None:
@@ -190,10 +213,6 @@ class ScanDialog(QDialog):
     def _set_auto(self, auto: bool) -> None:
         self.camera.auto = auto
         self.auto_changed.emit(auto)
-
-    def refresh(self) -> None:
-        """The materials have changed: say how many pages each has."""
-        self._show_counts()
 
     def _show_counts(self) -> None:
         for place, row in enumerate(self._materials.rows()):
@@ -252,31 +271,55 @@ class Scanner(QObject):
         return self._host.service(Camera)  # type: ignore[type-abstract]
 
     def _picture(self, sha256: str, _token: object) -> QImage:
-        image = QImage.fromData(self._host.service(Blobs).get(sha256))  # type: ignore[type-abstract]
-        return image.scaledToWidth(THUMBNAIL, Qt.TransformationMode.SmoothTransformation)
+        return thumbnail(self._host.service(Blobs).get(sha256))  # type: ignore[type-abstract]
 
     def _no_picture(self, error: BaseException) -> None:
         self.failed.emit(error)
 
     def _keep(self, materials: MaterialsView, id: str, page: Page) -> None:
-        picture = QImage.fromData(page.jpeg)
+        dialog = self.dialog
+        if dialog is not None:
+            dialog.keeping()
 
-        def keep(_token: object) -> Mapping[str, Any]:
-            return self._host.service(Blobs).put(page.jpeg, "image/jpeg").to_doc()  # type: ignore[type-abstract]
+        def keep(_token: object) -> tuple[Mapping[str, Any], QImage]:
+            blob = self._host.service(Blobs).put(page.jpeg, "image/jpeg")  # type: ignore[type-abstract]
+            return blob.to_doc(), thumbnail(page.jpeg)
 
-        def kept(ref: Mapping[str, Any]) -> None:
-            materials.row(id).add_page(ref, picture)
-            if self.dialog is not None:
-                self.dialog.refresh()
+        def kept(found: tuple[Mapping[str, Any], QImage]) -> None:
+            materials.row(id).add_page(*found)
+            if dialog is not None and dialog is self.dialog:
+                dialog.kept()
 
-        self._work.run("data", keep, done=kept, failed=self.failed.emit)
+        def failed(error: BaseException) -> None:
+            self.failed.emit(error)
+            if dialog is not None and dialog is self.dialog:
+                dialog.kept()
+
+        self._work.run("data", keep, done=kept, failed=failed)
 
     def _take_back(self, materials: MaterialsView, id: str) -> None:
         row = materials.row(id)
         row.remove_page(len(row.images) - 1)
+
+    def close(self) -> None:
+        """End at once: the page of the counter goes."""
+        if self.dialog is not None:
+            self.dialog.reject()
+        if self.dialog is not None:
+            self.dialog.reject()
 
     @Slot()
     def _ended(self) -> None:
         dialog, self.dialog = self.dialog, None
         if dialog is not None:
             dialog.deleteLater()
+
+
+def thumbnail(data: bytes) -> QImage:
+    """A small picture of an image file, read small in the first place; a null one of what is no picture."""
+    buffer = QBuffer()
+    buffer.setData(QByteArray(data))
+    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+    reader = QImageReader(buffer)
+    reader.setScaledSize(reader.size().scaled(THUMBNAIL, 4 * THUMBNAIL, Qt.AspectRatioMode.KeepAspectRatio))
+    return reader.read()

@@ -485,7 +485,12 @@ class KioskPane(QWidget):
 
 
 class KioskView(QWidget):
-    """The page: the machine's pane, and above it a strip for the staff that the public does not see in full screen."""
+    """The page: the machine's pane, and above it a strip for the staff that the public does not see in full screen.
+
+    ``lent``: the public has it now, or has it no more; meanwhile the window must not lock.
+    """
+
+    lent = Signal(bool)
 
     def __init__(self, host: Host) -> None:
         super().__init__()
@@ -548,6 +553,7 @@ class KioskView(QWidget):
             self._window.left.connect(self.leave_full)
             self._away.show()
             self._window.showFullScreen()
+            self.lent.emit(True)
             self.pane.show()
             self.pane.step.begin()
 
@@ -560,6 +566,7 @@ class KioskView(QWidget):
             self._column.insertWidget(self._column.indexOf(self._away), self.pane, 1)
             self.pane.show()
             shown.end()
+            self.lent.emit(False)
 
     # -- what the staff must know -----------------------------------------------------------------------
 

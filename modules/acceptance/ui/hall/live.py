@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host
 from client.kernel.events import DeviceChanged, Events, RecordsChanged
@@ -106,8 +106,14 @@ class HallView(QWidget):
         column.addWidget(SectionTitle(tr("今天取号")))
         column.addWidget(self.counts, 1)
         column.addWidget(self.by_area)
+        # at a large zoom on a low screen it scrolls, and the plan keeps its tiles
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self.pane)
         lower = QSplitter(Qt.Orientation.Horizontal)
-        lower.addWidget(self.pane)
+        lower.addWidget(area)
         lower.addWidget(right)
         lower.setChildrenCollapsible(False)
         lower.setStretchFactor(0, 3)

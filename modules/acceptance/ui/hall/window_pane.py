@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from client.widgets.basics import Button, DangerButton, Label, LinkButton, SectionTitle, StateLabel
+from client.widgets.flow import flowing
 from client.widgets.tables import Column, Memory, RecordTable
 from client.widgets.theme import set_role, theme
 from modules.acceptance.domain import queue, windows
@@ -59,19 +60,13 @@ class WindowPane(QWidget):
         order = QHBoxLayout()
         order.addWidget(self.order, 1)
         order.addWidget(self.strategy)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(theme().space(2))
-        for button in (self.pause, self.resume, self.leave):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        for button in (self.stop, self.reopen):
-            buttons.addWidget(button)
+        buttons = flowing(self.pause, self.resume, self.leave, self.stop, self.reopen)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme().space(3),) * 4)
         column.setSpacing(theme().space(2))
         column.addLayout(head)
         column.addWidget(self.about)
-        column.addLayout(buttons)
+        column.addWidget(buttons)
         column.addWidget(self.waiting)
         column.addLayout(order)
         column.addWidget(self.line, 1)
