@@ -339,6 +339,7 @@ class OpenDesk(QObject):
         store = opened.store
         self._suite = suite
         self._renewing: Token | None = None
+        self._ended = False
         self._person_wanted = False
         self.store = store
         store.on_changed = self._records_changed
@@ -390,6 +391,10 @@ class OpenDesk(QObject):
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
+        self._keeping = QTimer(self)
+        self._keeping.setSingleShot(True)
+        self._keeping.timeout.connect(self._keep_words)
+        self._keeping.start(PRELOAD_AFTER_MS)
         self.loop.start()
         self.pages.start()
         self.nudges.start()
@@ -399,6 +404,16 @@ class OpenDesk(QObject):
         """The home page is there: what the other pages need is imported before they are asked for."""
         work = partial(self.registry.preload, self._suite.accounts.actor.may)
         self._suite.lanes.run("cpu", work, done=lambda nothing: linecache.clearcache(), name=tr("准备页面"))
+
+    @Slot()
+    def _keep_words(self) -> None:
+        """The upkeep of the index of words: a little at a time, so that nothing else on the lane waits long."""
+        work = self.store.words.step
+        self._suite.lanes.run("data", lambda token: work(), done=self._kept_words, name=tr("整理查找索引"))
+
+    def _kept_words(self, finished: bool) -> None:
+        if not finished and not self._ended:
+            self._keeping.start(0)
 
     def _make_window(self) -> Any:
         from client.shell.main_window import MainWindow
@@ -431,6 +446,8 @@ class OpenDesk(QObject):
     def end(self) -> None:
         """Close the window and stop the modules."""
         self._watch.stop()
+        self._keeping.stop()
+        self._ended = True
         self.window.close()
         self.registry.stop()
         self.window.deleteLater()

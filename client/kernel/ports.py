@@ -10,6 +10,9 @@ from typing import Any, Protocol
 
 from modules.common.permissions import Actor
 
+COUNTED = 1000
+"""Records are counted so far and no further: nobody waits for a million to be counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -86,24 +89,33 @@ class Records(Protocol):
         *,
         states: Sequence[str] = (),
         text: str = "",
-        number: str = "",
         due: date | None = None,
         since: date | None = None,
         until: date | None = None,
         limit: int = 200,
         newest_first: bool = True,
+        by_due: bool = False,
+        after: Record | None = None,
     ) -> list[Record]:
-        """Records by summary state, and by every word of ``text`` in their title, number or search text.
+        """A page of records by summary state, and by every word of ``text`` in their title, number or search text.
 
         Han words are found anywhere, of one character and more; letters and digits from a word's beginning (long
-        numbers by their last four or six as well); names also by pinyin and its initials. ``number`` begins so;
-        ``due`` on that day or before; made from the day ``since`` to the day ``until`` (China; only ids that are
-        UUIDv7 say when they were made).
+        numbers by their last four or six as well); names also by pinyin and its initials. ``due`` on that day or
+        before; made from the day ``since`` to the day ``until`` (China; only ids that are UUIDv7 say when they
+        were made).
+
+        Newest first by the millisecond of their making; those whose ids do not say it are older than all of these,
+        by their arrival here. ``by_due``, and whenever ``due`` is given: soonest due first, then those without a day;
+        not for ``text``. The next page stands ``after`` the last record of this one.
         """
         ...
 
-    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
-        """How many records ``find`` would see without a limit."""
+    def count(self, kind: str, *, states: Sequence[str] = (), due: date | None = None) -> int:
+        """How many records ``find`` would see without a limit; ``COUNTED + 1`` for all beyond ``COUNTED``."""
+        ...
+
+    def searchable(self) -> float:
+        """How much can be found by its words, of 1: less while the index is made anew. Lists are whole. Any thread."""
         ...
 
 
