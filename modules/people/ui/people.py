@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QResizeEvent
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -34,26 +33,17 @@ from client.widgets.basics import (
     SearchBox,
     SectionTitle,
     StateLabel,
-    TextEdit,
 )
-from client.widgets.forms import DateEdit
 from client.widgets.tables import Column, MasterDetail, RecordTable
 from client.widgets.theme import set_role, theme
-from modules.common.clock import CHINA, iso
-from modules.common.errors import GovDeskError
 from modules.common.permissions import BUILTIN_ROLES
 from modules.common.server_ports import (
-    AuditPage,
-    AuditVerdict,
     OneTime,
     PeoplePage,
     PersonView,
 )
-from modules.common.server_ports import (
-    AuditView as Link,
-)
 from modules.common.text import tr
-from modules.people.domain import AUDIT, GRANT, MANAGE, NewPerson, faults
+from modules.people.domain import GRANT, MANAGE, NewPerson, faults
 from modules.people.ui.asking import (
     BASE,
     AskDialog,
