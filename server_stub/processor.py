@@ -27,10 +27,11 @@ from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.ids import is_aggregate_id, is_uuid7, uuid7
 from modules.common.manifest import rules_of
 from modules.common.permissions import SYSTEM, Actor
+from modules.common.staff import STAFF
 from modules.common.statement import Statement
 from modules.common.text import tr
 from server_stub import audit, feed
-from server_stub.accounts import reach
+from server_stub.accounts import reach, staff_member
 from server_stub.identity import Identity
 from server_stub.log import incident
 from server_stub.sealing import of, open_sealed, seal
@@ -465,6 +466,9 @@ def _load(session: Session, command: Command) -> _State | None:
 def _reference(session: Session, work: _Work, key: Key) -> Doc | None:
     if key not in work.refs:
         kind, id = key
+        if kind == STAFF:
+            work.refs[key] = staff_member(session, id)
+            return work.refs[key]
         sealed = session.execute(select(AggregateState.sealed).filter_by(kind=kind, id=id)).scalar_one_or_none()
         work.refs[key] = feed.document(session, kind, id, sealed) if sealed else None
     return work.refs[key]
