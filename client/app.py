@@ -51,7 +51,7 @@ from modules.common.errors import GovDeskError
 from modules.common.manifest import load_all
 from modules.common.text import aside, set_language, together, tr
 from modules.common.version import VERSION
-from sync.accounts import Accounts
+from sync.accounts import Accounts, person_wanted
 
 if TYPE_CHECKING:
     from client.driver.server import DriverServer
@@ -70,6 +70,8 @@ DESK = (
     "sync.transport",
 )
 PRELOAD_AFTER_MS = 1_000
+PERSON_WANTED = ("AUTH-032", "AUTH-047")
+"""What the server, or nobody, says when only the person could sign in again."""
 HELD = 70
 """Exit status when a job would not end and the process was ended over it."""
 
@@ -335,6 +337,7 @@ class OpenDesk(QObject):
         store = opened.store
         self._suite = suite
         self._renewing: Token | None = None
+        self._person_wanted = False
         self.store = store
         store.on_changed = self._records_changed
         transport = suite.accounts.transport
@@ -459,9 +462,11 @@ class OpenDesk(QObject):
             self._renew()
 
     def _renew(self) -> None:
-        """The server is back for someone who signed in without it."""
+        """The statement grows old, or the server is back for someone who signed in without it."""
         opened = self._suite.accounts.session
-        if opened is None or not opened.offline or (self._renewing is not None and not self._renewing.finished):
+        if opened is None or not self._suite.accounts.renewal_due:
+            return
+        if self._person_wanted or (self._renewing is not None and not self._renewing.finished):
             return
         self._renewing = self._suite.lanes.run(
             "net", lambda token: self._suite.accounts.renew(), failed=self._not_renewed, name=tr("联网登录")
@@ -470,8 +475,12 @@ class OpenDesk(QObject):
     def _not_renewed(self, error: BaseException) -> None:
         if not isinstance(error, GovDeskError):
             raise error
-        if error.code.startswith("AUTH-"):
-            self._suite._tell(error)
+        if not error.code.startswith("AUTH-"):
+            return
+        self._suite._tell(person_wanted() if error.code in PERSON_WANTED else error)
+        if error.code in PERSON_WANTED:
+            self._person_wanted = True  # told once: work goes on, and what is given is sent
+        else:
             self._suite.leave_session()
 
 

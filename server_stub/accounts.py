@@ -1,39 +1,26 @@
-"""People: sign-in, statements, passwords, roles. Every change and every attempt is audited in its own transaction."""
+"""People and their roles. Every change is audited in its own transaction."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
-import threading
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from modules.common import statement
 from modules.common.aggregate import Doc
 from modules.common.clock import Clock, iso
-from modules.common.errors import GovDeskError, Refused
+from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
 from modules.common.manifest import permissions_of
-from modules.common.passwords import password_refusal
 from modules.common.permissions import ADMIN_KINDS, BUILTIN_ROLES, admin_kinds_of
 from modules.common.server_ports import Caller, OneTime, PeoplePage, PersonView
-from modules.common.statement import Statement
 from modules.common.text import tr
 from server_stub import audit
-from server_stub.config import Settings
 from server_stub.database import Database
 from server_stub.feed import REFERENCE
-from server_stub.identity import Identity
 from server_stub.sealing import open_sealed, seal
+from server_stub.signin.passwords import Passwords, readable_secret
 from server_stub.tables import (
-    Device,
-    LoginFailure,
     Organisation,
     Person,
     PersonRole,
@@ -42,16 +29,8 @@ from server_stub.tables import (
     SignInSession,
 )
 from server_stub.writer import Writer
-from sync.protocol import PasswordChange, SignInReply, SignInRequest
 
-_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-"""Without what is misread on paper: I, L, O, 0, 1."""
 _RESETS_BY_CONSOLE = frozenset(ADMIN_KINDS)
-
-
-def readable_secret(groups: int) -> str:
-    """Groups of four characters that can be read aloud, about 19.8 bits each."""
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(groups))
 
 
 def reach(person_id: str, hall_id: str, department_id: str, roles: Iterable[str]) -> list[str]:
@@ -66,7 +45,8 @@ def reach(person_id: str, hall_id: str, department_id: str, roles: Iterable[str]
     return scopes
 
 
-def _disabled() -> GovDeskError:
+def disabled() -> GovDeskError:
+    """The answer to whoever may sign in no more."""
     return GovDeskError("AUTH-004", tr("此账号已停用。"), fix=tr("请联系系统管理员。"))
 
 
@@ -89,204 +69,14 @@ def sync_roles(session: Session) -> None:
         session.execute(insert(RolePermission), rows)
 
 
-class Passwords:
-    """Argon2id (RFC 9106). Hashing is kept to as many at once as there are processors: each takes much memory."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._hasher = PasswordHasher(time_cost=settings.argon2_time, memory_cost=settings.argon2_memory_kib)
-        self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
-        self._nobody = self.hash(secrets.token_urlsafe())
-
-    def hash(self, password: str) -> str:
-        """The encoded hash."""
-        with self._slots:
-            return self._hasher.hash(password)
-
-    def check(self, stored: str | None, password: str) -> bool:
-        """Whether the password is right. Without a stored hash it takes as long, and is wrong."""
-        with self._slots:
-            try:
-                self._hasher.verify(stored or self._nobody, password)
-            except (VerifyMismatchError, InvalidHashError):
-                return False
-        return stored is not None
-
-    def outdated(self, stored: str) -> bool:
-        """Whether the hash was made with other costs than today's."""
-        return self._hasher.check_needs_rehash(stored)
-
-
 class Accounts:
-    """Sign-in and its ends; implements ``modules.common.server_ports.People``."""
+    """People and their roles; implements ``modules.common.server_ports.People``."""
 
-    def __init__(
-        self,
-        database: Database,
-        writer: Writer,
-        clock: Clock,
-        settings: Settings,
-        identity: Identity,
-        passwords: Passwords,
-        published: str | None = None,
-    ) -> None:
-        """``published`` is a password that everybody knows, and that nobody may sign in with."""
+    def __init__(self, database: Database, writer: Writer, clock: Clock, passwords: Passwords) -> None:
         self._database = database
         self._writer = writer
         self._clock = clock
-        self._settings = settings
-        self._identity = identity
         self._passwords = passwords
-        self._published = published
-
-    # -- signing in
-
-    def sign_in(self, device_id: str, request: SignInRequest) -> SignInReply:
-        """A statement for the right password. Raises AUTH-002 wrong, AUTH-003 locked, AUTH-004 disabled.
-
-        Whoever must change the password gets a statement without roles, permissions and feeds.
-        """
-        person_id = self._prove(device_id, request.login, request.password)
-
-        def open_session(session: Session) -> SignInReply:
-            person = session.get_one(Person, person_id)
-            device = session.get_one(Device, device_id)
-            if person.disabled_at:
-                raise _disabled()
-            if self._passwords.outdated(person.password_hash):
-                person.password_hash = rehashed
-            issued = self._state(session, person, device_id)
-            session.add(
-                SignInSession(
-                    id=issued.id,
-                    person_id=person.id,
-                    device_id=device_id,
-                    issued_at=issued.issued_at,
-                    expires_at=issued.expires_at,
-                )
-            )
-            audit.append(session, issued.issued_at, [audit.Entry("sign_in", person.id, device_id, issued.id)])
-            return SignInReply(
-                statement=statement.sign(issued, self._identity.private_key),
-                escrow=open_sealed(session, Device, (device_id,), device.sealed),
-                server_time=iso(self._clock.now()),
-                offline_seconds=self._settings.offline_seconds,
-                must_change_password=person.must_change,
-            )
-
-        with self._database.read() as session:
-            outdated = self._passwords.outdated(session.get_one(Person, person_id).password_hash)
-        rehashed = self._passwords.hash(request.password) if outdated else ""
-        return self._writer.do(open_session)
-
-    def _state(self, session: Session, person: Person, device_id: str) -> Statement:
-        now = self._clock.now()
-        roles: Iterable[str] = ()
-        permissions: Iterable[str] = ()
-        scopes: Iterable[str] = ()
-        if not person.must_change:
-            roles = session.execute(select(PersonRole.role_id).filter_by(person_id=person.id)).scalars().all()
-            query = select(RolePermission.permission).where(RolePermission.role_id.in_(roles)).distinct()
-            permissions = session.execute(query).scalars().all()
-            scopes = reach(person.id, person.hall_id or "", person.department_id or "", roles)
-        return Statement(
-            id=uuid7(),
-            person=person.id,
-            login=person.login,
-            name=name_of(session, person),
-            device=device_id,
-            issued_at=iso(now),
-            expires_at=iso(now + timedelta(seconds=self._settings.offline_seconds)),
-            hall_id=person.hall_id or "",
-            department_id=person.department_id or "",
-            roles=tuple(sorted(roles)),
-            permissions=tuple(sorted(permissions)),
-            scopes=tuple(scopes),
-        )
-
-    def _prove(self, device_id: str, login: str, password: str) -> str:
-        """The id of the person whose password this is. Known and unknown logins fail alike, and lock alike."""
-        login = login.strip().lower()
-        key = hashlib.sha256(login.encode()).hexdigest()
-        with self._database.read() as session:
-            person = session.execute(select(Person).filter_by(login=login)).scalar_one_or_none()
-            self._refuse_locked(session.get(LoginFailure, key))
-            found = (person.id, person.password_hash, person.disabled_at) if person else None
-        # the demonstration's password is published: outside of a demonstration it opens nothing, whoever left it there
-        published = password == self._published
-        right = self._passwords.check(None if published or found is None else found[1], password)
-        if not right or found is None:
-            self._writer.do(lambda session: self._count_failure(session, key, device_id, found[0] if found else ""))
-            raise GovDeskError("AUTH-002", tr("用户名或密码不正确。"), fix=tr("请检查后重新输入。"))
-        if found[2]:
-            raise _disabled()
-        self._writer.do(lambda session: self._forget_failures(session, key))
-        return found[0]
-
-    def _refuse_locked(self, failure: LoginFailure | None) -> None:
-        if failure and failure.locked_until and failure.locked_until > iso(self._clock.now()):
-            minutes = self._settings.lock_seconds // 60
-            raise GovDeskError(
-                "AUTH-003", tr("密码连续输错，已暂停登录。"), fix=tr("请在 {minutes} 分钟后再试。", minutes=minutes)
-            )
-
-    def _count_failure(self, session: Session, key: str, device_id: str, person_id: str) -> None:
-        now = self._clock.now()
-        failure = session.get(LoginFailure, key, with_for_update=True)
-        if failure is None:
-            failure = LoginFailure(login_hash=key, failures=0, last_at="")
-            session.add(failure)
-        failure.failures += 1
-        failure.last_at = iso(now)
-        failure.locked_until = None
-        entries = [audit.Entry("sign_in.failed", person_id, device_id)]
-        if failure.failures >= self._settings.lock_failures:
-            failure.failures = 0
-            failure.locked_until = iso(now + timedelta(seconds=self._settings.lock_seconds))
-            entries.append(audit.Entry("sign_in.locked", person_id, device_id))
-        session.flush()
-        audit.append(session, iso(now), entries)
-
-    def _forget_failures(self, session: Session, key: str) -> None:
-        self._refuse_locked(session.get(LoginFailure, key))
-        session.execute(delete(LoginFailure).where(LoginFailure.login_hash == key))
-
-    def sign_out(self, by: Caller, session_id: str) -> None:
-        """End a session for questions; its statement goes on vouching for commands.
-
-        An offline sign-in works under the statement of the last one: what is done then must not be refused.
-        """
-
-        def end(session: Session) -> None:
-            now = iso(self._clock.now())
-            session.execute(
-                update(SignInSession)
-                .where(SignInSession.id == session_id, SignInSession.ended_at.is_(None))
-                .values(ended_at=now)
-            )
-            audit.append(session, now, [audit.Entry("sign_out", by.actor.id, by.device, session_id)])
-
-        self._writer.do(end)
-
-    def change_password(self, device_id: str, change: PasswordChange) -> None:
-        """Set one's own password. Raises what ``sign_in`` raises, and AUTH-020 for one that will not do."""
-        person_id = self._prove(device_id, change.login, change.old)
-        if refusal := password_refusal(change.login.strip(), change.new):
-            raise Refused(refusal)
-        if change.new == change.old:
-            raise GovDeskError("AUTH-020", tr("新密码不能与原密码相同。"))
-        hashed = self._passwords.hash(change.new)
-
-        def store(session: Session) -> None:
-            session.execute(
-                update(Person).where(Person.id == person_id).values(password_hash=hashed, must_change=False)
-            )
-            audit.append(
-                session, iso(self._clock.now()), [audit.Entry("password.change", person_id, device_id, person_id)]
-            )
-
-        self._writer.do(store)
-
-    # -- administration
 
     def find(self, text: str, offset: int, limit: int) -> PeoplePage:
         query = select(Person).order_by(Person.login)

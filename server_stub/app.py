@@ -15,6 +15,7 @@ from modules.common.clock import iso
 from modules.common.errors import GovDeskError
 from modules.common.manifest import installed
 from modules.common.server_ports import Caller
+from modules.common.statement import Statement
 from modules.common.text import tr
 from modules.common.version import VERSION
 from server_stub import feed, problems
@@ -27,18 +28,28 @@ from sync.protocol import (
     PROTOCOL,
     PROTOCOL_MIN,
     PULL_LIMIT,
+    Challenge,
+    ChallengeRequest,
     ChangesReply,
     Enrolment,
     EnrolRequest,
     Hello,
     Lease,
     LeaseRequest,
+    OwnSignIn,
     PasswordChange,
     Problem,
     PushReply,
     PushRequest,
+    RecoveryCodes,
+    SessionEnd,
+    SessionInfo,
     SignInReply,
     SignInRequest,
+    TotpBegin,
+    TotpConfirm,
+    TotpRemove,
+    TotpSecret,
     to_wire,
 )
 
@@ -117,6 +128,8 @@ def _public(services: Services) -> APIRouter:
                 server_time=iso(services.clock.now()),
                 ca_sha256=services.tls.ca_sha256,
                 demo=demo_people() if services.config.demo else [],
+                methods=services.door.methods,
+                oidc_name=settings.oidc_name if settings.oidc_issuer else "",
             )
         )
 
@@ -139,23 +152,65 @@ def _public(services: Services) -> APIRouter:
 
 def _accounts(services: Services) -> APIRouter:
     router = APIRouter(tags=["accounts"])
+    door, sessions = services.door, services.sessions
     device = Depends(services.guard.limited_device())
     signed_in = Depends(services.guard.signed_in())
+    renewing = Depends(services.guard.renewing())
+
+    @router.post(PATHS["challenge"], response_model=Challenge)
+    def challenge(body: ChallengeRequest, device: str = device) -> Response:
+        """Something to sign, or to bring back from a browser."""
+        return _json(door.challenge(device, body))
 
     @router.post(PATHS["sign_in"], response_model=SignInReply)
     def sign_in(body: SignInRequest, device: str = device) -> Response:
-        """A statement for a password."""
-        return _json(services.people.sign_in(device, body))
+        """A statement for whoever proves who they are."""
+        return _json(door.sign_in(device, body))
 
     @router.post(PATHS["password"], status_code=204)
     def password(body: PasswordChange, device: str = device) -> None:
         """Change one's own password; sign in again with the new one."""
-        services.people.change_password(device, body)
+        door.change_password(device, body)
 
     @router.post(PATHS["sign_out"], status_code=204)
     def sign_out(request: Request, caller: Caller = signed_in) -> None:
         """End the session that the statement names."""
-        services.people.sign_out(caller, request.state.said.id)
+        sessions.end(caller, request.state.said.session_id)
+
+    @router.post(PATHS["renew"], response_model=SignInReply)
+    def renew(said: Statement = renewing) -> Response:
+        """A fresh statement of the same session."""
+        return _json(sessions.renew(said))
+
+    @router.get(PATHS["sessions"], response_model=list[SessionInfo])
+    def own_sessions(request: Request, caller: Caller = signed_in) -> Response:
+        """The caller's own sessions."""
+        return JSONResponse([to_wire(each) for each in sessions.of(request.state.said)])
+
+    @router.post(PATHS["end_session"], status_code=204)
+    def end_session(body: SessionEnd, request: Request, caller: Caller = signed_in) -> None:
+        """Take trust from one of the caller's own sessions, or from all others."""
+        sessions.revoke(caller, caller.actor.id, only=body.session, keep=request.state.said.session_id)
+
+    @router.get(PATHS["own"], response_model=OwnSignIn)
+    def ways_in(caller: Caller = signed_in) -> Response:
+        """How the caller may sign in."""
+        return _json(door.own(caller))
+
+    @router.post(PATHS["totp_begin"], response_model=TotpSecret)
+    def begin_totp(body: TotpBegin, caller: Caller = signed_in) -> Response:
+        """A new secret for one-time codes."""
+        return _json(door.begin_totp(caller, body.password))
+
+    @router.post(PATHS["totp_confirm"], response_model=RecoveryCodes)
+    def confirm_totp(body: TotpConfirm, caller: Caller = signed_in) -> Response:
+        """Let the secret count; recovery codes."""
+        return _json(RecoveryCodes(door.confirm_totp(caller, body.code)))
+
+    @router.post(PATHS["totp_remove"], status_code=204)
+    def remove_totp(body: TotpRemove, caller: Caller = signed_in) -> None:
+        """Do without one-time codes."""
+        door.remove_totp(caller, body.password, body.code)
 
     return router
 
@@ -170,9 +225,7 @@ def _sync(services: Services) -> APIRouter:
     def push(body: PushRequest, device: str = pushing) -> Response:
         """Commands, answered one by one. A revoked device may still hand in what it did before."""
         if not PROTOCOL_MIN <= body.proto <= PROTOCOL:
-            raise GovDeskError(
-                "SYNC-005", tr("程序版本与服务器不匹配（协议 {proto}）。", proto=body.proto), fix=tr("请升级本机程序。")
-            )
+            raise feed.protocol_too_old(body.proto)
         return _json(services.processor.push(device, body))
 
     @router.get(PATHS["changes"], response_model=ChangesReply)
@@ -182,6 +235,7 @@ def _sync(services: Services) -> APIRouter:
         since: Annotated[int, Query(ge=0, lt=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=PULL_LIMIT)] = PULL_LIMIT,
         epoch: str = "",
+        floor: Annotated[int, Query(ge=-1, lt=2**62)] = -1,
         caller: Caller = signed_in,
     ) -> Response:
         """A page of a feed that the caller's statement names."""
@@ -189,7 +243,7 @@ def _sync(services: Services) -> APIRouter:
             raise GovDeskError("AUTH-013", tr("您无权读取“{scope}”的业务。", scope=scope))
         with services.database.read() as session:
             now = iso(services.clock.now())
-            text = feed.page(session, services.identity.epoch, now, scope, since, limit, epoch)
+            text = feed.page(session, services.identity.epoch, now, scope, since, limit, epoch, floor)
         return Response(text, media_type="application/json")
 
     @router.get(PATHS["nudges"], response_class=StreamingResponse)

@@ -28,8 +28,31 @@ class Settings:
     argon2_time: int = 3
     argon2_memory_kib: int = 64 * 1024
     """With time 3 and four lanes this is the second choice of RFC 9106, 4."""
+    statement_seconds: int = 30 * 60
+    """How long a statement answers questions; clients renew it at half of that."""
+    totp_roles: tuple[str, ...] = ()
+    """Whoever holds one of these roles must have a second factor."""
+    self_binding: bool = True
+    """Whether somebody may make a certificate or a provider's account theirs by adding their password."""
+    certificate_sign_in: bool = True
+    certificate_authorities: str = ""
+    """A PEM file in the data folder; none: a certificate is trusted for having been bound alone."""
+    certificate_revocations: str = ""
+    """The authorities' revocation list in the data folder (PEM or DER); none: it is not asked for."""
+    oidc_issuer: str = ""
+    """The provider of single sign-on; none: it is not offered."""
+    oidc_name: str = "统一身份认证"
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_scope: str = "openid profile"
+    oidc_login_claim: str = ""
+    """The claim that holds a person's login here; none: each account is bound by hand."""
+    oidc_ca: str = ""
+    """The authority of the provider's own TLS certificate, a PEM file in the data folder; none: the system's."""
     sign_ins_per_minute_device: int = 30
     sign_ins_per_minute_address: int = 600
+    feed_days: int = 30
+    """How long every change stays in the feeds; a device that was away for longer reads a feed from its start again."""
     lines_per_address: int = 1000
     """Open connections from one address: a hall behind one router shares it."""
     certificate_days: int = 180

@@ -17,10 +17,10 @@ from modules.common.ids import uuid7
 from modules.common.server_ports import Caller, DeviceView, OneTime
 from modules.common.text import tr
 from server_stub import audit
-from server_stub.accounts import readable_secret
 from server_stub.config import Settings
 from server_stub.database import Database
 from server_stub.sealing import seal
+from server_stub.signin.passwords import readable_secret
 from server_stub.tables import Device, EnrolmentCode, Organisation
 from server_stub.writer import Writer
 from sync.protocol import Enrolment, EnrolRequest

@@ -13,10 +13,12 @@ from modules.common.clock import Clock, iso
 from modules.common.errors import GovDeskError, Refused
 from modules.common.permissions import forbidden
 from modules.common.server_ports import Caller
+from modules.common.statement import Statement
 from modules.common.text import tr
 from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
 from server_stub.identity import Identity
+from server_stub.signin.sessions import ended
 from server_stub.tables import Person, SignInSession
 from sync.protocol import DEVICE_HEADER, STATEMENT_HEADER
 
@@ -116,7 +118,18 @@ class Guard:
         request.state.device = device
         return device
 
-    def _caller(self, request: Request, *, signed_out_too: bool) -> Caller:
+    def renewing(self) -> Callable[..., Statement]:
+        """The caller's statement, which may be too old to answer questions."""
+
+        def known(request: Request) -> Statement:
+            self._caller(request, signed_out_too=False, stale_too=True)
+            said: Statement = request.state.said
+            return said
+
+        self.declared[known] = ":signed-in"
+        return known
+
+    def _caller(self, request: Request, *, signed_out_too: bool, stale_too: bool = False) -> Caller:
         device = self._device(request, revoked_too=False)
         token = request.headers.get(STATEMENT_HEADER, "")
         if not token:
@@ -124,15 +137,16 @@ class Guard:
         said = statement.verify(token, self._identity.public_key)
         if said.device != device:
             raise GovDeskError("AUTH-008", tr("登录凭据属于另一台设备。请重新登录。"))
-        if said.expires_at <= iso(self._clock.now()):
+        now = iso(self._clock.now())
+        if said.expires_at <= now or (not stale_too and said.online_until and said.online_until <= now):
             raise GovDeskError("AUTH-006", tr("登录已过期。"), fix=tr("请重新登录。"))
         with self._database.read() as session:
             query = select(SignInSession.revoked_at, SignInSession.ended_at, Person.disabled_at)
             row = session.execute(
-                query.join(Person, Person.id == SignInSession.person_id).where(SignInSession.id == said.id)
+                query.join(Person, Person.id == SignInSession.person_id).where(SignInSession.id == said.session_id)
             ).one_or_none()
         if row is None or row.revoked_at or row.disabled_at or (row.ended_at and not signed_out_too):
-            raise GovDeskError("AUTH-016", tr("这次登录已失效。"), fix=tr("请重新登录。"))
+            raise ended()
         request.state.person = said.person
         request.state.said = said
         return Caller(said.actor(), device)

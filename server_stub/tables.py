@@ -22,6 +22,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only in a column that says INTEGER."""
+DEFERRED = "deferred"
+"""The status of a command that waits."""
 
 
 class Base(DeclarativeBase):
@@ -118,9 +120,13 @@ class PersonRole(Base):
 
 
 class Device(Base):
-    """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64)."""
+    """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64).
+
+    ``former`` is what it was called in a history that a restore has lost.
+    """
 
     __tablename__ = "device"
+    __table_args__ = (Index(None, "former", unique=True),)
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
@@ -129,6 +135,7 @@ class Device(Base):
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
+    former: Mapped[str | None]
 
 
 class EnrolmentCode(Base):
@@ -143,13 +150,17 @@ class EnrolmentCode(Base):
 
 
 class SignInSession(Base):
-    """A statement that was issued. ``ended_at``: signed out; ``revoked_at``: no longer vouches for commands either."""
+    """A sign-in, with all statements made under it. ``ended_at``: signed out; ``revoked_at``: its statements no longer
+    vouch for commands either. ``expires_at`` is the newest statement's.
+    """
 
     __tablename__ = "session"
     id: Mapped[str] = mapped_column(primary_key=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
     device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
+    method: Mapped[str] = mapped_column(default="password", server_default="password")
     issued_at: Mapped[str]
+    renewed_at: Mapped[str] = mapped_column(default="", server_default="")
     expires_at: Mapped[str]
     ended_at: Mapped[str | None]
     revoked_at: Mapped[str | None]
@@ -165,14 +176,70 @@ class LoginFailure(Base):
     locked_until: Mapped[str | None]
 
 
+class SignInChallenge(Base):
+    """Something that a device is to answer once (see ``signin.challenges``). ``sealed``: what it needs then (JSON)."""
+
+    __tablename__ = "sign_in_challenge"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
+    method: Mapped[str]
+    sealed: Mapped[bytes]
+    expires_at: Mapped[str] = mapped_column(index=True)
+
+
+class SecondFactor(Base):
+    """A person's one-time codes and the last step used. ``sealed``: the secret and hashes of recovery codes, JSON."""
+
+    __tablename__ = "second_factor"
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    sealed: Mapped[bytes]
+    confirmed_at: Mapped[str | None]
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class PersonCertificate(Base):
+    """A certificate that stands for a person, by its SHA-256. One that was taken back stays, and stands for nobody.
+
+    ``sealed``: whom it names.
+    """
+
+    __tablename__ = "person_certificate"
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    sealed: Mapped[bytes]
+    not_after: Mapped[str]
+    bound_at: Mapped[str]
+    bound_by: Mapped[str]
+    revoked_at: Mapped[str | None]
+
+
+class PersonIdentity(Base):
+    """A person as a provider of single sign-on names them; ``subject`` is the SHA-256 of that name."""
+
+    __tablename__ = "person_identity"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    bound_at: Mapped[str]
+    bound_by: Mapped[str]
+
+
 class CommandRow(Base):
-    """A command that was answered, for ever: what makes a second delivery harmless.
+    """A command that was answered: what makes a second delivery harmless. Kept for years (see ``answers``).
 
     The server's own commands have neither ``device_id`` nor ``n``. ``sealed``: why it was refused, as JSON.
     """
 
     __tablename__ = "command"
-    __table_args__ = (UniqueConstraint("device_id", "n"),)
+    __table_args__ = (
+        UniqueConstraint("device_id", "n"),
+        Index(
+            "ix_command_deferred",
+            "device_id",
+            sqlite_where=text("status = 'deferred'"),
+            postgresql_where=text("status = 'deferred'"),
+        ),
+    )
     cmd_id: Mapped[str] = mapped_column(primary_key=True)
     device_id: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
     n: Mapped[int | None] = mapped_column(BigInteger)
@@ -234,11 +301,17 @@ class EventRow(Base):
 
 
 class Scope(Base):
-    """A feed and its counter; the row is locked last in a transaction, so numbers have no gaps."""
+    """A feed and its counter; the row is locked last in a transaction, so numbers have no gaps.
+
+    ``count`` and ``digest`` say what is in it (``modules.common.digests``); up to ``floor`` it has been thinned.
+    """
 
     __tablename__ = "scope"
     name: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[int] = mapped_column(BigInteger, default=0)
+    digest: Mapped[int] = mapped_column(BigInteger, default=0)
+    floor: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class ChangeRow(Base):
@@ -251,6 +324,8 @@ class ChangeRow(Base):
     kind: Mapped[str]
     aggregate_id: Mapped[str]
     sealed: Mapped[bytes]
+    op: Mapped[str]
+    at: Mapped[str]
 
 
 class AuditRow(Base):

@@ -14,20 +14,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from client.data.profile import Device, Profile, read_json, write_atomically, write_json
+from client.data.profile import Device, Profile, write_atomically
 from modules.common.clock import Clock, iso, parse_iso
-from modules.common.errors import GovDeskError
+from modules.common.errors import GovDeskError, Refused
+from modules.common.passwords import password_refusal
 from modules.common.permissions import Actor
+from modules.common.statement import read
 from modules.common.text import tr
+from sync.attempts import Attempts
 from sync.protocol import (
     PROTOCOL,
-    PROTOCOL_MIN,
+    Challenge,
+    ChallengeRequest,
     EnrolRequest,
     Hello,
     PasswordChange,
     SignInReply,
     SignInRequest,
+    challenge_message,
 )
+from sync.store_key import WRONG, Signer, by_escrow, by_password, fingerprint, for_token, proves_itself
 from sync.transport import UNREACHABLE, HttpTransport, Transport, fetch_ca, not_enrolled, versions_differ
 
 if TYPE_CHECKING:
@@ -36,16 +42,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOCK_FAILURES = 5
-LOCK_TIME = timedelta(minutes=15)
+PASSWORD, CERTIFICATE, OIDC = "password", "certificate", "oidc"
+"""How people come in."""
 DISABLED = "AUTH-004"
 """The server's answer for a person who may no longer sign in."""
-WRONG = "AUTH-002"
+UNFIT = "AUTH-038"
+"""The server's answer for a certificate that is revoked, out of date or not trusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """A person at work. ``statement`` is the token; ``offline``: the server was not asked."""
+    """A person at work. ``statement`` is the token; ``offline``: the server was not asked. ``must_enrol``: nothing is
+    allowed before there is a second factor. ``method`` is how the person came in.
+    """
 
     store: Store
     statement: str
@@ -53,6 +62,8 @@ class OpenSession:
     device: Device
     offline: bool
     must_change: bool = False
+    must_enrol: bool = False
+    method: str = "password"
 
 
 TransportFactory = Callable[[Profile, str, str], Transport]
@@ -90,6 +101,10 @@ class Accounts:
         self._transport: Transport | None = None
         self._open: OpenSession | None = None
         self._password = ""
+        self._signer: Signer | None = None
+        self._key = b""
+        self._renew_at = math.inf
+        self._attempts = Attempts(profile, clock)
 
     # -- who is signed in -------------------------------------------------------------------------
 
@@ -132,7 +147,7 @@ class Accounts:
     def hello(self) -> Hello:
         """What the server says to anyone. Raises NET-…; NET-006 when its protocol does not fit ours."""
         hello = self.transport.hello()
-        if hello.proto < PROTOCOL_MIN or hello.proto_min > PROTOCOL:
+        if hello.proto < PROTOCOL or hello.proto_min > PROTOCOL:
             raise versions_differ()
         return hello
 
@@ -162,52 +177,129 @@ class Accounts:
 
     # -- the person -------------------------------------------------------------------------------
 
-    def sign_in(self, login: str, password: str) -> OpenSession:
-        """Open a session. Raises AUTH-002 wrong name or password, AUTH-003 locked for some minutes, AUTH-005 the time
-        without the server is over, AUTH-015 never signed in here and no server; NET-… and the server's
-        own problems; what opening the store raises.
+    def sign_in(self, login: str, password: str, code: str = "") -> OpenSession:
+        """Open a session by password. Raises AUTH-002 wrong name or password, AUTH-003 locked for some minutes,
+        AUTH-015 never signed in here and no server, AUTH-005 the time without the server is over, AUTH-032 a one-time
+        ``code`` is wanted, AUTH-034 it is wrong; NET-… and the server's own problems; what opening the store raises.
         """
         login = login.strip().lower()
-        device = self._profile.device()
-        if device is None:
-            raise not_enrolled()
-        self.sign_out()
-        self._refuse_locked(login)
+        device = self._ready()
+        self._attempts.refuse_locked(login)
         try:
-            reply = self.transport.sign_in(SignInRequest(login, password))
+            reply = self.transport.sign_in(SignInRequest(login, password, code=code))
         except GovDeskError as error:
             if error.code not in UNREACHABLE:
                 self._server_said_no(login, password, error)
                 raise
-            session = self._sign_in_here(device, login, password, error)
+            key, method = self._offline_key(login, password, error)
+            session = self._open_here(device, login, key, method)
+            self._password = "" if method == OIDC else password
         else:
-            session = self._signed_in_there(device, login, password, reply)
-        self._forget_failures(login)
-        self._open = session
+            session = self._open_there(
+                device, reply, PASSWORD, lambda keys, escrow: by_password(keys, login, password, escrow)
+            )
+        self._attempts.forget(login)
         return session
 
-    def renew(self) -> OpenSession:
-        """Sign in at the server the person who signed in without it, so that questions in their name are answered.
+    def sign_in_by_certificate(
+        self, signer: Signer, login: str = "", password: str = "", code: str = ""
+    ) -> OpenSession:
+        """Open a session by the key of a token. Login and password make an unknown certificate the person's own.
 
-        The store stays open. Raises as ``sign_in``; when the server says no, sign out.
+        Raises AUTH-037, 038 for a certificate that will not do, AUTH-039 for one that is nobody's yet, AUTH-015 when it
+        does not open this computer without the server, and as ``sign_in``.
+        """
+        device = self._ready()
+        name = fingerprint(signer.certificate)
+        try:
+            reply = self._answer(signer, login, password, code)
+        except GovDeskError as error:
+            if error.code not in UNREACHABLE:
+                keys = self._keys()
+                if error.code in (DISABLED, UNFIT) and keys.exists():
+                    keys.forget_tokens(name=name)
+                raise
+            wrap = self._keys().token(name) if self._keys().exists() else None
+            secret = signer.secret(wrap.salt, wrap.peer) if wrap else None
+            if wrap is None or secret is None:
+                raise never_here() from error
+            key = self._keys().open_with_token(name, secret)
+            session = self._open_here(device, wrap.login, key, CERTIFICATE)
+        else:
+            session = self._open_there(
+                device,
+                reply,
+                CERTIFICATE,
+                lambda keys, escrow: for_token(keys, signer, read(reply.statement).login, escrow),
+            )
+        self._signer = signer
+        return session
+
+    def begin_oidc(self, redirect: str) -> Challenge:
+        """Where a browser has to go to sign a person in, and come back to ``redirect``. Raises AUTH-042, AUTH-043."""
+        return self.transport.challenge(ChallengeRequest(OIDC, redirect))
+
+    def sign_in_by_oidc(self, challenge: str, code: str, login: str = "", password: str = "") -> OpenSession:
+        """Open a session by what the browser brought back. Login and password make an unknown account the person's own.
+
+        Raises AUTH-033 too late, AUTH-039 nobody's yet, AUTH-044 refused, AUTH-045 another's, and as ``sign_in``.
+        """
+        device = self._ready()
+        request = SignInRequest(login, password, OIDC, challenge=challenge, answer=code)
+        return self._open_there(device, self.transport.sign_in(request), OIDC, by_escrow)
+
+    def renew(self) -> OpenSession:
+        """Keep the statement fresh; sign in at the server whoever signed in without it. The store stays open.
+
+        Does nothing while the statement is young. Raises as ``sign_in``, AUTH-016 when the session was ended, AUTH-032
+        or AUTH-047 when only the person could sign in; when the server says no, sign out.
         """
         session = self._signed_in()
         if not session.offline:
-            return session
-        login = session.actor.login
-        try:
-            reply = self.transport.sign_in(SignInRequest(login, self._password))
-        except GovDeskError as error:
-            if error.code not in UNREACHABLE:
-                self._server_said_no(login, self._password, error)
-            raise
+            if not self.renewal_due:
+                return session
+            reply = self.transport.renew(session.statement)
+        elif self._signer is not None:
+            reply = self._answer(self._signer)
+        elif self._password:
+            login = session.actor.login
+            try:
+                reply = self.transport.sign_in(SignInRequest(login, self._password))
+            except GovDeskError as error:
+                if error.code not in UNREACHABLE:
+                    self._server_said_no(login, self._password, error)
+                raise
+        else:
+            raise person_wanted()
         self._password = ""
-        self._open = self._begin(session.store, session.device, reply)
+        self._open = self._begin(session.store, session.device, reply, session.method)
         return self._open
+
+    @property
+    def renewal_due(self) -> bool:
+        """Whether there is a session that ``renew`` would do something about."""
+        return self._open is not None and (self._open.offline or self._clock.monotonic() >= self._renew_at)
 
     def verify(self, password: str) -> None:
         """Check the signed-in person's password, to unlock the window. Raises AUTH-002 or AUTH-003."""
         self._check_here(self._signed_in().actor.login, password)
+
+    def verify_signer(self, signer: Signer) -> None:
+        """Check that it is the key with which the person signed in, to unlock the window. Raises AUTH-048."""
+        if self._signer is None or signer.certificate != self._signer.certificate or not proves_itself(signer):
+            raise GovDeskError("AUTH-048", tr("这不是您登录时用的证书。"), fix=tr("请插入自己的证书介质，或换人登录。"))
+        self._signer = signer
+
+    def has_password_here(self) -> bool:
+        """Whether a password of the signed-in person opens this computer without the server."""
+        return self._keys().knows(self._signed_in().actor.login)
+
+    def set_local_password(self, password: str) -> None:
+        """Let a password of this computer alone unlock the window, and open it without the server. Raises AUTH-020."""
+        session = self._signed_in()
+        if refusal := password_refusal(session.actor.login, password):
+            raise Refused(refusal)
+        self._keys().add_person(session.actor.login, password, self._key, local=True)
 
     def change_password(self, login: str, old: str, new: str) -> OpenSession | None:
         """Set a new password at the server and wrap the store key with it. Raises the server's own problems, NET-….
@@ -228,12 +320,19 @@ class Accounts:
         session = self._open
         if session is None or session.actor.login != login:
             return None
-        self._open = self._begin(session.store, session.device, self.transport.sign_in(SignInRequest(login, new)))
-        return self._open
+        if session.offline:
+            self._password = new
+        return self.refresh()
+
+    def refresh(self) -> OpenSession:
+        """As ``renew``, at once: what the person may do has changed. Raises as ``renew``."""
+        self._renew_at = self._clock.monotonic()
+        return self.renew()
 
     def sign_out(self) -> None:
         """End the session and close the store; the server is told if it can be reached."""
         session, self._open, self._password = self._open, None, ""
+        self._signer, self._key = None, b""
         if session is None:
             return
         session.store.close()
@@ -265,91 +364,104 @@ class Accounts:
             raise not_signed_in()
         return self._open
 
-    def _signed_in_there(self, device: Device, login: str, password: str, reply: SignInReply) -> OpenSession:
-        keys = self._keys()
-        escrow = base64.b64decode(reply.escrow)
-        if not keys.exists():
-            key = keys.create(escrow)
-            keys.add_person(login, password, key)
-        else:
-            key = self._unwrap(keys, login, password, escrow)
-        store = self._open_store(self._profile, key, self._clock)
+    def _ready(self) -> Device:
+        """The enrolled computer, with nobody signed in."""
+        device = self._profile.device()
+        if device is None:
+            raise not_enrolled()
+        self.sign_out()
+        return device
+
+    def _answer(self, signer: Signer, login: str = "", password: str = "", code: str = "") -> SignInReply:
+        """What the server says to a token that signs its challenge."""
+        device = self._profile.device()
+        assert device is not None
+        challenge = self.transport.challenge(ChallengeRequest(CERTIFICATE))
+        request = SignInRequest(
+            login,
+            password,
+            CERTIFICATE,
+            code,
+            challenge.id,
+            base64.b64encode(signer.sign(challenge_message(challenge.id, device.device))).decode(),
+            base64.b64encode(signer.certificate).decode(),
+        )
+        return self.transport.sign_in(request)
+
+    def _open_there(
+        self, device: Device, reply: SignInReply, method: str, key_of: Callable[[KeyRing, bytes], bytes]
+    ) -> OpenSession:
+        self._key = key_of(self._keys(), base64.b64decode(reply.escrow))
+        store = self._open_store(self._profile, self._key, self._clock)
         try:
-            session = self._begin(store, device, reply)
+            session = self._begin(store, device, reply, method)
             store.prune()
         except BaseException:
             store.close()
             raise
+        self._open = session
         return session
 
-    def _unwrap(self, keys: KeyRing, login: str, password: str, escrow: bytes) -> bytes:
-        """The store key by the person's wrap; by escrow for a new person or a password set at the server."""
-        if keys.knows(login):
-            try:
-                return keys.open_with_password(login, password)
-            except GovDeskError as error:
-                if error.code != WRONG:
-                    raise
-        try:
-            key = keys.open_with_escrow(escrow)
-        except GovDeskError:
-            kept = keys.open_with_keyring()
-            if kept is None:
-                raise
-            key = kept
-        keys.add_person(login, password, key)
-        return key
-
-    def _begin(self, store: Store, device: Device, reply: SignInReply) -> OpenSession:
+    def _begin(self, store: Store, device: Device, reply: SignInReply, method: str) -> OpenSession:
         received = parse_iso(reply.server_time)
         store.contact(store.epoch, round((received - self._clock.now()) / timedelta(milliseconds=1)))
         until = iso(received + timedelta(seconds=reply.offline_seconds))
         store.open_session(reply.statement, device.name, device.series, offline_until=until)
-        return OpenSession(store, reply.statement, store.actor, device, False, reply.must_change_password)
+        self._renew_at = self._clock.monotonic() + reply.renew_seconds if reply.renew_seconds else math.inf
+        return OpenSession(
+            store,
+            reply.statement,
+            store.actor,
+            device,
+            False,
+            reply.must_change_password,
+            reply.must_enrol_totp,
+            method,
+        )
 
-    def _sign_in_here(self, device: Device, login: str, password: str, cause: GovDeskError) -> OpenSession:
-        from client.data.store import sign_in_expired
-
+    def _offline_key(self, login: str, password: str, cause: GovDeskError) -> tuple[bytes, str]:
+        """The store key without the server, and the method of whoever has such a password."""
         keys = self._keys()
         if not keys.exists() or not keys.knows(login):
-            raise GovDeskError(
-                "AUTH-015",
-                tr("连不上服务器，而您还没有在这台电脑上登录过。"),
-                fix=tr("请在网络恢复后登录一次，以后就可以离线登录。"),
-            ) from cause
-        key = self._check_here(login, password)
+            raise never_here() from cause
+        return self._check_here(login, password), OIDC if keys.is_local(login) else PASSWORD
+
+    def _open_here(self, device: Device, login: str, key: bytes, method: str) -> OpenSession:
+        from client.data.store import sign_in_expired
+
         store = self._open_store(self._profile, key, self._clock)
         try:
             kept = store.last_statement(login)
             if kept is None or store.now() >= parse_iso(kept[1]):
                 raise sign_in_expired(kept[1] if kept else iso(store.now()))
             store.open_session(kept[0], device.name, device.series)
-            session = OpenSession(store, kept[0], store.actor, device, True)
+            session = OpenSession(store, kept[0], store.actor, device, True, method=method)
         except BaseException:
             store.close()
             raise
-        self._password = password
+        self._key, self._open = key, session
         return session
 
     def _check_here(self, login: str, password: str) -> bytes:
-        self._refuse_locked(login)
+        self._attempts.refuse_locked(login)
         try:
             key = self._keys().open_with_password(login, password)
         except GovDeskError as error:
             if error.code == WRONG:
-                self._count_failure(login)
+                self._attempts.failed(login)
             raise
-        self._forget_failures(login)
+        self._attempts.forget(login)
         return key
 
     def _server_said_no(self, login: str, password: str, error: GovDeskError) -> None:
         keys = self._keys()
         if error.code == DISABLED and keys.exists():
             keys.forget_person(login)
+            keys.forget_tokens(login=login)
         if error.code != WRONG:
             return
-        self._count_failure(login)
-        if keys.exists() and keys.knows(login):
+        self._attempts.failed(login)
+        if keys.exists() and keys.knows(login) and not keys.is_local(login):
             try:
                 keys.open_with_password(login, password)
             except GovDeskError as wrong:
@@ -359,37 +471,22 @@ class Accounts:
                 # right here and wrong there: it was changed there, and must not serve offline any more
                 keys.forget_person(login)
 
-    # -- lock-out ---------------------------------------------------------------------------------
 
-    def _refuse_locked(self, login: str) -> None:
-        _, until = self._attempts().get(login, (0, ""))
-        left = parse_iso(until) - self._clock.now() if until else timedelta(0)
-        # a clock that was set back must not lock people out for longer than the rule says
-        if timedelta(0) < left <= LOCK_TIME:
-            raise _locked(left)
-
-    def _count_failure(self, login: str) -> None:
-        attempts = self._attempts()
-        failures, _ = attempts.get(login, (0, ""))
-        locks = failures + 1 >= LOCK_FAILURES
-        attempts[login] = (0, iso(self._clock.now() + LOCK_TIME)) if locks else (failures + 1, "")
-        write_json(self._profile.attempts, dict(attempts))
-
-    def _forget_failures(self, login: str) -> None:
-        attempts = self._attempts()
-        if attempts.pop(login, None) is not None:
-            write_json(self._profile.attempts, attempts)
-
-    def _attempts(self) -> dict[str, tuple[int, str]]:
-        """Failures in a row and the end of a lock, by login."""
-        stored = read_json(self._profile.attempts) or {}
-        return {login: (int(failures), str(until)) for login, (failures, until) in stored.items()}
-
-
-def _locked(left: timedelta) -> GovDeskError:
-    minutes = math.ceil(left / timedelta(minutes=1))
+def never_here() -> GovDeskError:
+    """The error for whoever could sign in with the server alone."""
     return GovDeskError(
-        "AUTH-003", tr("密码连续输错，已暂停登录。"), fix=tr("请在 {minutes} 分钟后再试。", minutes=minutes)
+        "AUTH-015",
+        tr("连不上服务器，而您还没有在这台电脑上登录过。"),
+        fix=tr("请在网络恢复后登录一次，以后就可以离线登录。"),
+    )
+
+
+def person_wanted() -> GovDeskError:
+    """The server is back, and wants to see the person."""
+    return GovDeskError(
+        "AUTH-047",
+        tr("服务器已连通，需要您本人重新登录一次。离线时办的件照常上传。"),
+        fix=tr("请在方便时点“换人登录”，再登录一次。"),
     )
 
 

@@ -13,22 +13,26 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
-PROTOCOL = 1
-"""2026-11-22: commands with statements, per-scope feeds, leased numbers."""
+PROTOCOL = 2
+"""1 (2026-11-22): commands with statements, per-scope feeds, leased numbers.
+2 (2026-12-01): commands may be deferred, and say how well their clock was known; feeds are thinned, and tell a digest.
+"""
 PROTOCOL_MIN = 1
+"""A device of protocol 1 is refused what another is deferred, and must upgrade before it reads a thinned part."""
 PUSH_LIMIT = 100
 """Commands in one push at most."""
 PULL_LIMIT = 500
 """Changes in one page at most."""
 
-AckStatus = Literal["applied", "refused", "gap", "hash_mismatch"]
+AckStatus = Literal["applied", "refused", "deferred", "gap", "hash_mismatch"]
 
 
 @dataclass(frozen=True, slots=True)
 class WireCommand:
     """A command on its way. ``n`` counts per device from 1; ``at`` is when it was given, by the client's
     clock moved by its last known offset; ``statement`` is the token of the person who gave it;
-    ``number`` is ``{"series": str, "serial": int}`` when the command uses a leased number.
+    ``number`` is ``{"series": str, "serial": int}`` when the command uses a leased number; ``clock`` is
+    ``{"offset_ms": int, "error_ms": int}``: by how much the client's clock was moved, and how well that was known.
     """
 
     n: int
@@ -42,6 +46,7 @@ class WireCommand:
     statement: str
     body: dict[str, Any]
     number: dict[str, Any] | None = None
+    clock: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class PushRequest:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The fate of one command. Final: ``applied`` and ``refused``. ``duplicate`` says that it is a
+    """The fate of one command. Final: ``applied`` and ``refused``. ``deferred``: its number is spent, and it waits for
+    what ``error`` names; the device sends it again, as it is, until it is decided. ``duplicate`` says that it is a
     stored answer. ``gap`` asks for the number in ``PushReply.expected_n``. ``hash_mismatch``: the id is
     known with another body. ``error`` is ``{"code", "message", "fields"}``.
     """
@@ -95,7 +101,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangesReply:
-    """Changes with ``since < seq <= to``, contiguous. ``snapshot_required``: forget the cursor, ask from 0."""
+    """Changes with ``since < seq <= to``. A number that is missing was thinned away if it is not above ``floor``, and
+    is lost if it is. ``snapshot_required``: forget the cursor, ask from 0. ``count`` and ``digest`` say what the feed
+    holds at ``to`` (``modules.common.digests``), when that is its end; else ``count`` is -1.
+    """
 
     epoch: str
     server_time: str
@@ -105,6 +114,9 @@ class ChangesReply:
     more: bool
     snapshot_required: bool
     changes: list[Change]
+    floor: int = 0
+    count: int = -1
+    digest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +164,46 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
+class ChallengeRequest:
+    """Asks for a challenge of ``method`` (``certificate``, ``oidc``); a browser is to come back to ``redirect``."""
+
+    method: str
+    redirect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a device answers once before ``expires_at``: signs (see ``challenge_message``), or lets a browser open
+    ``url``, which comes back with ``state=<id>``.
+    """
+
+    id: str
+    expires_at: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SignInRequest:
+    """``method`` ``password``: login, password and, where it is asked for, ``code`` (TOTP or a recovery code).
+    ``certificate``: ``answer`` is the signature (base64) of the challenge's message by ``certificate`` (DER, base64).
+    ``oidc``: ``answer`` is the authorization code. With those two, login and password bind a proof that is
+    nobody's yet.
+    """
+
     login: str
     password: str
+    method: str = "password"
+    code: str = ""
+    challenge: str = ""
+    answer: str = ""
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInReply:
     """``statement`` is the token; ``escrow`` (base64) opens the device's store key (see client.data.keys);
-    ``offline_seconds`` is how long the person may sign in here without the server.
+    ``offline_seconds`` is how long the person may sign in here without the server; ``renew_seconds`` after how long
+    the statement should be renewed. A renewal has no escrow.
     """
 
     statement: str
@@ -168,6 +211,80 @@ class SignInReply:
     server_time: str
     offline_seconds: int
     must_change_password: bool = False
+    must_enrol_totp: bool = False
+    renew_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """One of a person's own sessions. ``signed_out``: it answers no more, but still vouches for offline work."""
+
+    id: str
+    place: str
+    method: str
+    signed_in_at: str
+    seen_at: str
+    current: bool
+    signed_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """Which of one's own sessions to end; empty: all but the asking one."""
+
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateInfo:
+    """A certificate bound to a person; ``revoked_at`` is empty while it stands."""
+
+    fingerprint: str
+    subject: str
+    not_after: str
+    bound_at: str
+    revoked_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSignIn:
+    """How a person may sign in."""
+
+    totp: bool
+    totp_required: bool
+    recovery_left: int
+    certificates: list[CertificateInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class TotpBegin:
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class TotpSecret:
+    """A new secret (base32) and the same as an ``otpauth`` address; shown once."""
+
+    secret: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TotpConfirm:
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodes:
+    """For when the telephone is lost; each once; shown once."""
+
+    codes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TotpRemove:
+    password: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +296,9 @@ class PasswordChange:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a server says to anyone. ``demo`` lists one-click people, only on a demonstration server."""
+    """What a server says to anyone. ``demo`` lists one-click people, only on a demonstration server. ``methods`` are
+    the ways to sign in; ``oidc_name`` is what people call the provider of single sign-on.
+    """
 
     product: str
     version: str
@@ -190,6 +309,8 @@ class Hello:
     server_time: str
     ca_sha256: str
     demo: list[dict[str, str]] = field(default_factory=list)
+    methods: list[str] = field(default_factory=lambda: ["password"])
+    oidc_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +329,14 @@ PATHS = {
     "enrol": "/v1/devices/enrol",
     "sign_in": "/v1/sign-in",
     "sign_out": "/v1/sign-out",
+    "challenge": "/v1/sign-in/challenge",
+    "own": "/v1/sign-in/own",
+    "renew": "/v1/sessions/renew",
+    "sessions": "/v1/sessions",
+    "end_session": "/v1/sessions/end",
+    "totp_begin": "/v1/totp/begin",
+    "totp_confirm": "/v1/totp/confirm",
+    "totp_remove": "/v1/totp/remove",
     "password": "/v1/password",
     "push": "/v1/sync/push",
     "changes": "/v1/sync/changes",
@@ -258,8 +387,16 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
+def challenge_message(challenge: str, device: str) -> bytes:
+    """What a certificate's key signs: nothing that could mean anything elsewhere, on another device or another day."""
+    return f"GovDesk sign-in\n{device}\n{challenge}".encode()
+
+
 def body_hash(command: WireCommand) -> str:
     """SHA-256 over everything that makes the command what it is; the same id with another hash is refused."""
     import hashlib
 
-    return hashlib.sha256(canonical(asdict(command))).hexdigest()
+    said = asdict(command)
+    if command.clock is None:
+        del said["clock"]  # as protocol 1 hashed it
+    return hashlib.sha256(canonical(said)).hexdigest()

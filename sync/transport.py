@@ -26,6 +26,8 @@ from sync.protocol import (
     PATHS,
     PULL_LIMIT,
     STATEMENT_HEADER,
+    Challenge,
+    ChallengeRequest,
     ChangesReply,
     Enrolment,
     EnrolRequest,
@@ -66,13 +68,17 @@ class Transport(Protocol):
 
     def sign_in(self, request: SignInRequest) -> SignInReply: ...
 
+    def challenge(self, request: ChallengeRequest) -> Challenge: ...
+
+    def renew(self, statement: str) -> SignInReply: ...
+
     def sign_out(self, statement: str) -> None: ...
 
     def change_password(self, change: PasswordChange) -> None: ...
 
     def push(self, request: PushRequest) -> PushReply: ...
 
-    def changes(self, scope: str, since: int, epoch: str, statement: str) -> ChangesReply: ...
+    def changes(self, scope: str, since: int, epoch: str, statement: str, floor: int) -> ChangesReply: ...
 
     def lease(self, request: LeaseRequest, statement: str) -> Lease: ...
 
@@ -128,6 +134,12 @@ class _Wire(ABC):
     def sign_in(self, request: SignInRequest) -> SignInReply:
         return _parse(SignInReply, self.ask("POST", "sign_in", request))
 
+    def challenge(self, request: ChallengeRequest) -> Challenge:
+        return _parse(Challenge, self.ask("POST", "challenge", request))
+
+    def renew(self, statement: str) -> SignInReply:
+        return _parse(SignInReply, self.ask("POST", "renew", {}, statement=statement))
+
     def sign_out(self, statement: str) -> None:
         self.ask("POST", "sign_out", {}, statement=statement)
 
@@ -137,8 +149,8 @@ class _Wire(ABC):
     def push(self, request: PushRequest) -> PushReply:
         return _parse(PushReply, self.ask("POST", "push", request))
 
-    def changes(self, scope: str, since: int, epoch: str, statement: str) -> ChangesReply:
-        query = {"scope": scope, "since": str(since), "limit": str(PULL_LIMIT), "epoch": epoch}
+    def changes(self, scope: str, since: int, epoch: str, statement: str, floor: int) -> ChangesReply:
+        query = {"scope": scope, "since": str(since), "limit": str(PULL_LIMIT), "epoch": epoch, "floor": str(floor)}
         return _parse(ChangesReply, self.ask("GET", "changes", query=query, statement=statement))
 
     def lease(self, request: LeaseRequest, statement: str) -> Lease:

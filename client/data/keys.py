@@ -1,9 +1,9 @@
 """The store key: one random key per profile, kept only in wrapped form.
 
-It is wrapped for each person who signed in here (argon2id, RFC 9106; ChaCha20-Poly1305, RFC 8439), by
-a key that the server gives back at every sign-in (escrow), and by the system keyring where there is a
-real one. So a forgotten password never strands unsent work: the server resets the password, and the
-escrow key opens the same store.
+It is wrapped for each person who signed in here (argon2id, RFC 9106; ChaCha20-Poly1305, RFC 8439), for each
+token with which somebody did (by a secret that only its key brings forth), by a key that the server gives
+back at every sign-in (escrow), and by the system keyring where there is a real one. So a forgotten password
+never strands unsent work: the server resets the password, and the escrow key opens the same store.
 """
 
 from __future__ import annotations
@@ -28,6 +28,18 @@ class KdfCost:
     time: int = 3
     memory: int = 65536
     lanes: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWrap:
+    """Of what a token makes the secret that opens the store for ``login``: both are chance, and no secrets.
+
+    ``peer`` is a point of P-256 (65 bytes, uncompressed) whose own key nobody has kept.
+    """
+
+    login: str
+    salt: bytes
+    peer: bytes
 
 
 def wrong_password() -> GovDeskError:
@@ -95,18 +107,60 @@ class KeyRing:
         outer = self._profile.vault.get_password(SERVICE, "store-key")
         return _unseal(base64.b64decode(outer), box, "keyring") if outer else None
 
-    def add_person(self, login: str, password: str, key: bytes) -> None:
-        """Wrap ``key`` for a person, in place of any earlier wrap: at the first sign-in and at each new password."""
+    def add_person(self, login: str, password: str, key: bytes, *, local: bool = False) -> None:
+        """Wrap ``key`` for a person, in place of any earlier wrap: at the first sign-in and at each new password.
+
+        ``local``: the password is of this computer alone, and the server knows nothing of it.
+        """
         kdf = {**asdict(self._cost), "salt": _text(secrets.token_bytes(16))}
         data = self._read()
-        data["people"][login] = {"kdf": kdf, "box": _seal(_derive(password, kdf), key, f"person:{login}")}
+        entry = {"kdf": kdf, "box": _seal(_derive(password, kdf), key, f"person:{login}")}
+        data["people"][login] = {**entry, "local": True} if local else entry
         write_json(self._profile.keys, data)
+
+    def is_local(self, login: str) -> bool:
+        """Whether ``login`` has a password here that the server does not know."""
+        return bool(self._read()["people"].get(login, {}).get("local"))
 
     def forget_person(self, login: str) -> None:
         """Drop a person's wrap: that person can sign in here again only with the server's consent."""
         data = self._read()
         if data["people"].pop(login, None) is not None:
             write_json(self._profile.keys, data)
+
+    def token(self, name: str) -> TokenWrap | None:
+        """How the token whose certificate has the SHA-256 ``name`` opens the store, or None where it does not."""
+        entry = self._read().get("tokens", {}).get(name)
+        if entry is None:
+            return None
+        return TokenWrap(entry["login"], base64.b64decode(entry["salt"]), base64.b64decode(entry["peer"]))
+
+    def open_with_token(self, name: str, secret: bytes) -> bytes:
+        """The store key by what the token made of its ``TokenWrap``. Raises ``GovDeskError`` AUTH-002."""
+        entry = self._read().get("tokens", {}).get(name)
+        key = _unseal(secret, entry["box"], f"token:{name}") if entry else None
+        if key is None:
+            raise wrong_password()
+        return key
+
+    def add_token(self, name: str, wrap: TokenWrap, secret: bytes, key: bytes) -> None:
+        """Wrap ``key`` for a token by ``secret`` (32 bytes), which it makes of ``wrap`` and nothing else does."""
+        data = self._read()
+        data.setdefault("tokens", {})[name] = {
+            "login": wrap.login,
+            "salt": _text(wrap.salt),
+            "peer": _text(wrap.peer),
+            "box": _seal(secret, key, f"token:{name}"),
+        }
+        write_json(self._profile.keys, data)
+
+    def forget_tokens(self, *, login: str = "", name: str = "") -> None:
+        """Drop the wraps of a person's tokens, or of one token."""
+        data = self._read()
+        tokens = data.get("tokens", {})
+        left = {each: entry for each, entry in tokens.items() if each != name and entry["login"] != login}
+        if left != tokens:
+            write_json(self._profile.keys, {**data, "tokens": left})
 
     def _read(self) -> dict[str, Any]:
         data = read_json(self._profile.keys)

@@ -11,6 +11,8 @@ from sqlalchemy import JSON, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 WAITING = "waiting"
+DEFERRED = "deferred"
+"""The server has it, and it waits there for what is not there yet; its fate is asked for again."""
 APPLIED = "applied"
 REFUSED = "refused"
 DISMISSED = "dismissed"
@@ -61,7 +63,8 @@ class RecordRow(Base):
 
 class ScopeRow(Base):
     """A record's membership in a change feed: who may see it here. ``generation`` is the reading of the feed
-    that last brought it; 0 means that only this device says so.
+    that last brought it, in the revision ``rev``; 0 means that only this device says so. Triggers keep what a feed
+    holds in ``CursorRow.count`` and ``digest`` (``modules.common.digests``).
     """
 
     __tablename__ = "record_scope"
@@ -71,11 +74,13 @@ class ScopeRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     scope: Mapped[str] = mapped_column(primary_key=True)
     generation: Mapped[int]
+    rev: Mapped[int] = mapped_column(default=0)
 
 
 class CursorRow(Base):
     """How far a feed has been read. ``generation`` counts readings from the start; ``complete`` once the
-    present one has reached the end, and what it did not bring has been dropped.
+    present one has reached the end, and what it did not bring has been dropped. ``floor`` is the feed's when the
+    present reading began. ``count`` and ``digest``: what all readings have brought and not dropped.
     """
 
     __tablename__ = "cursor"
@@ -85,6 +90,9 @@ class CursorRow(Base):
     epoch: Mapped[str] = mapped_column(default="")
     generation: Mapped[int] = mapped_column(default=1)
     complete: Mapped[bool] = mapped_column(default=False)
+    floor: Mapped[int] = mapped_column(default=0)
+    count: Mapped[int] = mapped_column(default=0)
+    digest: Mapped[int] = mapped_column(default=0)
 
 
 class StatementRow(Base):
@@ -101,7 +109,9 @@ class StatementRow(Base):
 
 
 class OutboxRow(Base):
-    """A command given here. ``n`` is contiguous per device; ``rev`` is what the server made of it."""
+    """A command given here. ``n`` is contiguous per device; ``rev`` is what the server made of it; ``offset_ms`` and
+    ``error_ms``: by how much this computer's clock was moved for ``at``, and how well that was known.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -124,6 +134,8 @@ class OutboxRow(Base):
     body: Mapped[dict[str, Any]]
     series: Mapped[str | None]
     serial: Mapped[int | None]
+    offset_ms: Mapped[int | None]
+    error_ms: Mapped[int | None]
     state: Mapped[str] = mapped_column(default=WAITING)
     rev: Mapped[int] = mapped_column(default=0)
     error: Mapped[dict[str, Any] | None]
@@ -184,7 +196,9 @@ class PrintRow(Base):
 
 
 class MetaRow(Base):
-    """Single values: ``epoch``, ``last_n``, ``offset_ms`` (server's clock less ours), ``last_contact``."""
+    """Single values: ``epoch``, ``last_n``, ``offset_ms`` (server's clock less ours), ``error_ms``, ``last_contact``,
+    and ``lost`` (the server may have forgotten commands, and must be asked which).
+    """
 
     __tablename__ = "meta"
 

@@ -19,7 +19,11 @@ from modules.common.text import tr
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The claims. Times are UTC text as ``clock.iso`` writes them; ``scopes`` are the feeds the person may read."""
+    """The claims. Times are UTC text as ``clock.iso`` writes them; ``scopes`` are the feeds the person may read.
+
+    Each statement of one sign-in names the same ``session``. It answers questions until ``online_until``
+    (empty in statements of old) and vouches for commands until ``expires_at``.
+    """
 
     id: str
     person: str
@@ -33,6 +37,13 @@ class Statement:
     roles: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    session: str = ""
+    online_until: str = ""
+
+    @property
+    def session_id(self) -> str:
+        """The sign-in that the statement belongs to."""
+        return self.session or self.id
 
     def actor(self) -> Actor:
         """The actor of rules and permission checks."""
@@ -77,7 +88,8 @@ def read(token: str) -> Statement:
         data = json.loads(_unb64(token.partition(".")[0]))
         for key in ("roles", "permissions", "scopes"):
             data[key] = tuple(data[key])
-        return Statement(**data)
+        # what a newer server says beyond this is not ours to judge
+        return Statement(**{key: value for key, value in data.items() if key in Statement.__dataclass_fields__})
     except (ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
         raise _invalid() from error
 

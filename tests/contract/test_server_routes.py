@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
@@ -18,11 +19,14 @@ from fastapi.routing import APIRoute
 from modules.common.clock import iso
 from modules.common.permissions import BUILTIN_ROLES
 from server_stub.app import PUBLIC, create_app
+from server_stub.seeding import CONSOLE
+from server_stub.signin.totp import PERIOD, RECOVERY_CODES, code_at
 from sync.protocol import BLOB_PATH, DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, Problem, from_wire
-from tests.support.central import Central, Counter, central
+from tests.support.central import PASSWORD, Central, Counter, central
 
-DEVICE_ONLY = {PATHS["sign_in"], PATHS["password"], PATHS["push"], PATHS["lease"]}
-SIGNED_IN = {PATHS["sign_out"], PATHS["changes"], PATHS["nudges"], BLOB_PATH + "{sha256}"}
+DEVICE_ONLY = {PATHS[name] for name in ("sign_in", "challenge", "password", "push", "lease")}
+_OWN = ("sign_out", "own", "renew", "sessions", "end_session", "totp_begin", "totp_confirm", "totp_remove")
+SIGNED_IN = {PATHS[name] for name in (*_OWN, "changes", "nudges")} | {BLOB_PATH + "{sha256}"}
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +59,6 @@ class Client:
 
     def put(self, path: str, **options: Any) -> httpx.Response:
         return self.request("PUT", path, **options)
-
-
-@pytest.fixture(autouse=True)
-def brief_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that goes on for minutes is no answer to a client that reads it to its end."""
-    monkeypatch.setattr("server_stub.nudges.LIVES_S", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +146,7 @@ def test_every_address_against_every_role(office: Central, client: Client, count
         assert nobody.status_code == 401, (path, nobody.text)
         assert from_wire(Problem, nobody.json()).code == "AUTH-010"
         (needed,) = asks
-        if needed == ":device" or path == PATHS["sign_out"]:
+        if needed == ":device" or path in (PATHS["sign_out"], PATHS["end_session"]):
             continue
         for role, counter in counters.items():
             without = client.request(method, address, headers=headers(counter, statement=False))
@@ -258,8 +256,6 @@ def test_after_signing_out_feeds_are_read_and_administration_is_closed(office: C
 
 
 def test_a_revoked_device_may_only_hand_in_its_work(office: Central, client: Client) -> None:
-    from server_stub.seeding import CONSOLE
-
     counter = office.counter()
     command = counter.command()
     office.clock.advance(1)
@@ -391,3 +387,53 @@ def test_the_log_names_nobody(tmp_path: Path, office: Central, client: Client, c
     assert "ZeroDivisionError" in written
     for secret in ("郑好", "张三", "110105194912310021", counters["sysadmin"].token, counters["sysadmin"].statement):
         assert secret not in written
+
+
+@pytest.fixture
+def aging(tmp_path: Path) -> Iterator[tuple[Central, Client]]:
+    """A server of its own, whose time a test may move."""
+    with central(tmp_path) as office, asyncio.Runner() as runner:
+        yield office, Client(create_app(office.services), runner)
+
+
+def test_a_statement_answers_for_half_an_hour_and_is_renewed(aging: tuple[Central, Client]) -> None:
+    office, client = aging
+    counter = office.counter("sysadmin")
+    people = "/v1/m/people/people"
+    assert client.get(people, headers=headers(counter)).status_code == 200
+    office.clock.advance(office.services.config.settings.statement_seconds)
+    for path, query in ((people, {}), (PATHS["changes"], {"scope": "ref"}), (PATHS["sessions"], {})):
+        assert problem(client.get(path, params=query, headers=headers(counter)), 401).code == "AUTH-006"
+    fresh = client.post(PATHS["renew"], headers=headers(counter)).json()
+    assert (fresh["escrow"], fresh["renew_seconds"]) == ("", 900)
+    young = headers(counter, statement=False) | {STATEMENT_HEADER: fresh["statement"]}
+    assert client.get(people, headers=young).status_code == 200
+    office.services.sessions.revoke(CONSOLE, counter.person)
+    for path, query in ((people, {}), (PATHS["changes"], {"scope": "ref"})):
+        assert problem(client.get(path, params=query, headers=young), 401).code == "AUTH-016"
+    assert problem(client.post(PATHS["renew"], headers=young), 401).code == "AUTH-016"
+
+
+def test_ones_own_sign_in_through_its_addresses(office: Central, client: Client) -> None:
+    counter = office.counter()
+    known = headers(counter)
+    own = client.get(PATHS["own"], headers=known).json()
+    assert own == {"totp": False, "totp_required": False, "recovery_left": 0, "certificates": []}
+    wrong = client.post(PATHS["totp_begin"], json={"password": "x"}, headers=known)
+    assert problem(wrong, 401).code == "AUTH-002"
+    made = client.post(PATHS["totp_begin"], json={"password": PASSWORD}, headers=known).json()
+    assert made["url"].startswith("otpauth://totp/")
+    assert problem(client.post(PATHS["totp_confirm"], json={"code": "1"}, headers=known), 401).code == "AUTH-034"
+    step = int(office.clock.now().timestamp()) // PERIOD
+    code = code_at(base64.b32decode(made["secret"]), step)
+    codes = client.post(PATHS["totp_confirm"], json={"code": code}, headers=known).json()["codes"]
+    assert client.get(PATHS["own"], headers=known).json()["recovery_left"] == len(codes) == RECOVERY_CODES
+    removal = {"password": PASSWORD, "code": codes[0]}
+    assert client.post(PATHS["totp_remove"], json=removal, headers=known).status_code == 204
+    listed = client.get(PATHS["sessions"], headers=known).json()
+    assert [each["current"] for each in listed] == [True]
+    assert client.post(PATHS["end_session"], json={"session": "another"}, headers=known).status_code == 404
+    asked = client.post(PATHS["challenge"], json={"method": "certificate"}, headers=headers(counter, statement=False))
+    assert len(asked.json()["id"]) == 64
+    none = client.post(PATHS["challenge"], json={"method": "oidc", "redirect": ""}, headers=known)
+    assert problem(none, 400).code == "AUTH-042"

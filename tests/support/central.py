@@ -31,9 +31,23 @@ QUICK = Settings(argon2_time=1, argon2_memory_kib=64)
 
 
 class MemoRules:
-    """``memo.write`` makes or changes; ``memo.move`` to a department; ``memo.wrong`` has a fault in its rule."""
+    """``memo.write`` makes or changes; ``memo.move`` to a department; ``memo.wrong`` has a fault in its rule.
+
+    ``files`` in a body names what must have arrived. Until version 2 ``text`` was called ``words``.
+    """
 
     kind = "memo"
+    version = 1
+
+    def upcast(self, command: Command) -> Command:
+        if command.version != 2:
+            return command
+        body = {"text" if name == "words" else name: value for name, value in command.body.items()}
+        return replace(command, body=body)
+
+    def needs(self, command: Command) -> Sequence[str]:
+        files: Sequence[str] = command.body.get("files", ())
+        return files
 
     def refs(self, command: Command) -> Sequence[Key]:
         return [("organisation", command.body["dept"])] if command.type == "memo.move" else []
@@ -104,7 +118,7 @@ class Counter:
 
     @property
     def session(self) -> str:
-        return read(self.statement).id
+        return read(self.statement).session_id
 
     @property
     def person(self) -> str:
@@ -150,7 +164,7 @@ class Central:
         code = self.services.devices.new_code(CONSOLE, self.hall, "3号窗").secret
         enrolment = self.services.devices.enrol(EnrolRequest(code))
         login = login or self.person(role)
-        reply = self.services.people.sign_in(enrolment.device, SignInRequest(login, PASSWORD))
+        reply = self.services.door.sign_in(enrolment.device, SignInRequest(login, PASSWORD))
         return Counter(self.services, self.clock, enrolment.device, enrolment.token, reply.statement, enrolment.series)
 
 

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from modules.common.errors import GovDeskError
 from modules.common.passwords import password_refusal
 from modules.common.statement import read, verify
-from server_stub.accounts import Passwords
 from server_stub.guard import RateLimiter
 from server_stub.seeding import CONSOLE
+from server_stub.signin.passwords import Passwords
 from server_stub.tables import AuditRow, LoginFailure, Person
 from sync.protocol import PasswordChange, SignInRequest
 from tests.support.central import PASSWORD, QUICK, Central, central
@@ -19,7 +19,7 @@ from tests.support.central import PASSWORD, QUICK, Central, central
 
 def code_of(office: Central, device: str, login: str, password: str) -> str:
     try:
-        office.services.people.sign_in(device, SignInRequest(login, password))
+        office.services.door.sign_in(device, SignInRequest(login, password))
     except GovDeskError as error:
         return error.code
     return ""
@@ -118,7 +118,7 @@ def test_a_hash_of_older_costs_is_made_anew(tmp_path: Path) -> None:
 
 def test_a_password_is_changed_by_its_owner_only(office: Central) -> None:
     device, login = office.counter().device, office.person()
-    change = office.services.people.change_password
+    change = office.services.door.change_password
     for old, new, code in (
         (PASSWORD, "short", "AUTH-020"),
         (PASSWORD, PASSWORD, "AUTH-020"),

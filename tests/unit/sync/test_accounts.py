@@ -321,3 +321,50 @@ def test_a_clock_that_was_set_back_does_not_lock_for_longer(office: Office) -> N
         assert office.code("zhang", "wrong") == "AUTH-002"
     office.clock.advance(-86400)
     assert office.accounts.sign_in("zhang", "right").actor.login == "zhang"
+
+
+# -- statements are short-lived
+
+
+def test_a_statement_is_renewed_when_it_grows_old_and_not_before(office: Office) -> None:
+    office.server.renew_seconds = 900
+    session = office.accounts.sign_in("zhang", "right")
+    assert not office.accounts.renewal_due
+    assert office.accounts.renew() is session
+    assert "renew" not in office.server.asked
+    office.clock.advance(900)
+    assert office.accounts.renewal_due
+    renewed = office.accounts.renew()
+    assert (renewed.store, renewed.offline) == (session.store, False)
+    assert renewed.statement == session.store.statement != session.statement
+    assert not office.accounts.renewal_due
+    assert office.server.asked.count("sign_in") == 1
+
+
+def test_commands_keep_the_statement_under_which_they_were_given(office: Office) -> None:
+    office.server.renew_seconds = 900
+    first = office.accounts.sign_in("zhang", "right")
+    first.store.give("note", first.store.new_id(), "note.open", {"title": "先"})
+    office.clock.advance(900)
+    second = office.accounts.renew()
+    second.store.give("note", second.store.new_id(), "note.open", {"title": "后"})
+    assert [entry.statement for entry in second.store.unsent(9)] == [first.statement, second.statement]
+
+
+def test_a_renewal_lengthens_the_time_without_the_server(office: Office) -> None:
+    office.server.renew_seconds = 900
+    office.accounts.sign_in("zhang", "right")
+    office.clock.advance(office.server.offline_seconds - 60)
+    office.accounts.renew()
+    office.net(False)
+    office.clock.advance(3600)
+    office.accounts.sign_out()
+    assert office.accounts.sign_in("zhang", "right").offline
+
+
+def test_a_session_that_was_ended_elsewhere_is_told_at_renewal(office: Office) -> None:
+    office.server.renew_seconds = 900
+    office.accounts.sign_in("zhang", "right")
+    office.clock.advance(900)
+    office.server.revoked.add("zhang")
+    assert office.refusal(office.accounts.renew).code == "AUTH-016"
