@@ -36,4 +36,4 @@ def _signed_by_me(host: Host, records: Records, clock: Clock, todo: Todo) -> int
         if record.doc["to"]["id"] == actor.id
     }
     flows = (record.doc.get("flow") for record in records.find(todo.kind, states=todo.states, limit=MOST))
-    return sum(bool(flow) and workflow.waits_for(flow, actor, now, held) for flow in flows)
+    return sum(workflow.waits_for(flow, actor, now, held) for flow in flows if flow is not None)
