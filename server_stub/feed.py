@@ -17,6 +17,7 @@ from modules.common.digests import changed
 from modules.common.errors import GovDeskError
 from modules.common.server_ports import Reference
 from modules.common.text import tr
+from server_stub.blobs import names
 from server_stub.database import CHANNEL
 from server_stub.sealing import numbers_in, of, open_sealed, plain_number, seal
 from server_stub.tables import AggregateState, BlindIndex, ChangeRow, EventRow, Scope
@@ -315,6 +316,7 @@ def store(session: Session, at: str, entry: Entry, summary: Summary) -> None:
         session.execute(insert(AggregateState), [{**key, **values}])
     else:
         session.execute(update(AggregateState).filter_by(**key).values(**values))
+    names.note(session, at, entry.kind, entry.id, entry.doc)
     remember_numbers(session, entry.kind, entry.id, summary.search)
 
 

@@ -19,7 +19,9 @@ from modules.common.server_ports import AuditPage, AuditVerdict, Caller
 from modules.common.text import tr
 from server_stub import answers, audit, feed, identity, tls
 from server_stub.accounts import Accounts, sync_roles
-from server_stub.blobs import Blobs
+from server_stub.blobs import names
+from server_stub.blobs.keeper import Keeper
+from server_stub.blobs.uploads import Uploads
 from server_stub.commands import OwnCommands
 from server_stub.config import Config
 from server_stub.database import Database
@@ -100,7 +102,10 @@ class Services:
         self.nudges = Nudges(self.database)
         self.writer.grown = self.nudges.announce
         self.numbers = Numbers(self.writer, self.clock)
-        self.blobs = Blobs(config.data / "blobs", self.database, self.writer, self.clock)
+        self.writer.do(names.fill)
+        folder = config.data / "blobs"
+        self.blobs = Keeper(folder, self.database, self.writer, self.clock)
+        self.uploads = Uploads(folder / "incoming", self.blobs, self.database, self.writer, self.clock, settings)
         self.rules = rules
         self.processor = Processor(self.writer, self.clock, self.identity, rules)
         self.commands = OwnCommands(self.database, self.writer, self.clock, self.processor, rules)
@@ -115,6 +120,7 @@ class Services:
         jobs = [
             Scheduled("server.audit", 3600, self._check_audit),
             Scheduled("server.expire", 900, lambda: self.writer.do(self._expire)),
+            Scheduled("server.blobs", 3600, self._sweep_blobs),
             Scheduled("server.thin", 3600, self._thin),
         ]
         for manifest in installed():
@@ -157,6 +163,10 @@ class Services:
         verdict = self.audit.verify()
         if verdict.broken_at is not None:
             raise GovDeskError("SRV-040", tr("审计日志在第 {seq} 条处断裂。", seq=verdict.broken_at))
+
+    def _sweep_blobs(self) -> None:
+        self.uploads.sweep()
+        self.blobs.sweep()
 
     def _thin(self) -> None:
         until = iso(self.clock.now() - timedelta(days=self.config.settings.feed_days))

@@ -381,20 +381,48 @@ class NumberUsed(Base):
 
 
 class Blob(Base):
-    """A page image or a scan that the server keeps as a file, by the SHA-256 of its content.
+    """A page image, a scan or a file that the server keeps whole, by the SHA-256 of its content.
 
-    ``hall_id`` and ``department_id`` are those of whoever handed it in first.
+    ``at`` is when it was handed in, or when the last document let go of it.
     """
 
     __tablename__ = "blob"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     type: Mapped[str]
-    person_id: Mapped[str]
-    device_id: Mapped[str]
-    hall_id: Mapped[str]
-    department_id: Mapped[str]
     at: Mapped[str]
+
+
+class BlobGiver(Base):
+    """A device that has handed in all of a blob: it may name it in a document. ``size`` counts to its day's quota."""
+
+    __tablename__ = "blob_giver"
+    __table_args__ = (Index(None, "device_id", "at"),)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[str]
+
+
+class BlobName(Base):
+    """A document that names a blob now: whoever reads the one may read the other."""
+
+    __tablename__ = "blob_name"
+    __table_args__ = (Index(None, "kind", "aggregate_id"),)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    aggregate_id: Mapped[str] = mapped_column(primary_key=True)
+
+
+class BlobUpload(Base):
+    """A blob that a device is sending. How much of it is here, its file knows (``incoming/<device>.<sha256>``)."""
+
+    __tablename__ = "blob_upload"
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    touched_at: Mapped[str]
 
 
 class JobRun(Base):

@@ -24,7 +24,7 @@ from client.kernel.contract import Host, Token
 from client.kernel.events import Events, RecordsChanged
 from client.kernel.ports import Record, Records
 from client.shell.todos import waiting
-from client.shell.words import moment
+from client.shell.words import counted, moment, number
 from client.widgets.basics import Card, EmptyState, IconLabel, Label, SectionTitle
 from client.widgets.tables import Column, RecordTable
 from client.widgets.theme import set_role, theme
@@ -63,11 +63,11 @@ class TodoCard(QAbstractButton):
 
     def show_count(self, count: int | None) -> None:
         """How many wait; None while nobody has counted."""
-        self._number.setText("–" if count is None else str(count))
+        self._number.setText("–" if count is None else number(count))
         set_role(self._number, "display", state="info" if count else "quiet")
         self._mark.show_icon("inbox" if count else "check-check", "accent" if count else "quiet")
         self.setAccessibleName(tr(self.todo.title))
-        self.setAccessibleDescription("" if count is None else tr("{count} 件", count=count))
+        self.setAccessibleDescription("" if count is None else counted(count))
 
     @Slot()
     def _space(self) -> None:
@@ -204,8 +204,8 @@ class HomePage(QWidget):
 
     def _lay(self) -> None:
         columns = max(1, min(4, (self.width() - theme().space(12)) // (theme().text_width(14) + theme().space(3))))
-        for number, card in enumerate(self._cards):
-            self._grid.addWidget(card, number // columns, number % columns)
+        for place, card in enumerate(self._cards):
+            self._grid.addWidget(card, place // columns, place % columns)
         for column in range(4):
             self._grid.setColumnStretch(column, int(column < columns))
 
