@@ -540,6 +540,19 @@ def test_an_application_is_looked_at_before_the_person_comes(make: MakeView, hos
     assert host.pages == [("acceptance.accept", {"case": case_id})]
 
 
+def test_a_todo_opens_on_what_waits_and_not_on_what_was_just_decided(make: MakeView, host: FakeHost) -> None:
+    waits, done = accept(host), accept(host)
+    page = make(OFFICER, done)
+    page.detail.foot.approve.click()
+    host.drain()
+    assert page.table.current.id == done
+    page.show_arguments(states=["accepted"], mine=True)
+    host.drain()
+    assert [row.id for row in page.table.rows] == [waits]
+    assert page.detail.record is not None
+    assert page.detail.record.id == waits
+
+
 def test_the_home_page_counts_what_waits_for_this_person_alone(make: MakeView, host: FakeHost) -> None:
     todos = next(manifest.todos for manifest in installed() if manifest.id == "acceptance")
     todo = next(todo for todo in todos if todo.id == "acceptance.to_decide")

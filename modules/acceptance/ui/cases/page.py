@@ -199,6 +199,8 @@ class CasesView(QWidget):
     def show_arguments(self, **arguments: Any) -> None:
         """``states`` filters, or ``mine`` or ``overdue``; ``case`` opens one by id, ``text`` searches,
         ``action="search"`` goes to the box."""
+        # what was decided before stays in view only as long as nothing else is asked for
+        self._in_hand = ""
         if arguments.get("overdue"):
             self.filters.widen()
             self.filters.show_due("late")
