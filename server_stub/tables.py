@@ -406,13 +406,17 @@ class BlobGiver(Base):
 
 
 class BlobName(Base):
-    """A document that names a blob now: whoever reads the one may read the other."""
+    """A document that names a blob now: whoever reads the one may read the other.
+
+    ``device_id`` is who brought the name in without showing that it may: it has to hand the blob in first.
+    """
 
     __tablename__ = "blob_name"
     __table_args__ = (Index(None, "kind", "aggregate_id"),)
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     aggregate_id: Mapped[str] = mapped_column(primary_key=True)
+    device_id: Mapped[str] = mapped_column(server_default="")
 
 
 class BlobUpload(Base):

@@ -25,6 +25,7 @@ from server_stub.seeding import CONSOLE
 from server_stub.tables import (
     AuditRow,
     Blob,
+    BlobGiver,
     ChangeRow,
     CommandRow,
     Epoch,
@@ -315,8 +316,9 @@ def test_a_command_waits_for_its_files(office: Central) -> None:
     assert [ack.error["code"] for ack in acks[:2] if ack.error] == ["SYNC-016", "SYNC-018"]
 
     def arrive(session: Session) -> None:
-        about = {"person_id": "p", "device_id": "d", "hall_id": "h", "department_id": "", "at": iso(office.clock.now())}
-        session.execute(insert(Blob).values(sha256=wanted, size=1, type="image/png", **about))
+        about = {"sha256": wanted, "size": 1, "at": iso(office.clock.now())}
+        session.execute(insert(Blob).values(type="image/png", **about))
+        session.execute(insert(BlobGiver).values(device_id=counter.device, person_id="p", **about))
 
     office.services.writer.do(arrive)
     assert settled(office, counter, command, later) == ["applied", "applied"]
