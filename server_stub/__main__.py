@@ -337,6 +337,37 @@ def prove(arguments: Sequence[str]) -> int:
     return 1 if verdict.broken_at is not None else 0
 
 
+def rekey(arguments: Sequence[str]) -> int:
+    """Seal everything anew under a new data key, or wrap the data keys by a new master key."""
+    parser = _parser(
+        "rekey",
+        "Seal everything anew under a new data key (更换数据密钥); the server may be running. "
+        "Cut off, --go-on does the rest. --master changes the master key instead (更换主密钥); stop the server before.",
+    )
+    parser.add_argument("--go-on", action="store_true", help="make no new key: seal what is still under an old one")
+    parser.add_argument("--master", action="store_true", help="a new master key in the place of the old one")
+    options = parser.parse_args(arguments)
+    config = _config(options)
+    from modules.common.clock import SystemClock
+    from server_stub import keyring, rekeying
+    from server_stub.database import Database
+
+    database = Database(config.url, config.master_key)
+    try:
+        database.must_exist()
+        database.upgrade()
+        if options.master:
+            keyring.change_master(database.engine, config.master_key)
+            _say(str(config.master_key))
+            return 0
+        if not options.go_on:
+            rekeying.begin(database, keyring.read_master(config.master_key), SystemClock().now())
+        _say(tr("已用新密钥重新封存 {n} 行。", n=rekeying.seal_anew(database)))
+    finally:
+        database.close()
+    return 0
+
+
 def documents(arguments: Sequence[str]) -> int:
     """Print documents, opened: one JSON array for each kind that a line of standard input names."""
     parser = _parser(
@@ -373,6 +404,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "backup": backup,
     "backup-key": backup_key,
     "restore": restore,
+    "rekey": rekey,
     "enrol-code": enrol_code,
     "add-person": add_person,
     "reset-password": reset_password,
