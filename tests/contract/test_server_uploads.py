@@ -437,17 +437,6 @@ def test_what_was_lost_beside_the_database_can_be_handed_in_again(office: Centra
     assert desk.get(counter, name).content == data
 
 
-def test_whoever_waits_for_a_blob_is_told(office: Central, desk: BlobDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(office.services.blobs, "on_whole", told.append)
-    counter = office.counter()
-    name, data = page("told")
-    desk.create(counter, name, len(data), data[:-1])
-    assert told == []
-    desk.append(counter, name, len(data) - 1, data[-1:])
-    assert told == [name]
-
-
 # -- what is not taken
 
 
