@@ -140,6 +140,10 @@ class State:
     """Numbers of deferred commands by device and record."""
 
 
+LOST = 10_000
+"""Serials that may have been handed out after a backup (``server_stub.identity``)."""
+
+
 class CrashError(Exception):
     """The server dies here."""
 
@@ -254,8 +258,10 @@ class ReferenceServer:
         return copy.deepcopy(self.state)
 
     def restore(self, state: State) -> None:
-        """Go back to a copy: from now on another epoch."""
+        """Go back to a copy: from now on another epoch. What was handed out since is left to who holds it."""
         self.state = copy.deepcopy(state)
+        for series in {"T1", *self.state.leases}:
+            self.state.leases[series] += LOST
         self.epoch = f"e{int(self.epoch[1:]) + 1}"
 
     # -- routes
@@ -305,12 +311,13 @@ class ReferenceServer:
         return 200, {}
 
     def _push(self, device: str, request: PushRequest) -> tuple[int, Any]:
-        before = copy.deepcopy(self.state) if self.crash else None
+        dies = self._rng.random() < self.crash
+        before = copy.deepcopy(self.state) if dies else None
         acks = []
         try:
             for command in sorted(request.cmds, key=lambda command: command.n):
                 acks.append(self._answer(device, command))
-            if self._rng.random() < self.crash:
+            if dies:
                 raise CrashError
         except CrashError:
             assert before is not None
