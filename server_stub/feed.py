@@ -264,7 +264,7 @@ def publish(
             entry = Entry(scopes, reference.kind, reference.id, rev, "put", doc, fields, before=before)
             entries += (entry, *left(entry, before))
             store(session, at, entry, summary)
-            names.note(session, at, entry.kind, entry.id, entry.doc)
+            names.note(session, at, entry.kind, entry.id, entry.rev, entry.doc)
     append(session, at, entries)
     return sum(entry.op == "put" for entry in entries)
 

@@ -20,7 +20,7 @@ from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
 from modules.common.server_ports import Caller
 from modules.common.statement import read
-from server_stub import audit, feed, identity, processor
+from server_stub import audit, audit_proof, feed, identity, processor
 from server_stub.seeding import CONSOLE
 from server_stub.tables import (
     AuditRow,
@@ -39,6 +39,7 @@ from server_stub.tables import (
     SignInSession,
 )
 from sync.protocol import LeaseRequest, PushRequest
+from tests.support.audit_chain import unguard
 from tests.support.central import MEMO, Central, central
 from tests.support.servers import postgres
 
@@ -807,9 +808,10 @@ def test_the_chain_is_whole_until_somebody_edits_it(office: Central) -> None:
     ]
     for edit in edits:
         with engine.connect() as connection:
+            unguard(connection)
             connection.execute(text(edit))
             with Session(connection) as session:
-                broken = audit.verify(session).broken_at
+                broken = audit_proof.verify(session).broken_at
             connection.rollback()
         assert broken == (verdict.checked if edit.endswith(str(verdict.checked)) else middle)
     assert office.services.audit.verify() == verdict
