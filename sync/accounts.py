@@ -249,6 +249,15 @@ class Accounts:
         request = SignInRequest(login, password, OIDC, challenge=challenge, answer=code)
         return self._open_there(device, self.transport.sign_in(request), OIDC, by_escrow)
 
+    def verify_oidc(self, challenge: str, code: str) -> None:
+        """Check that the signed-in person came back from the browser, to unlock the window. Raises AUTH-048."""
+        session = self._signed_in()
+        reply = self.transport.sign_in(SignInRequest("", "", OIDC, challenge=challenge, answer=code))
+        if read(reply.statement).person != session.actor.id:
+            self.transport.sign_out(reply.statement)
+            raise _another()
+        self._open = self._begin(session.store, session.device, reply, OIDC)
+
     def renew(self) -> OpenSession:
         """Keep the statement fresh; sign in at the server whoever signed in without it. The store stays open.
 
@@ -288,7 +297,7 @@ class Accounts:
     def verify_signer(self, signer: Signer) -> None:
         """Check that it is the key with which the person signed in, to unlock the window. Raises AUTH-048."""
         if self._signer is None or signer.certificate != self._signer.certificate or not proves_itself(signer):
-            raise GovDeskError("AUTH-048", tr("这不是您登录时用的证书。"), fix=tr("请插入自己的证书介质，或换人登录。"))
+            raise _another()
         self._signer = signer
 
     def has_password_here(self) -> bool:
@@ -480,6 +489,10 @@ def never_here() -> GovDeskError:
         tr("连不上服务器，而您还没有在这台电脑上登录过。"),
         fix=tr("请在网络恢复后登录一次，以后就可以离线登录。"),
     )
+
+
+def _another() -> GovDeskError:
+    return GovDeskError("AUTH-048", tr("这不是登录时的那个人。"), fix=tr("请用自己的证书或账号，或换人登录。"))
 
 
 def person_wanted() -> GovDeskError:
