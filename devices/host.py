@@ -132,40 +132,7 @@ def _token(parameters: Mapping[str, Any]) -> Calls:
     # Only the token's own process loads its maker's library, and hangs with it.
     from devices.drivers.pkcs11_token import Pkcs11Token
 
-    token = Pkcs11Token(**parameters)
-
-    def certificates(args: Mapping[str, Any], cancelled: threading.Event) -> Any:
-        return [{**key, "certificate": wire.bytes_to_wire(key["certificate"])} for key in token.certificates()]
-
-    def unlock(args: Mapping[str, Any], cancelled: threading.Event) -> None:
-        token.unlock(args["serial"], args["pin"])
-
-    def lock(args: Mapping[str, Any], cancelled: threading.Event) -> None:
-        token.lock(args["serial"])
-
-    def present(args: Mapping[str, Any], cancelled: threading.Event) -> bool:
-        return token.present(args["serial"])
-
-    def sign(args: Mapping[str, Any], cancelled: threading.Event) -> str:
-        return wire.bytes_to_wire(token.sign(args["serial"], args["id"], wire.bytes_from_wire(args["message"])))
-
-    def secret(args: Mapping[str, Any], cancelled: threading.Event) -> str | None:
-        salt, peer = wire.bytes_from_wire(args["salt"]), wire.bytes_from_wire(args["peer"])
-        made = token.secret(args["serial"], args["id"], salt, peer)
-        return None if made is None else wire.bytes_to_wire(made)
-
-    def probe(args: Mapping[str, Any], cancelled: threading.Event) -> None:
-        token.probe()
-
-    return {
-        "certificates": certificates,
-        "unlock": unlock,
-        "lock": lock,
-        "present": present,
-        "sign": sign,
-        "secret": secret,
-        "probe": probe,
-    }
+    return Pkcs11Token(**parameters).calls()
 
 
 DRIVERS: Mapping[str, Callable[[Mapping[str, Any]], Calls]] = {

@@ -240,19 +240,21 @@ class Accounts:
         """Where a browser has to go to sign a person in, and come back to ``redirect``. Raises AUTH-042, AUTH-043."""
         return self.transport.challenge(ChallengeRequest(OIDC, redirect))
 
-    def sign_in_by_oidc(self, challenge: str, code: str, login: str = "", password: str = "") -> OpenSession:
+    def sign_in_by_oidc(
+        self, challenge: str, answer: str, login: str = "", password: str = "", code: str = ""
+    ) -> OpenSession:
         """Open a session by what the browser brought back. Login and password make an unknown account the person's own.
 
         Raises AUTH-033 too late, AUTH-039 nobody's yet, AUTH-044 refused, AUTH-045 another's, and as ``sign_in``.
         """
         device = self._ready()
-        request = SignInRequest(login, password, OIDC, challenge=challenge, answer=code)
+        request = SignInRequest(login, password, OIDC, code, challenge, answer)
         return self._open_there(device, self.transport.sign_in(request), OIDC, by_escrow)
 
-    def verify_oidc(self, challenge: str, code: str) -> None:
+    def verify_oidc(self, challenge: str, answer: str) -> None:
         """Check that the signed-in person came back from the browser, to unlock the window. Raises AUTH-048."""
         session = self._signed_in()
-        reply = self.transport.sign_in(SignInRequest("", "", OIDC, challenge=challenge, answer=code))
+        reply = self.transport.sign_in(SignInRequest("", "", OIDC, challenge=challenge, answer=answer))
         if read(reply.statement).person != session.actor.id:
             self.transport.sign_out(reply.statement)
             raise _another()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from devices import wire
 from devices.ports import DeviceError
 from modules.common.text import tr
 
@@ -31,6 +32,30 @@ class Pkcs11Token:
         self._turn = threading.Lock()
         self._library: Any = None
         self._sessions: dict[str, Session] = {}
+
+    def calls(self) -> dict[str, Callable[[Mapping[str, Any], threading.Event], Any]]:
+        """What its host answers, by name; bytes travel as base64."""
+
+        def certificates(args: Mapping[str, Any], cancelled: threading.Event) -> Any:
+            return [{**key, "certificate": wire.bytes_to_wire(key["certificate"])} for key in self.certificates()]
+
+        def sign(args: Mapping[str, Any], cancelled: threading.Event) -> str:
+            return wire.bytes_to_wire(self.sign(args["serial"], args["id"], wire.bytes_from_wire(args["message"])))
+
+        def secret(args: Mapping[str, Any], cancelled: threading.Event) -> str | None:
+            salt, peer = wire.bytes_from_wire(args["salt"]), wire.bytes_from_wire(args["peer"])
+            made = self.secret(args["serial"], args["id"], salt, peer)
+            return None if made is None else wire.bytes_to_wire(made)
+
+        return {
+            "certificates": certificates,
+            "unlock": lambda args, cancelled: self.unlock(args["serial"], args["pin"]),
+            "lock": lambda args, cancelled: self.lock(args["serial"]),
+            "present": lambda args, cancelled: self.present(args["serial"]),
+            "sign": sign,
+            "secret": secret,
+            "probe": lambda args, cancelled: self.probe(),
+        }
 
     def probe(self) -> None:
         """Whether the library can be loaded. Raises DEV-501."""
@@ -122,6 +147,9 @@ class Pkcs11Token:
 
     def _token(self, serial: str) -> Token:
         token = dict(self._present()).get(serial)
+        if token is None and not self._sessions:
+            self._loaded().reinitialize()  # it may have been put in again
+            token = dict(self._present()).get(serial)
         if token is None:
             raise _no_token()
         return token

@@ -120,6 +120,7 @@ def test_a_token_that_is_pulled_out_is_missed_and_found_again(
     assert code_of(lambda: token.unlock(key, PIN)) == "DEV-502"
     assert code_of(token.certificates) == "DEV-502"
     soft.put_in()
+    assert token.unlock(key, PIN).present()
     assert [each.certificate for each in token.certificates()] == [key.certificate]
     assert token.unlock(key, PIN).present()
 
