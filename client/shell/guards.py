@@ -16,7 +16,7 @@ LOOK_MS = 1_500
 
 
 class Guards(QObject):
-    """From ``start`` to ``stop``, calls ``lock`` with the reason in words. Not for the first moments: it loads D-Bus."""
+    """Calls ``lock`` with the reason in words, from ``start`` to ``stop``. It loads D-Bus: not for the first moments."""
 
     def __init__(self, host: Host, desk: Desk, lock: Callable[[str], None], parent: QObject | None = None) -> None:
         super().__init__(parent)
