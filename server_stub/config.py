@@ -51,12 +51,18 @@ class Settings:
     """The authority of the provider's own TLS certificate, a PEM file in the data folder; none: the system's."""
     sign_ins_per_minute_device: int = 30
     sign_ins_per_minute_address: int = 600
+    feed_days: int = 30
+    """How long every change stays in the feeds; a device that was away for longer reads a feed from its start again."""
     lines_per_address: int = 1000
     """Open connections from one address: a hall behind one router shares it."""
     certificate_days: int = 180
     """How long a device's certificate holds; it is renewed at half of it."""
     min_free_mib: int = 200
     """Below this much room on the disk the server says that it is not ready."""
+    blob_mib: int = 1024
+    """The largest file that is taken in."""
+    blob_day_mib: int = 20 * 1024
+    """How much a device may hand in on one day (China)."""
     master_key: str = ""
     """Where the master key is (``keyring``), from the data folder on; none: ``secrets/master.key`` in it."""
     province_url: str = ""

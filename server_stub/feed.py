@@ -9,15 +9,21 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import func, insert, select, text, tuple_, update
+from sqlalchemy import delete, func, insert, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Aggregate, Doc, Summary
+from modules.common.digests import changed
+from modules.common.errors import GovDeskError
 from modules.common.server_ports import Reference
+from modules.common.text import tr
+from server_stub.blobs import names
 from server_stub.database import CHANNEL
 from server_stub.sealing import numbers_in, of, open_sealed, plain_number, seal
 from server_stub.tables import AggregateState, BlindIndex, ChangeRow, EventRow, Scope
 
+THINNED_AT_ONCE = 2000
+"""Numbers of a feed that one transaction thins."""
 REFERENCE = "ref"
 """The scope of reference documents, for everyone signed in."""
 
@@ -34,7 +40,9 @@ def dump(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A change on its way into the feeds of ``scopes``; ``doc`` is JSON."""
+    """A change on its way into the feeds of ``scopes``; ``doc`` is JSON. ``before``: the feeds that have had the
+    document until now, in its previous revision.
+    """
 
     scopes: frozenset[str]
     kind: str
@@ -44,6 +52,7 @@ class Entry:
     doc: str
     summary: Mapping[str, Any]
     cause: str = ""
+    before: frozenset[str] = frozenset()
 
     def to_wire(self) -> str:
         """The wire ``Change`` as JSON without ``seq``."""
@@ -60,6 +69,12 @@ class Entry:
         return f'{head[:-1]},"doc":{self.doc}}}'
 
 
+def protocol_too_old(proto: int) -> GovDeskError:
+    """The error for a device that speaks another protocol than is spoken here."""
+    message = tr("程序版本与服务器不匹配（协议 {proto}）。", proto=proto)
+    return GovDeskError("SYNC-005", message, fix=tr("请升级本机程序。"))
+
+
 def whole(summary: Summary, doc: str) -> str:
     """What is sealed of an aggregate: its document (JSON) and the words that lists and search show."""
     return f'{{"title":{dump(summary.title)},"search":{dump(summary.search)},"doc":{doc}}}'
@@ -71,7 +86,7 @@ def document(session: Session, kind: str, id: str, sealed: bytes) -> Doc:
     return doc
 
 
-def append(session: Session, entries: Sequence[Entry]) -> None:
+def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
     """Number and store entries: the last thing a transaction does, for it holds the counters' row locks."""
     sealing = of(session)
     by_scope: defaultdict[str, list[tuple[Entry, str]]] = defaultdict(list)
@@ -83,11 +98,15 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
     # in one order everywhere: two transactions cannot wait for each other
     for scope in sorted(by_scope):
         added = by_scope[scope]
-        statement = update(Scope).where(Scope.name == scope).values(seq=Scope.seq + len(added)).returning(Scope.seq)
-        last = session.execute(statement).scalar_one_or_none()
+        count, digest = _difference(scope, [entry for entry, _ in added])
+        either, both = Scope.digest.bitwise_or(digest), Scope.digest.bitwise_and(digest)
+        grown = {"seq": Scope.seq + len(added), "count": Scope.count + count, "digest": either - both}
+        last = session.execute(
+            update(Scope).where(Scope.name == scope).values(grown).returning(Scope.seq)
+        ).scalar_one_or_none()
         if last is None:
             last = len(added)
-            session.execute(insert(Scope).values(name=scope, seq=last))
+            session.execute(insert(Scope).values(name=scope, seq=last, count=count, digest=digest, floor=0))
         session.execute(
             insert(ChangeRow),
             [
@@ -97,6 +116,8 @@ def append(session: Session, entries: Sequence[Entry]) -> None:
                     "kind": entry.kind,
                     "aggregate_id": entry.id,
                     "sealed": sealing.seal(ChangeRow, (scope, seq), wire),
+                    "op": entry.op,
+                    "at": at,
                 }
                 for seq, (entry, wire) in enumerate(added, last - len(added) + 1)
             ],
@@ -114,29 +135,86 @@ def _tell(session: Session, heads: Mapping[str, int]) -> None:
         session.execute(select(func.pg_notify(CHANNEL, dump(dict(some)))))
 
 
-def page(session: Session, epoch: str, server_time: str, scope: str, since: int, limit: int, known_epoch: str) -> str:
+def _difference(scope: str, entries: Sequence[Entry]) -> tuple[int, int]:
+    """By how much entries change a feed's count, and with which bits its digest."""
+    count = digest = 0
+    for entry in entries:
+        was, stays = scope in entry.before, entry.op == "put"
+        count += stays - was
+        digest = changed(digest, entry.kind, entry.id, (entry.rev - 1) * was, entry.rev * stays)
+    return count, digest
+
+
+def thin(session: Session, scope: str, until: str) -> bool:
+    """Drop, from the part of a feed that is older than ``until`` (UTC text), what its own later entries have made void.
+
+    What is left of that part is what a new reader needs: the newest version of each record, and of records that have
+    left nothing. At most ``THINNED_AT_ONCE`` numbers at once; True when there may be more to do.
+    """
+    floor: int = session.execute(select(Scope.floor).where(Scope.name == scope).with_for_update()).scalar_one()
+    some = (ChangeRow.scope == scope, ChangeRow.seq > floor, ChangeRow.seq <= floor + THINNED_AT_ONCE)
+    last = select(func.max(ChangeRow.seq)).where(*some, ChangeRow.at < until)
+    reached: int | None = session.execute(last).scalar()
+    if reached is None:
+        return False
+    newest = select(ChangeRow.kind, ChangeRow.aggregate_id, func.max(ChangeRow.seq)).where(
+        *some, ChangeRow.seq <= reached
+    )
+    for kind, id, seq in session.execute(newest.group_by(ChangeRow.kind, ChangeRow.aggregate_id)).all():
+        earlier = delete(ChangeRow).filter_by(scope=scope, kind=kind, aggregate_id=id).where(ChangeRow.seq < seq)
+        session.execute(earlier, execution_options={"synchronize_session": False})
+    gone = delete(ChangeRow).where(*some, ChangeRow.seq <= reached, ChangeRow.op == "tombstone")
+    session.execute(gone, execution_options={"synchronize_session": False})
+    session.execute(update(Scope).where(Scope.name == scope).values(floor=reached))
+    return reached == floor + THINNED_AT_ONCE
+
+
+def page(
+    session: Session,
+    epoch: str,
+    server_time: str,
+    scope: str,
+    since: int,
+    limit: int,
+    known_epoch: str,
+    began: int = -1,
+) -> str:
     """A wire ``ChangesReply`` as JSON: changes after ``since``, at most ``limit``.
 
-    A cursor of another epoch, or beyond the head, is of another history: ``snapshot_required``.
+    ``began`` is the feed's floor when the reader began from 0; -1: a reader of protocol 1, which takes any gap for a
+    loss. A cursor of another epoch, beyond the head, or of before the floor is of another history:
+    ``snapshot_required``. Raises SYNC-005 for what a reader of protocol 1 cannot read.
     """
-    # the head is read before the changes: what is committed in between is only ever newer
-    head = session.execute(select(Scope.seq).where(Scope.name == scope)).scalar_one_or_none() or 0
-    lost = since > head or (known_epoch not in ("", epoch))
+    strange = known_epoch not in ("", epoch)
     rows: Sequence[tuple[int, bytes]] = []
-    if not lost:
+    if not strange:
         query = select(ChangeRow.seq, ChangeRow.sealed).where(ChangeRow.scope == scope, ChangeRow.seq > since)
         rows = [(seq, sealed) for seq, sealed in session.execute(query.order_by(ChangeRow.seq).limit(limit + 1))]
+    # after the changes: what was thinned away while they were read lies below the floor that is read now
+    about = select(Scope.seq, Scope.count, Scope.digest, Scope.floor).where(Scope.name == scope)
+    head, count, digest, floor = session.execute(about).one_or_none() or (0, 0, 0, 0)
+    lost = strange or since > head or 0 < since < floor > began
+    if began < 0 and since < floor and not strange:
+        raise protocol_too_old(1)
     sealing = of(session)
-    shown = [(seq, sealing.open(ChangeRow, (scope, seq), sealed)) for seq, sealed in rows[:limit]]
+    given = [] if lost else rows[:limit]
+    shown = [(seq, sealing.open(ChangeRow, (scope, seq), sealed)) for seq, sealed in given]
+    to = shown[-1][0] if shown else since
+    if not lost and len(rows) <= limit:
+        to = max(to, floor)  # behind the last of them nothing but what was thinned away
+    more = not lost and to < head
     reply = dump(
         {
             "epoch": epoch,
             "server_time": server_time,
             "scope": scope,
             "since": since,
-            "to": shown[-1][0] if shown else since,
-            "more": len(rows) > limit,
+            "to": to,
+            "more": more,
             "snapshot_required": lost,
+            "floor": floor,
+            "count": -1 if more or lost else count,
+            "digest": digest,
         }
     )
     changes = ",".join(f'{{"seq":{seq},{entry[1:]}' for seq, entry in shown)
@@ -148,7 +226,7 @@ def left(entry: Entry, old: frozenset[str]) -> tuple[Entry, ...]:
     gone = old - entry.scopes
     if not gone:
         return ()
-    return (Entry(gone, entry.kind, entry.id, entry.rev, "tombstone", "{}", {}, entry.cause),)
+    return (Entry(gone, entry.kind, entry.id, entry.rev, "tombstone", "{}", {}, entry.cause, gone),)
 
 
 def publish(
@@ -181,10 +259,12 @@ def publish(
             doc, fields = dump(reference.doc), summary.to_wire()
             if old is not None and _same(session, old, summary, doc, scopes):
                 continue
-            entry = Entry(scopes, reference.kind, reference.id, old.rev + 1 if old else 1, "put", doc, fields)
-            entries += (entry, *left(entry, frozenset(json.loads(old.scopes)) if old else frozenset()))
+            before: frozenset[str] = frozenset(json.loads(old.scopes)) if old else frozenset()
+            rev = old.rev + 1 if old else 1
+            entry = Entry(scopes, reference.kind, reference.id, rev, "put", doc, fields, before=before)
+            entries += (entry, *left(entry, before))
             store(session, at, entry, summary)
-    append(session, entries)
+    append(session, at, entries)
     return sum(entry.op == "put" for entry in entries)
 
 
@@ -236,6 +316,7 @@ def store(session: Session, at: str, entry: Entry, summary: Summary) -> None:
         session.execute(insert(AggregateState), [{**key, **values}])
     else:
         session.execute(update(AggregateState).filter_by(**key).values(**values))
+    names.note(session, at, entry.kind, entry.id, entry.doc)
     remember_numbers(session, entry.kind, entry.id, summary.search)
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from modules.common.aggregate import Number
 from modules.common.clock import CHINA, Clock, iso
-from modules.common.errors import GovDeskError
+from modules.common.errors import GovDeskError, Refusal
 from modules.common.text import tr
 from server_stub import audit
-from server_stub.tables import Device, NumberLease, NumberSeries, Organisation
+from server_stub.tables import Device, NumberLease, NumberSeries, NumberUsed, Organisation
 from server_stub.writer import Writer
 from sync.protocol import Lease, LeaseRequest
 
@@ -77,3 +78,28 @@ def _check(series: str, own: str, today: date) -> None:
     # six digits of one century sort as their days do, but at its turn
     if not f"{first:%y%m%d}" <= tickets["day"] <= f"{last:%y%m%d}":
         raise GovDeskError("NUM-007", tr("号段 {series} 的日期已过或太远，不再发号。", series=series))
+
+
+def spend(session: Session, device_id: str, number: Number, cmd_id: str) -> Refusal | None:
+    """Spend a number for good. Spending it again for the same command is no harm."""
+    if not _holds(session, device_id, number):
+        return Refusal("NUM-003", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
+    used = session.get(NumberUsed, (number.series, number.serial))
+    if used is None:
+        session.execute(insert(NumberUsed).values(series=number.series, serial=number.serial, cmd_id=cmd_id))
+    elif used.cmd_id != cmd_id:
+        return Refusal("NUM-004", tr("号码 {serial} 已经使用过。", serial=number.serial))
+    return None
+
+
+def _holds(session: Session, device_id: str, number: Number) -> bool:
+    """Whether the device may use the number: its own, or one handed out in a history that a restore has lost."""
+    lease = select(NumberLease.device_id).where(
+        NumberLease.series == number.series, NumberLease.first <= number.serial, NumberLease.last >= number.serial
+    )
+    holder = session.execute(lease).scalar_one_or_none()
+    if holder is not None:
+        return holder == device_id
+    # in the history that is known every serial below the next one is in a lease (see ``identity.ensure``)
+    upcoming = select(NumberSeries.next_serial).filter_by(series=number.series)
+    return number.serial < (session.execute(upcoming).scalar_one_or_none() or 0)

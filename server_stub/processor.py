@@ -1,8 +1,9 @@
 """The one processor of all commands: whatever a module does, it is deduplicated, decided, stored, audited and fed here.
 
 A push is one transaction. Inside it every command has its own savepoint and its own answer: a command
-that is refused, or on which a rule breaks, blocks no other. A command that the server gives itself
-(``Processor.give``) goes the same way, in a transaction of its own.
+that is refused, or on which a rule breaks, blocks no other. What lacks a file, or history that a restore has lost, is
+*deferred*: its number is spent, later commands of the same record wait behind it, and the device asks again
+(ADR 13). A command that the server gives itself (``Processor.give``) goes the same way, in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -13,15 +14,21 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from modules.common import statement
-from modules.common.aggregate import Aggregate, Command, Context, Doc, Event, Key, Number, apply
-from modules.common.calendar import WorkCalendar
+from modules.common.aggregate import (
+    Aggregate,
+    Command,
+    Doc,
+    Key,
+    Number,
+    version_of,
+)
 from modules.common.clock import Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.ids import is_aggregate_id, is_uuid7, uuid7
@@ -29,30 +36,31 @@ from modules.common.manifest import rules_of
 from modules.common.permissions import SYSTEM, Actor
 from modules.common.statement import Statement
 from modules.common.text import tr
-from server_stub import audit, feed
+from server_stub import audit, feed, numbers
 from server_stub.accounts import reach
+from server_stub.answers import remember
+from server_stub.carrying import Deferral, Giver, Outcome, Work, calendar, carry_out
 from server_stub.identity import Identity
 from server_stub.log import incident
-from server_stub.sealing import of, open_sealed, seal
+from server_stub.sealing import open_sealed, seal
 from server_stub.tables import (
+    DEFERRED,
     AggregateState,
     CommandRow,
     Device,
-    EventRow,
-    NumberLease,
-    NumberSeries,
-    NumberUsed,
-    Person,
-    SignInSession,
 )
+from server_stub.trust import Trust, given_at, out_of_force
 from server_stub.writer import Writer, retriable
-from sync.protocol import PUSH_LIMIT, Ack, PushReply, PushRequest, WireCommand, body_hash, canonical
+from sync.protocol import PUSH_LIMIT, Ack, AckStatus, PushReply, PushRequest, WireCommand, body_hash, canonical
 
 SKEW = timedelta(minutes=5)
-"""How far a device's idea of the time may be from the server's."""
-KEEP_SESSIONS = timedelta(days=400)
-"""Longer than any device stays away: an older statement without its session vouches for nothing."""
-CALENDAR_DAY = "calendar_day"
+"""A clock that is further from the server's is noted in the audit log."""
+RECOVERY = timedelta(hours=24)
+"""For so long after a restore a record may lack what some counter has not sent again yet."""
+KEEP_WAITING = timedelta(days=30)
+"""What is still deferred then is refused, so that a person looks at it."""
+MAY_WAIT = 2
+"""The first protocol whose devices know what ``deferred`` means."""
 MAX_SERIAL = 2**62
 _SERIES = re.compile(r"[0-9A-Za-z]{1,24}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -62,52 +70,27 @@ _NUL = re.compile(rb"(?<!\\)(\\\\)*\\u0000")
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A command with all that can be said of it without the database."""
+    """A command with all that can be said of it without the database. ``claimed``: when it was given, as it says."""
 
     command: WireCommand
     hash: str
-    at: datetime
+    claimed: datetime
     said: Statement | Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """A stored aggregate."""
-
-    rev: int
-    doc: Doc
-    scopes: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Giver:
-    """Who gives a command, where, when, and what they may reach; ``scopes`` is None for the server itself."""
-
-    actor: Actor
-    place: str
-    at: datetime
-    scopes: frozenset[str] | None
-
-
 @dataclass(slots=True)
-class _Work:
-    """What one transaction has read for the rules."""
-
-    now: datetime
-    calendar: WorkCalendar
-    refs: dict[Key, Doc | None] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Push(_Work):
+class _Push(Work):
     """What the transaction of a push knows and gathers; audit and feeds are written at its end."""
 
     device_id: str = ""
+    former: str | None = None
     place: str = ""
-    revoked_at: str | None = None
     last_n: int = 0
+    may_wait: bool = True
+    trust: Trust = field(kw_only=True)
     known: dict[str, CommandRow] = field(default_factory=dict)
-    revocations: dict[str, str | None] = field(default_factory=dict)
+    waiting: dict[Key, set[int]] = field(default_factory=dict)
+    """Numbers of this device's deferred commands by record."""
     answered: list[dict[str, Any]] = field(default_factory=list)
     audit: list[audit.Entry] = field(default_factory=list)
     feed: list[feed.Entry] = field(default_factory=list)
@@ -142,15 +125,14 @@ class Processor:
         if len(request.cmds) > PUSH_LIMIT:
             raise GovDeskError("SYNC-001", tr("一次最多上传 {limit} 条命令。", limit=PUSH_LIMIT))
         tokens: dict[str, Statement | Refusal] = {}
-        judged = [
-            self._judge(device_id, command, tokens) for command in sorted(request.cmds, key=lambda command: command.n)
-        ]
-        acks, expected = self._writer.do(lambda session: self._transaction(session, device_id, judged))
+        judged = [self._judge(command, tokens) for command in sorted(request.cmds, key=lambda command: command.n)]
+        may_wait = request.proto >= MAY_WAIT
+        acks, expected = self._writer.do(lambda session: self._transaction(session, device_id, judged, may_wait))
         return PushReply(self._identity.epoch, iso(self._clock.now()), expected, acks)
 
     # -- before the transaction
 
-    def _judge(self, device_id: str, command: WireCommand, tokens: dict[str, Statement | Refusal]) -> _Judged:
+    def _judge(self, command: WireCommand, tokens: dict[str, Statement | Refusal]) -> _Judged:
         if not _well_formed(command):
             raise GovDeskError("SYNC-004", _ill_formed().message)
         try:
@@ -167,48 +149,38 @@ class Processor:
                 tokens[command.statement] = statement.verify(command.statement, self._identity.public_key)
             except GovDeskError as error:
                 tokens[command.statement] = Refusal(error.code, error.message)
-        said = tokens[command.statement]
-        if isinstance(said, Refusal):
-            return _Judged(command, digest, at, said)
-        if holds_nul:
-            return _Judged(command, digest, at, _unstorable())
-        return _Judged(command, digest, at, self._out_of_force(device_id, said, at) or said)
-
-    def _out_of_force(self, device_id: str, said: Statement, at: datetime) -> Refusal | None:
-        if said.device != device_id:
-            return Refusal("AUTH-008", tr("登录凭据属于另一台设备。请重新登录。"))
-        if at > self._clock.now() + SKEW:
-            return Refusal("AUTH-009", tr("办理时间晚于服务器时间。请校准本机时钟后重新办理。"))
-        issued = parse_iso(said.issued_at)
-        # a device's clock may be a little behind the server's when somebody has just signed in
-        if not said.holds_at(max(at, issued) if issued - at <= SKEW else at):
-            return Refusal("AUTH-018", tr("办理时登录已过期。请重新登录后再办理。"))
-        return None
+        return _Judged(command, digest, at, _unstorable() if holds_nul else tokens[command.statement])
 
     # -- inside the transaction
 
-    def _transaction(self, session: Session, device_id: str, judged: Sequence[_Judged]) -> tuple[list[Ack], int]:
-        device = session.execute(
-            select(Device.name, Device.revoked_at, Device.last_n).filter_by(id=device_id).with_for_update()
-        ).one()
+    def _transaction(
+        self, session: Session, device_id: str, judged: Sequence[_Judged], may_wait: bool
+    ) -> tuple[list[Ack], int]:
+        columns = select(Device.name, Device.former, Device.revoked_at, Device.last_n)
+        device = session.execute(columns.filter_by(id=device_id).with_for_update()).one()
         ids = [item.command.cmd_id for item in judged]
         known = {
             row.cmd_id: row for row in session.execute(select(CommandRow).where(CommandRow.cmd_id.in_(ids))).scalars()
         }
+        now = self._clock.now()
         push = _Push(
-            self._clock.now(),
-            _calendar(session),
+            now,
+            calendar(session),
+            self._recovering(now),
             device_id=device_id,
+            former=device.former,
             place=device.name,
-            revoked_at=device.revoked_at,
             last_n=device.last_n,
+            may_wait=may_wait,
+            trust=Trust(session, self._identity, now, device.revoked_at),
             known=known,
+            waiting=_waiting(session, device_id),
         )
         acks = [self._answer(session, push, item) for item in judged]
         if push.last_n != device.last_n:
             remember(session, device_id, push.last_n, push.answered)
         audit.append(session, iso(push.now), push.audit)
-        feed.append(session, push.feed)
+        feed.append(session, iso(push.now), push.feed)
         return acks, push.last_n + 1
 
     def _answer(self, session: Session, push: _Push, item: _Judged) -> Ack:
@@ -217,36 +189,66 @@ class Processor:
             return Ack(command.cmd_id, command.n, "gap")
         stored = push.known.get(command.cmd_id)
         if stored is not None or command.n <= push.last_n:
-            if stored is not None and stored.body_hash == item.hash and stored.device_id == push.device_id:
+            if stored is None or (stored.body_hash, stored.device_id) != (item.hash, push.device_id):
+                # another command under a known id or a spent number: nothing is done, and the number is spent
+                push.last_n = max(push.last_n, command.n)
+                push.audit.append(_audit(push, item, item.claimed, "hash_mismatch", {}))
+                return Ack(command.cmd_id, command.n, "hash_mismatch")
+            if stored.status != DEFERRED or stored not in session:
                 error = _why(session, stored)
-                return Ack(command.cmd_id, command.n, "refused" if error else "applied", True, stored.rev, error)
-            # another command under a known id or a spent number: nothing is done, and the number is spent
-            push.last_n = max(push.last_n, command.n)
-            push.audit.append(_audit(push, item, "hash_mismatch", {}))
-            return Ack(command.cmd_id, command.n, "hash_mismatch")
-        number = _spend_number(session, push, command)
-        said = item.said if isinstance(item.said, Refusal) else _revoked(session, push, item.said, item.at) or item.said
-        outcome: Refusal | tuple[feed.Entry, ...]
-        if isinstance(said, Refusal):
-            outcome = said
-        elif number is not None:
-            outcome = number
-        else:
-            outcome = self._guarded(session, push, item, said)
-        ack = self._conclude(session, push, item, outcome)
-        push.last_n = command.n
+                status = cast("AckStatus", stored.status)
+                return Ack(command.cmd_id, command.n, status, True, stored.rev, error)
+        received = parse_iso(stored.received_at) if stored is not None else push.now
+        at = given_at(item.claimed, item.said, received)
+        outcome = self._outcome(session, push, item, at)
+        if isinstance(outcome, Deferral):
+            if not push.may_wait:
+                outcome = Refusal(outcome.code, outcome.message)
+            elif push.now - received >= KEEP_WAITING:
+                outcome = Refusal("SYNC-019", tr("这一笔等了很久仍无法执行：{why}", why=outcome.message))
+        ack = self._conclude(session, push, item, stored, at, outcome)
+        push.last_n = max(push.last_n, command.n)
         return ack
 
-    def _conclude(self, session: Session, push: _Push, item: _Judged, outcome: Refusal | tuple[feed.Entry, ...]) -> Ack:
+    def _outcome(self, session: Session, push: _Push, item: _Judged, at: datetime) -> Outcome:
+        command, said = item.command, item.said
+        # whatever becomes of the command, its number is spent: it may be on paper already
+        number = _number(command)
+        spent = numbers.spend(session, push.device_id, number, command.cmd_id) if number is not None else None
+        if isinstance(said, Refusal):
+            return said
+        if no := out_of_force(said, push.device_id, push.former, at) or push.trust.lost(said, at) or spent:
+            return no
+        if any(n < command.n for n in push.waiting.get((command.kind, command.aggregate_id), ())):
+            return Deferral("SYNC-018", tr("同一件业务有更早的一笔还在等待，先办那一笔。"))
+        return self._guarded(session, push, item, said, at)
+
+    def _conclude(
+        self, session: Session, push: _Push, item: _Judged, stored: CommandRow | None, at: datetime, outcome: Outcome
+    ) -> Ack:
         command = item.command
-        if isinstance(outcome, Refusal):
-            error = {"code": outcome.code, "message": outcome.message, "fields": dict(outcome.fields)}
-            ack = Ack(command.cmd_id, command.n, "refused", error=error)
-            push.audit.append(_audit(push, item, "refused", {"code": outcome.code}))
-        else:
+        waiting = push.waiting.setdefault((command.kind, command.aggregate_id), set())
+        waiting.discard(command.n)
+        if isinstance(outcome, tuple):
             ack = Ack(command.cmd_id, command.n, "applied", rev=outcome[0].rev)
             push.feed.extend(outcome)
-            push.audit.append(_audit(push, item, "", {"rev": ack.rev}))
+            push.audit.append(_audit(push, item, at, "", {"rev": ack.rev}))
+        else:
+            fields = dict(outcome.fields) if isinstance(outcome, Refusal) else {}
+            error = {"code": outcome.code, "message": outcome.message, "fields": fields}
+            status: AckStatus = "refused" if isinstance(outcome, Refusal) else "deferred"
+            ack = Ack(command.cmd_id, command.n, status, error=error)
+            if ack.status == DEFERRED:
+                waiting.add(command.n)
+            if stored is None or ack.status != DEFERRED:
+                # that something still waits is no news
+                push.audit.append(_audit(push, item, at, ack.status, {"code": outcome.code}))
+        why = seal(session, CommandRow, (command.cmd_id,), feed.dump(ack.error)) if ack.error else None
+        told = {"status": ack.status, "rev": ack.rev, "sealed": why}
+        if stored is not None:
+            for name, value in told.items():
+                setattr(stored, name, value)
+            return ack
         row = {
             "cmd_id": command.cmd_id,
             "device_id": push.device_id,
@@ -256,65 +258,26 @@ class Processor:
             "aggregate_id": command.aggregate_id,
             "type": command.type,
             "person_id": item.said.person if isinstance(item.said, Statement) else None,
-            "at": iso(item.at),
+            "at": iso(item.claimed),
             "received_at": iso(push.now),
-            "status": ack.status,
-            "rev": ack.rev,
-            "sealed": seal(session, CommandRow, (command.cmd_id,), feed.dump(ack.error)) if ack.error else None,
+            **told,
         }
         push.answered.append(row)
         push.known[command.cmd_id] = CommandRow(**row)
         return ack
 
-    def _guarded(
-        self, session: Session, push: _Push, item: _Judged, said: Statement
-    ) -> Refusal | tuple[feed.Entry, ...]:
+    def _guarded(self, session: Session, push: _Push, item: _Judged, said: Statement, at: datetime) -> Outcome:
         """``_carry_out`` in a savepoint: what a rule breaks is undone and refused, and stops nothing else."""
-        giver = _Giver(said.actor(), push.place, item.at, frozenset(said.scopes))
+        giver = Giver(said.actor(), push.place, at, frozenset(said.scopes))
         try:
             with session.begin_nested():
-                return self._carry_out(session, push, _command(item.command), giver)
+                return carry_out(self._rules, session, push, _command(item.command), giver)
         except Exception as error:
             if isinstance(error, DBAPIError) and (retriable(error) or error.connection_invalidated):
                 raise
             ids = {"cmd_id": item.command.cmd_id, "type": item.command.type, "device": push.device_id}
             event = incident("command failed", error, **ids)
             return Refusal("SRV-501", tr("服务器处理这项业务时出错，事件编号 {event}。请联系系统管理员。", event=event))
-
-    def _carry_out(
-        self, session: Session, work: _Work, command: Command, giver: _Giver
-    ) -> Refusal | tuple[feed.Entry, ...]:
-        """Decide and store one command; the entries for the feeds, its own first."""
-        try:
-            rules = self._rules(command.kind)
-        except KeyError:
-            return Refusal("SRV-004", tr("服务器没有安装办理这类业务的模块（{kind}）。", kind=command.kind))
-        old = _load(session, command)
-        if old and giver.scopes is not None and not old.scopes & giver.scopes:
-            return _out_of_reach()  # before any rule: its refusal would tell of what the person may not see
-        needed = {key: _reference(session, work, key) for key in rules.refs(command)}
-        context = Context(
-            now=giver.at,
-            actor=giver.actor,
-            calendar=work.calendar,
-            place=giver.place,
-            refs={key: doc for key, doc in needed.items() if doc is not None},
-        )
-        outcome = apply(rules, old.doc if old else None, command, context)
-        if isinstance(outcome, Refusal):
-            return outcome
-        doc, events = outcome
-        scopes = rules.scopes(doc)
-        if old is None and giver.scopes is not None and not scopes & giver.scopes:
-            return _out_of_reach()
-        summary = rules.summary(doc)
-        rev = old.rev + 1 if old else 1
-        entry = feed.Entry(
-            scopes, command.kind, command.aggregate_id, rev, "put", feed.dump(doc), summary.to_wire(), command.id
-        )
-        feed.store(session, iso(work.now), entry, summary)
-        _store_events(session, command, rev, giver.at, events)
-        return (entry, *feed.left(entry, old.scopes if old else frozenset()))
 
     # -- the server's own commands
 
@@ -330,9 +293,13 @@ class Processor:
             raise Refused(outcome)
         return outcome
 
+    def _recovering(self, now: datetime) -> bool:
+        recovered_at = self._identity.recovered_at
+        return bool(recovered_at) and now - parse_iso(recovered_at) < RECOVERY
+
     def _give(self, session: Session, order: Order, body: Doc, digest: str) -> int | Refusal:
         actor, now = order.actor, self._clock.now()
-        command = Command(order.command_id or uuid7(), order.kind, order.aggregate_id, order.type, body)
+        command = self._own_command(session, order, body)
         stored = session.get(CommandRow, command.id)
         if stored is not None:
             if stored.body_hash != digest:
@@ -340,9 +307,12 @@ class Processor:
             return stored.rev
         reach_ = None if actor == SYSTEM else reach(actor.id, actor.hall_id, actor.department_id, actor.roles)
         device = session.execute(select(Device.name).filter_by(id=order.device)).scalar_one_or_none()
-        giver = _Giver(actor, device or "", now, None if reach_ is None else frozenset(reach_))
-        outcome = self._carry_out(session, _Work(now, _calendar(session)), command, giver)
+        giver = Giver(actor, device or "", now, None if reach_ is None else frozenset(reach_))
+        outcome = carry_out(self._rules, session, Work(now, calendar(session)), command, giver)
         subject = f"{command.kind}:{command.aggregate_id}"
+        if isinstance(outcome, Deferral):
+            # nobody would ask again: a job looks for itself, a person is told
+            outcome = Refusal(outcome.code, outcome.message)
         if isinstance(outcome, Refusal):
             # what a job is refused every minute is no news; what a person was refused is
             if actor != SYSTEM:
@@ -372,19 +342,27 @@ class Processor:
             iso(now),
             [audit.Entry(command.type, actor.id, order.device, subject, {"cmd": command.id, "rev": rev})],
         )
-        feed.append(session, outcome)
+        feed.append(session, iso(now), outcome)
         return rev
 
+    def _own_command(self, session: Session, order: Order, body: Doc) -> Command:
+        """Decided on the newest revision: the server has all in sight that there is."""
+        try:
+            version = version_of(self._rules(order.kind))
+        except KeyError:
+            version = 1  # refused below
+        state = select(AggregateState.rev).filter_by(kind=order.kind, id=order.aggregate_id)
+        rev = session.execute(state).scalar_one_or_none() or 0
+        id = order.command_id or uuid7()
+        return Command(id, order.kind, order.aggregate_id, order.type, body, version, rev)
 
-def _out_of_reach() -> Refusal:
-    return Refusal("AUTH-030", tr("这项业务不在您的大厅或部门范围内。"))
 
-
-def remember(session: Session, device_id: str, last_n: int, answered: Sequence[dict[str, Any]]) -> None:
-    """Keep the answers and the device's last number in the transaction of the effects: exactly once."""
-    session.execute(update(Device).where(Device.id == device_id).values(last_n=last_n))
-    if answered:
-        session.execute(insert(CommandRow), answered)
+def _waiting(session: Session, device_id: str) -> dict[Key, set[int]]:
+    waiting: dict[Key, set[int]] = {}
+    rows = select(CommandRow).filter_by(device_id=device_id, status=DEFERRED)
+    for row in session.execute(rows).scalars():
+        waiting.setdefault((row.kind, row.aggregate_id), set()).add(row.n or 0)
+    return waiting
 
 
 def _well_formed(command: WireCommand) -> bool:
@@ -401,6 +379,13 @@ def _well_formed(command: WireCommand) -> bool:
                 and bool(_SERIES.fullmatch(number["series"]))
                 and type(number.get("serial")) is int
                 and 0 < number["serial"] < MAX_SERIAL
+            )
+        )
+        and (
+            command.clock is None
+            or all(
+                type(command.clock.get(name)) is int and abs(command.clock[name]) < MAX_SERIAL
+                for name in ("offset_ms", "error_ms")
             )
         )
     )
@@ -448,106 +433,15 @@ def _command(wire: WireCommand) -> Command:
     )
 
 
-def _calendar(session: Session) -> WorkCalendar:
-    days = session.execute(select(AggregateState.id, AggregateState.sealed).filter_by(kind=CALENDAR_DAY))
-    return WorkCalendar.from_documents(feed.document(session, CALENDAR_DAY, id, sealed) for id, sealed in days)
-
-
-def _load(session: Session, command: Command) -> _State | None:
-    columns = select(AggregateState.rev, AggregateState.sealed, AggregateState.scopes)
-    row = session.execute(columns.filter_by(kind=command.kind, id=command.aggregate_id).with_for_update()).one_or_none()
-    if row is None:
-        return None
-    doc = feed.document(session, command.kind, command.aggregate_id, row.sealed)
-    return _State(row.rev, doc, frozenset(json.loads(row.scopes)))
-
-
-def _reference(session: Session, work: _Work, key: Key) -> Doc | None:
-    if key not in work.refs:
-        kind, id = key
-        sealed = session.execute(select(AggregateState.sealed).filter_by(kind=kind, id=id)).scalar_one_or_none()
-        work.refs[key] = feed.document(session, kind, id, sealed) if sealed else None
-    return work.refs[key]
-
-
-def _revoked(session: Session, push: _Push, said: Statement, at: datetime) -> Refusal | None:
-    """Whether person, session or device had lost the server's trust when the command was given."""
-    if said.id not in push.revocations:
-        query = select(SignInSession.revoked_at, Person.disabled_at).join(Person, Person.id == SignInSession.person_id)
-        row = session.execute(query.where(SignInSession.id == said.session_id)).one_or_none()
-        ends = tuple(row) if row is not None else _forgotten(session, push, said)
-        if ends is None:
-            return Refusal("AUTH-017", tr("服务器没有这次登录的记录。请重新登录后再办理。"))
-        push.revocations[said.id] = min(filter(None, (*ends, push.revoked_at)), default=None)
-    revoked_at = push.revocations[said.id]
-    if revoked_at and revoked_at <= iso(at):
-        return Refusal("AUTH-031", tr("办理时，此人的权限或这台设备已被停用。"))
-    return None
-
-
-def _forgotten(session: Session, push: _Push, said: Statement) -> tuple[str | None, ...] | None:
-    """When trust ended in a sign-in that only its statement remembers: the server was restored from an older backup.
-
-    The signature says that this server let the person in. None for a person that is forgotten too, and for a
-    statement so old that its session was dropped in the course of things.
-    """
-    if push.now - parse_iso(said.issued_at) >= KEEP_SESSIONS:
-        return None
-    row = session.execute(select(Person.disabled_at).where(Person.id == said.person)).one_or_none()
-    return tuple(row) if row is not None else None
-
-
-def _spend_number(session: Session, push: _Push, command: WireCommand) -> Refusal | None:
-    """Spend the command's number for good, whatever becomes of the command: it may be on paper already."""
-    number = _number(command)
-    if number is None:
-        return None
-    if not _holds(session, push.device_id, number):
-        return Refusal("NUM-003", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
-    if session.get(NumberUsed, (number.series, number.serial)) is not None:
-        return Refusal("NUM-004", tr("号码 {serial} 已经使用过。", serial=number.serial))
-    session.execute(insert(NumberUsed).values(series=number.series, serial=number.serial, cmd_id=command.cmd_id))
-    return None
-
-
-def _holds(session: Session, device_id: str, number: Number) -> bool:
-    """Whether the device may use the number: its own, or one handed out in a history that a restore has lost."""
-    lease = select(NumberLease.device_id).where(
-        NumberLease.series == number.series, NumberLease.first <= number.serial, NumberLease.last >= number.serial
-    )
-    holder = session.execute(lease).scalar_one_or_none()
-    if holder is not None:
-        return holder == device_id
-    # in the history that is known every serial below the next one is in a lease (see ``identity.ensure``)
-    upcoming = select(NumberSeries.next_serial).filter_by(series=number.series)
-    return number.serial < (session.execute(upcoming).scalar_one_or_none() or 0)
-
-
-def _store_events(session: Session, command: Command, rev: int, at: datetime, events: Sequence[Event]) -> None:
-    sealing = of(session)
-    session.execute(
-        insert(EventRow),
-        [
-            {
-                "kind": command.kind,
-                "aggregate_id": command.aggregate_id,
-                "rev": rev,
-                "i": i,
-                "cmd_id": command.id,
-                "type": event.type,
-                "sealed": sealing.seal(EventRow, (command.kind, command.aggregate_id, rev, i), feed.dump(event.body)),
-                "at": iso(at),
-            }
-            for i, event in enumerate(events)
-        ],
-    )
-
-
-def _audit(push: _Push, item: _Judged, suffix: str, detail: dict[str, Any]) -> audit.Entry:
-    """What the log says of a command: who, what, when it was given, and how much later it came."""
+def _audit(push: _Push, item: _Judged, at: datetime, suffix: str, detail: dict[str, Any]) -> audit.Entry:
+    """What the log says of a command: who, what, when it was given, how late it came, how wrong its clock was."""
     command = item.command
     person = item.said.person if isinstance(item.said, Statement) else ""
-    late = round((push.now - item.at).total_seconds())
-    detail = {"cmd": command.cmd_id, "n": command.n, "given_at": iso(item.at), "late_seconds": late, **detail}
+    late = round((push.now - at).total_seconds())
+    detail = {"cmd": command.cmd_id, "n": command.n, "given_at": iso(at), "late_seconds": late, **detail}
+    clock = command.clock or {"offset_ms": 0, "error_ms": 0}
+    skew = SKEW // timedelta(milliseconds=1)
+    if abs(item.claimed - at) > SKEW or abs(clock["offset_ms"]) > skew or clock["error_ms"] > skew:
+        detail["clock"] = {**clock, "claimed_at": iso(item.claimed)}
     action = f"{command.type}.{suffix}" if suffix else command.type
     return audit.Entry(action, person, push.device_id, f"{command.kind}:{command.aggregate_id}", detail)

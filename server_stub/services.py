@@ -17,9 +17,11 @@ from modules.common.errors import GovDeskError
 from modules.common.manifest import installed, rules_of
 from modules.common.server_ports import AuditPage, AuditVerdict, Caller
 from modules.common.text import tr
-from server_stub import audit, identity, tls
+from server_stub import answers, audit, feed, identity, tls
 from server_stub.accounts import Accounts, sync_roles
-from server_stub.blobs import Blobs
+from server_stub.blobs import names
+from server_stub.blobs.keeper import Keeper
+from server_stub.blobs.uploads import Uploads
 from server_stub.commands import OwnCommands
 from server_stub.config import Config
 from server_stub.database import Database
@@ -27,7 +29,7 @@ from server_stub.enrolment import DeviceRegistry
 from server_stub.guard import Guard, RateLimiter
 from server_stub.nudges import Nudges
 from server_stub.numbers import Numbers
-from server_stub.processor import KEEP_SESSIONS, Processor
+from server_stub.processor import Processor
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import published_password
 from server_stub.signin.certificates import Certificates
@@ -36,7 +38,8 @@ from server_stub.signin.oidc import Oidc
 from server_stub.signin.passwords import Passwords
 from server_stub.signin.sessions import Sessions
 from server_stub.signin.totp import Totp
-from server_stub.tables import EnrolmentCode, JobRun, LoginFailure, SignInSession
+from server_stub.tables import EnrolmentCode, JobRun, LoginFailure, Scope, SignInSession
+from server_stub.trust import KEEP_SESSIONS
 from server_stub.writer import open_writer
 
 KEEP_RUNS = timedelta(days=30)
@@ -75,7 +78,7 @@ class Services:
         self.database = Database(config.url, config.master_key)
         self.database.upgrade()
         self.writer = open_writer(self.database)
-        self.identity = self.writer.do(identity.ensure)
+        self.identity = self.writer.do(lambda session: identity.ensure(session, self.clock.now()))
         self.writer.do(sync_roles)
         self.passwords = Passwords(settings)
         self.people = Accounts(self.database, self.writer, self.clock, self.passwords)
@@ -99,7 +102,10 @@ class Services:
         self.nudges = Nudges(self.database)
         self.writer.grown = self.nudges.announce
         self.numbers = Numbers(self.writer, self.clock)
-        self.blobs = Blobs(config.data / "blobs", self.database, self.writer, self.clock)
+        self.writer.do(names.fill)
+        folder = config.data / "blobs"
+        self.blobs = Keeper(folder, self.database, self.writer, self.clock)
+        self.uploads = Uploads(folder / "incoming", self.blobs, self.database, self.writer, self.clock, settings)
         self.rules = rules
         self.processor = Processor(self.writer, self.clock, self.identity, rules)
         self.commands = OwnCommands(self.database, self.writer, self.clock, self.processor, rules)
@@ -114,6 +120,8 @@ class Services:
         jobs = [
             Scheduled("server.audit", 3600, self._check_audit),
             Scheduled("server.expire", 900, lambda: self.writer.do(self._expire)),
+            Scheduled("server.blobs", 3600, self._sweep_blobs),
+            Scheduled("server.thin", 3600, self._thin),
         ]
         for manifest in installed():
             jobs += [
@@ -156,6 +164,18 @@ class Services:
         if verdict.broken_at is not None:
             raise GovDeskError("SRV-040", tr("审计日志在第 {seq} 条处断裂。", seq=verdict.broken_at))
 
+    def _sweep_blobs(self) -> None:
+        self.uploads.sweep()
+        self.blobs.sweep()
+
+    def _thin(self) -> None:
+        until = iso(self.clock.now() - timedelta(days=self.config.settings.feed_days))
+        with self.database.read() as session:
+            names = session.execute(select(Scope.name).order_by(Scope.name)).scalars().all()
+        for name in names:
+            while self.writer.do(partial(feed.thin, scope=name, until=until)):
+                pass
+
     def _expire(self, session: Session) -> None:
         now = self.clock.now()
         session.execute(delete(EnrolmentCode).where(EnrolmentCode.expires_at <= iso(now)))
@@ -164,6 +184,7 @@ class Services:
         newest = select(func.max(JobRun.id)).group_by(JobRun.job)
         old = delete(JobRun).where(JobRun.started_at <= iso(now - KEEP_RUNS), JobRun.id.not_in(newest))
         session.execute(old)
+        answers.purge(session, now)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only in a column that says INTEGER."""
+DEFERRED = "deferred"
+"""The status of a command that waits."""
 
 
 class Base(DeclarativeBase):
@@ -118,9 +120,13 @@ class PersonRole(Base):
 
 
 class Device(Base):
-    """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64)."""
+    """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64).
+
+    ``former`` is what it was called in a history that a restore has lost.
+    """
 
     __tablename__ = "device"
+    __table_args__ = (Index(None, "former", unique=True),)
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
@@ -129,6 +135,7 @@ class Device(Base):
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
+    former: Mapped[str | None]
 
 
 class EnrolmentCode(Base):
@@ -218,13 +225,21 @@ class PersonIdentity(Base):
 
 
 class CommandRow(Base):
-    """A command that was answered, for ever: what makes a second delivery harmless.
+    """A command that was answered: what makes a second delivery harmless. Kept for years (see ``answers``).
 
     The server's own commands have neither ``device_id`` nor ``n``. ``sealed``: why it was refused, as JSON.
     """
 
     __tablename__ = "command"
-    __table_args__ = (UniqueConstraint("device_id", "n"),)
+    __table_args__ = (
+        UniqueConstraint("device_id", "n"),
+        Index(
+            "ix_command_deferred",
+            "device_id",
+            sqlite_where=text("status = 'deferred'"),
+            postgresql_where=text("status = 'deferred'"),
+        ),
+    )
     cmd_id: Mapped[str] = mapped_column(primary_key=True)
     device_id: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
     n: Mapped[int | None] = mapped_column(BigInteger)
@@ -286,11 +301,17 @@ class EventRow(Base):
 
 
 class Scope(Base):
-    """A feed and its counter; the row is locked last in a transaction, so numbers have no gaps."""
+    """A feed and its counter; the row is locked last in a transaction, so numbers have no gaps.
+
+    ``count`` and ``digest`` say what is in it (``modules.common.digests``); up to ``floor`` it has been thinned.
+    """
 
     __tablename__ = "scope"
     name: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[int] = mapped_column(BigInteger, default=0)
+    digest: Mapped[int] = mapped_column(BigInteger, default=0)
+    floor: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class ChangeRow(Base):
@@ -303,6 +324,8 @@ class ChangeRow(Base):
     kind: Mapped[str]
     aggregate_id: Mapped[str]
     sealed: Mapped[bytes]
+    op: Mapped[str]
+    at: Mapped[str]
 
 
 class AuditRow(Base):
@@ -358,20 +381,48 @@ class NumberUsed(Base):
 
 
 class Blob(Base):
-    """A page image or a scan that the server keeps as a file, by the SHA-256 of its content.
+    """A page image, a scan or a file that the server keeps whole, by the SHA-256 of its content.
 
-    ``hall_id`` and ``department_id`` are those of whoever handed it in first.
+    ``at`` is when it was handed in, or when the last document let go of it.
     """
 
     __tablename__ = "blob"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     type: Mapped[str]
-    person_id: Mapped[str]
-    device_id: Mapped[str]
-    hall_id: Mapped[str]
-    department_id: Mapped[str]
     at: Mapped[str]
+
+
+class BlobGiver(Base):
+    """A device that has handed in all of a blob: it may name it in a document. ``size`` counts to its day's quota."""
+
+    __tablename__ = "blob_giver"
+    __table_args__ = (Index(None, "device_id", "at"),)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[str]
+
+
+class BlobName(Base):
+    """A document that names a blob now: whoever reads the one may read the other."""
+
+    __tablename__ = "blob_name"
+    __table_args__ = (Index(None, "kind", "aggregate_id"),)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    aggregate_id: Mapped[str] = mapped_column(primary_key=True)
+
+
+class BlobUpload(Base):
+    """A blob that a device is sending. How much of it is here, its file knows (``incoming/<device>.<sha256>``)."""
+
+    __tablename__ = "blob_upload"
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    touched_at: Mapped[str]
 
 
 class JobRun(Base):

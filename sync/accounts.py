@@ -24,7 +24,6 @@ from modules.common.text import tr
 from sync.attempts import Attempts
 from sync.protocol import (
     PROTOCOL,
-    PROTOCOL_MIN,
     Challenge,
     ChallengeRequest,
     EnrolRequest,
@@ -148,7 +147,7 @@ class Accounts:
     def hello(self) -> Hello:
         """What the server says to anyone. Raises NET-…; NET-006 when its protocol does not fit ours."""
         hello = self.transport.hello()
-        if hello.proto < PROTOCOL_MIN or hello.proto_min > PROTOCOL:
+        if hello.proto < PROTOCOL or hello.proto_min > PROTOCOL:
             raise versions_differ()
         return hello
 

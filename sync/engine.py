@@ -3,11 +3,13 @@
 No net, no thread, no sleep: ``next_action`` names one step; whoever drives it (``sync.loop``, or a
 simulation) carries it out and reports with ``on_reply`` or ``on_failure``. Clock, chance and storage are
 handed in. Commands are sent in the order of their numbers, and each is answered by itself; nothing is
-ever given up: what fails is tried again, with full jitter.
+ever given up: what fails is tried again, with full jitter, and what is deferred is asked for again. All that must
+outlive a crash is in the store: whatever step is the last, the next start goes on from there.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -32,6 +34,8 @@ from sync.protocol import (
     WireCommand,
 )
 
+log = logging.getLogger(__name__)
+
 NETWORK = frozenset({"NET-001", "NET-002", "NET-003", "NET-005", "NET-006"})
 """Failures that concern every question alike."""
 NO_SERIES = frozenset({"NUM-005", "NUM-007"})
@@ -53,11 +57,18 @@ class SyncStore(Protocol):
     @property
     def series(self) -> str: ...
 
-    def contact(self, epoch: str, offset_ms: int) -> bool: ...
+    @property
+    def lost(self) -> bool: ...
+
+    def suspect(self) -> None: ...
+
+    def contact(self, epoch: str, offset_ms: int, error_ms: int) -> bool: ...
 
     def tally(self) -> Tally: ...
 
     def unsent(self, limit: int) -> Sequence[Queued]: ...
+
+    def deferred(self, after: int, limit: int) -> Sequence[Queued]: ...
 
     def settle(self, answers: Sequence[Answer]) -> None: ...
 
@@ -65,13 +76,21 @@ class SyncStore(Protocol):
 
     def cursor(self, scope: str) -> int: ...
 
+    def floor(self, scope: str) -> int: ...
+
+    def holds(self, scope: str) -> tuple[int, int]: ...
+
     def forget(self, scope: str) -> None: ...
 
-    def receive(self, scope: str, changes: Sequence[Incoming], *, complete: bool) -> None: ...
+    def receive(
+        self, scope: str, changes: Sequence[Incoming], *, complete: bool, to: int | None, floor: int
+    ) -> None: ...
 
     def add_lease(self, series: str, first: int, last: int) -> None: ...
 
     def drop_series(self, series: str) -> None: ...
+
+    def prune(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +98,9 @@ class Policy:
     """How often and how much. Times are in seconds."""
 
     pull_every: float = 5.0
+    heal_every: float = 3600.0
+    """A feed that differs from the server's is read again from its start at most so often."""
+    prune_every: float = 86_400.0
     pull_when_told: float = 60.0
     """The same while the server tells what is new: only what was lost on the way is found by asking."""
     backoff_base: float = 1.0
@@ -108,6 +130,7 @@ class Pull:
     since: int
     epoch: str
     statement: str
+    floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +148,18 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Prune:
+    """Call ``prune``: what is done is kept for some time, and no longer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to do for so many seconds, unless poked."""
 
     seconds: float
 
 
-Action = Push | Pull | Borrow | Store | Wait
+Action = Push | Pull | Borrow | Store | Prune | Wait
 Reply = PushReply | ChangesReply | Lease
 
 
@@ -148,6 +176,8 @@ class SyncStatus:
     since: str = ""
     words: str = ""
     """The reason as people read it."""
+    deferred: int = 0
+    """Commands that wait at the server for what is not there yet."""
 
 
 @dataclass(slots=True)
@@ -160,11 +190,16 @@ class _Lane:
 
 @dataclass(slots=True)
 class _Page:
-    """Changes that have arrived and are not all stored yet. ``last``: they reach the feed's end."""
+    """Changes that have arrived and are not all stored yet; the cursor is then at ``to``. ``last``: they reach the
+    feed's end, where it holds ``holds`` (None: not said).
+    """
 
     scope: str
     changes: list[Change]
     last: bool
+    to: int
+    floor: int
+    holds: tuple[int, int] | None
 
 
 class SyncEngine:
@@ -180,11 +215,14 @@ class SyncEngine:
         self._due: dict[str, float] = {}
         self._ended: set[str] = set()
         self._page: _Page | None = None
-        self._probe = False
         self._listening = False
         self._heard: dict[str, int] = {}
         self._spent: set[str] = set()
-        self._sent_at = clock.now()
+        self._asked_after = 0
+        self._healed: dict[str, float] = {}
+        self._differs: set[str] = set()
+        self._pruned_at = clock.monotonic()
+        self._sent_at = clock.monotonic()
         self._online = False
         self._reason = self._words = ""
         self._progress_at = clock.monotonic()
@@ -222,7 +260,7 @@ class SyncEngine:
         if not self._store.statement:
             return Wait(self._policy.idle)
         action = self._question(tally)
-        self._sent_at = self._clock.now()
+        self._sent_at = self._clock.monotonic()
         return action
 
     def on_reply(self, action: Action, reply: Reply) -> None:
@@ -274,10 +312,16 @@ class SyncEngine:
             return
         part, rest = page.changes[: self._policy.slice], page.changes[self._policy.slice :]
         ends = page.last and not rest
-        self._store.receive(page.scope, part, complete=ends)
+        self._store.receive(page.scope, part, complete=ends, to=None if rest else page.to, floor=page.floor)
+        self._page = replace(page, changes=rest) if rest else None
         if ends:
             self._ended.add(page.scope)
-        self._page = _Page(page.scope, rest, page.last) if rest else None
+            self._compare(page.scope, page.holds)
+
+    def prune(self) -> None:
+        """Let go of what has been kept for long enough."""
+        self._pruned_at = self._clock.monotonic()
+        self._store.prune()
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -286,22 +330,27 @@ class SyncEngine:
         store = self._store
         if (general := self._lanes.get("", _Lane()).until) > now:
             return Wait(general - now)
-        if (tally.waiting or self._probe) and self._ready("push", now):
-            return Push(self._request())
+        if (tally.waiting or store.lost) and self._ready("push", now):
+            # a push without commands asks what the server has forgotten: what it lacks goes first
+            return Push(self._request([] if store.lost else store.unsent(self._batch)))
+        if tally.deferred and self._ready("ask", now) and self._ready("push", now):
+            return Push(self._request(store.deferred(self._asked_after, self._batch)))
         if store.series and tally.serials < self._policy.block / 2 and self._ready("lease", now):
             return Borrow(LeaseRequest(store.series, self._policy.block), store.statement)
         for series, unused in tally.wanted.items():
             if unused < self._policy.wanted_block / 2 and self._ready(f"lease:{series}", now):
                 return Borrow(LeaseRequest(series, self._policy.wanted_block), store.statement, wanted=True)
+        if now - self._pruned_at >= self._policy.prune_every:
+            return Prune()
         times = [lane.until for lane in self._lanes.values() if lane.until > now]
         for scope in store.scopes:
             at = max(self._due.get(scope, 0.0), self._lanes.get(f"pull:{scope}", _Lane()).until)
             if at <= now:
-                return Pull(scope, store.cursor(scope), store.epoch, store.statement)
+                return Pull(scope, store.cursor(scope), store.epoch, store.statement, store.floor(scope))
             times.append(at)
         return Wait(min([time - now for time in times], default=self._policy.idle))
 
-    def _request(self) -> PushRequest:
+    def _request(self, entries: Sequence[Queued]) -> PushRequest:
         cmds = [
             WireCommand(
                 n=entry.n,
@@ -315,14 +364,14 @@ class SyncEngine:
                 statement=entry.statement,
                 body=entry.body,
                 number=entry.number,
+                clock=entry.clock,
             )
-            for entry in self._store.unsent(self._batch)
+            for entry in entries
         ]
         return PushRequest(PROTOCOL, self._store.epoch, iso(self._clock.now()), cmds)
 
     def _pushed(self, action: Push, reply: PushReply) -> None:
         self._contact(reply.epoch, reply.server_time)
-        self._probe = self._probe and bool(action.request.cmds)
         # its number may have been spent by a later life of this profile, restored from a copy since: one more
         # try under a new number; a second time the id itself is known with another content
         spent = [ack.cmd_id for ack in reply.acks if ack.status == "hash_mismatch" and ack.cmd_id not in self._spent]
@@ -331,9 +380,15 @@ class SyncEngine:
         if answers:
             self._store.settle(answers)
             self._progress_at = self._clock.monotonic()
+        if any(answer.status != "deferred" for answer in answers):
             self._due.clear()
+            self._lanes.pop("ask", None)
+        if any(answer.status == "deferred" for answer in answers):
+            # the fate of what waits there is asked for again, the less often the longer it takes
+            asked = [command.n for command in action.request.cmds]
+            self._asked_after = asked[-1] if len(asked) >= self._batch else 0
+            self._hold("ask")
         sent = bool(action.request.cmds)
-        # a push without commands asks, after the epoch changed, what the server has forgotten
         if spent or not sent or any(ack.status == "gap" for ack in reply.acks):
             self._store.resume(reply.expected_n, spent)
         if answers or not sent:
@@ -347,19 +402,25 @@ class SyncEngine:
         lane = _lane(action)
         renewed = self._contact(reply.epoch, reply.server_time)
         if reply.snapshot_required and not renewed:
-            self._store.forget(action.scope)
-            self._ended.discard(action.scope)
+            self._read_again(action.scope)
+            # either it was away for long, or the server is not what it was, even if it does not know
+            self._store.suspect()
             if action.since == 0:
                 self._hold(lane)
         if reply.snapshot_required or renewed:
             return
         if reply.scope != action.scope or reply.since != self._store.cursor(action.scope):
             return  # a late copy of an answer
-        whole = _leading(reply.changes, reply.since)
-        broken = len(whole) != len(reply.changes) or reply.to != reply.since + len(reply.changes)
+        whole = _leading(reply.changes, reply.since, reply.floor)
+        end = whole[-1].seq if whole else reply.since
+        broken = len(whole) != len(reply.changes) or not end <= reply.to <= max(end, reply.floor)
         last = not reply.more and not broken
-        if whole or (last and action.scope not in self._ended):
-            self._page = _Page(action.scope, whole, last)
+        to = end if broken else reply.to
+        holds = (reply.count, reply.digest) if reply.count >= 0 else None
+        if to > reply.since or (last and action.scope not in self._ended):
+            self._page = _Page(action.scope, whole, last, to, reply.floor, holds)
+        elif last:
+            self._compare(action.scope, holds)
         if broken and not whole:
             self._reason, self._words = "SYNC-012", tr("服务器发来的内容不连续，正在重新读取。")
             self._hold(lane)
@@ -368,17 +429,37 @@ class SyncEngine:
         if last and self._heard.pop(action.scope, 0) <= reply.to:
             # spread, so that the counters of a hall do not all ask in the same moment
             every = self._policy.pull_when_told if self._listening else self._policy.pull_every
-            self._due[action.scope] = self._clock.monotonic() + every * self._rng.uniform(0.8, 1.2)
+            self._due[action.scope] = self._spread(every)
+
+    def _spread(self, seconds: float) -> float:
+        return self._clock.monotonic() + seconds * self._rng.uniform(0.8, 1.2)
+
+    def _compare(self, scope: str, holds: tuple[int, int] | None) -> None:
+        """Whether the feed holds here what it holds at the server; if not, it alone is read again from its start."""
+        if holds is None or holds == self._store.holds(scope):
+            self._differs.discard(scope)
+            return
+        now = self._clock.monotonic()
+        if scope not in self._differs:
+            log.warning("feed %s holds %s here and %s at the server", scope, self._store.holds(scope), holds)
+        self._differs.add(scope)
+        if now - self._healed.get(scope, -self._policy.heal_every) >= self._policy.heal_every:
+            self._healed[scope] = now
+            self._read_again(scope)
+
+    def _read_again(self, scope: str) -> None:
+        self._store.forget(scope)
+        self._ended.discard(scope)
+        self._due.pop(scope, None)
 
     def _contact(self, epoch: str, server_time: str) -> bool:
-        now = self._clock.now()
-        middle = self._sent_at + (now - self._sent_at) / 2
+        half = (self._clock.monotonic() - self._sent_at) / 2
+        middle = self._clock.now() - timedelta(seconds=half)
         offset = (parse_iso(server_time) - middle) / timedelta(milliseconds=1)
-        renewed = self._store.contact(epoch, round(offset))
+        renewed = self._store.contact(epoch, round(offset), round(half * 1000))
         if renewed:
             self._ended.clear()
             self._due.clear()
-            self._probe = True
         return renewed
 
     def _ready(self, lane: str, now: float) -> bool:
@@ -393,6 +474,7 @@ class SyncEngine:
     def _tell(self, tally: Tally | None) -> None:
         waiting = tally.waiting if tally else self._status.waiting
         refused = tally.refused if tally else self._status.refused
+        deferred = tally.deferred if tally else self._status.deferred
         if not waiting or not self._online:
             self._progress_at = self._clock.monotonic()
         state, reason, words = "online" if self._online else "offline", self._reason, self._words
@@ -400,8 +482,10 @@ class SyncEngine:
             state, reason, words = "locked", "", ""
         elif self._clock.monotonic() - self._progress_at > self._policy.stuck_after:
             state, reason, words = "stuck", "SYNC-009", stuck_words()
+        elif self._differs and not reason:
+            reason, words = "SYNC-020", tr("本机有一部分数据与服务器不一致，正在重新读取；未传的业务不受影响。")
         since = self._status.since if state == self._status.state else iso(self._clock.now())
-        self._status = SyncStatus(state, waiting, refused, reason, since, words)
+        self._status = SyncStatus(state, waiting, refused, reason, since, words, deferred)
 
 
 def stuck_words() -> str:
@@ -417,13 +501,14 @@ def _lane(action: Action) -> str:
     return "push" if isinstance(action, Push) else ""
 
 
-def _leading(changes: Sequence[Change], since: int) -> list[Change]:
-    """The changes up to the first missing number."""
+def _leading(changes: Sequence[Change], since: int, floor: int) -> list[Change]:
+    """The changes up to the first number that is lost: one that is missing above ``floor``."""
     leading = []
-    for place, change in enumerate(changes, since + 1):
-        if change.seq != place:
+    for change in changes:
+        if not since < change.seq <= max(since, floor) + 1:
             break
         leading.append(change)
+        since = change.seq
     return leading
 
 

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from modules.common.clock import Clock, SystemClock
 from modules.common.errors import GovDeskError
-from sync.engine import Action, Borrow, Pull, Push, Reply, Store, SyncEngine, SyncStatus, Wait, stuck_words
+from sync.engine import Action, Borrow, Prune, Pull, Push, Reply, Store, SyncEngine, SyncStatus, Wait, stuck_words
 from sync.protocol import Nudge
 from sync.transport import Transport
 
@@ -133,6 +133,9 @@ class SyncLoop:
         if isinstance(action, Store):
             self._run(self._engine.store_slice)
             return 0.0
+        if isinstance(action, Prune):
+            self._run(self._engine.prune)
+            return 0.0
         try:
             reply = self._ask(action)
         except GovDeskError as error:
@@ -148,7 +151,7 @@ class SyncLoop:
         if isinstance(action, Push):
             return self._transport.push(action.request)
         if isinstance(action, Pull):
-            return self._transport.changes(action.scope, action.since, action.epoch, action.statement)
+            return self._transport.changes(action.scope, action.since, action.epoch, action.statement, action.floor)
         return self._transport.lease(action.request, action.statement)
 
     def _failed(self, action: Action | None, error: Exception) -> float:

@@ -13,22 +13,26 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
-PROTOCOL = 1
-"""2026-11-22: commands with statements, per-scope feeds, leased numbers."""
+PROTOCOL = 2
+"""1 (2026-11-22): commands with statements, per-scope feeds, leased numbers.
+2 (2026-12-01): commands may be deferred, and say how well their clock was known; feeds are thinned, and tell a digest.
+"""
 PROTOCOL_MIN = 1
+"""A device of protocol 1 is refused what another is deferred, and must upgrade before it reads a thinned part."""
 PUSH_LIMIT = 100
 """Commands in one push at most."""
 PULL_LIMIT = 500
 """Changes in one page at most."""
 
-AckStatus = Literal["applied", "refused", "gap", "hash_mismatch"]
+AckStatus = Literal["applied", "refused", "deferred", "gap", "hash_mismatch"]
 
 
 @dataclass(frozen=True, slots=True)
 class WireCommand:
     """A command on its way. ``n`` counts per device from 1; ``at`` is when it was given, by the client's
     clock moved by its last known offset; ``statement`` is the token of the person who gave it;
-    ``number`` is ``{"series": str, "serial": int}`` when the command uses a leased number.
+    ``number`` is ``{"series": str, "serial": int}`` when the command uses a leased number; ``clock`` is
+    ``{"offset_ms": int, "error_ms": int}``: by how much the client's clock was moved, and how well that was known.
     """
 
     n: int
@@ -42,6 +46,7 @@ class WireCommand:
     statement: str
     body: dict[str, Any]
     number: dict[str, Any] | None = None
+    clock: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class PushRequest:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The fate of one command. Final: ``applied`` and ``refused``. ``duplicate`` says that it is a
+    """The fate of one command. Final: ``applied`` and ``refused``. ``deferred``: its number is spent, and it waits for
+    what ``error`` names; the device sends it again, as it is, until it is decided. ``duplicate`` says that it is a
     stored answer. ``gap`` asks for the number in ``PushReply.expected_n``. ``hash_mismatch``: the id is
     known with another body. ``error`` is ``{"code", "message", "fields"}``.
     """
@@ -95,7 +101,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangesReply:
-    """Changes with ``since < seq <= to``, contiguous. ``snapshot_required``: forget the cursor, ask from 0."""
+    """Changes with ``since < seq <= to``. A number that is missing was thinned away if it is not above ``floor``, and
+    is lost if it is. ``snapshot_required``: forget the cursor, ask from 0. ``count`` and ``digest`` say what the feed
+    holds at ``to`` (``modules.common.digests``), when that is its end; else ``count`` is -1.
+    """
 
     epoch: str
     server_time: str
@@ -105,6 +114,9 @@ class ChangesReply:
     more: bool
     snapshot_required: bool
     changes: list[Change]
+    floor: int = 0
+    count: int = -1
+    digest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,11 +344,18 @@ PATHS = {
     "nudges": "/v1/sync/nudges",
 }
 BLOB_PATH = "/v1/blobs/"
-"""Before the SHA-256 of a page: PUT takes its bytes, GET gives them."""
+"""Before the SHA-256 of a page or file: GET gives its bytes, or a range of them."""
+UPLOAD_PATH = "/v1/uploads"
+"""Where pages and files are handed in by tus (https://tus.io/protocols/resumable-upload): POST creates, with the
+SHA-256 in ``Upload-Metadata``; ``/<sha256>`` is the asking device's upload of that content."""
+TUS = "1.0.0"
+TUS_BODY = "application/offset+octet-stream"
 DEVICE_HEADER = "GovDesk-Device"
 """Carries ``<device id>:<token>``."""
 STATEMENT_HEADER = "GovDesk-Statement"
 """Carries the signed-in person's statement token, on whatever a person asks."""
+CODE_HEADER = "GovDesk-Code"
+"""Carries the code of a ``Problem``."""
 
 
 def to_wire(value: Any) -> Any:
@@ -384,4 +403,7 @@ def body_hash(command: WireCommand) -> str:
     """SHA-256 over everything that makes the command what it is; the same id with another hash is refused."""
     import hashlib
 
-    return hashlib.sha256(canonical(asdict(command))).hexdigest()
+    said = asdict(command)
+    if command.clock is None:
+        del said["clock"]  # as protocol 1 hashed it
+    return hashlib.sha256(canonical(said)).hexdigest()

@@ -23,6 +23,7 @@ class Queued:
     statement: str
     body: dict[str, Any]
     number: dict[str, Any] | None
+    clock: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,19 @@ class RefusedCommand:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Commands that wait, commands refused and not dealt with, unused serials of the session's series, and those of
-    each further series that is wanted.
+    """Commands that wait, commands refused and not dealt with, unused serials of the session's series, those of
+    each further series that is wanted, and commands that wait at the server for what is not there yet.
     """
 
     waiting: int
     refused: int
     serials: int
     wanted: Mapping[str, int] = field(default_factory=dict)
+    deferred: int = 0
 
 
 class Answer(Protocol):
-    """The fate of one command (``sync.protocol.Ack``); only ``applied`` and ``refused`` are given to the store."""
+    """The fate of one command (``sync.protocol.Ack``): ``applied``, ``refused`` or ``deferred``."""
 
     @property
     def cmd_id(self) -> str: ...

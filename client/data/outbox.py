@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from client.data.feed import Queued
 from client.data.tables import WAITING, LeaseRow, MetaRow, OutboxRow
 from modules.common.aggregate import Command, Number
 from modules.common.errors import GovDeskError
@@ -16,8 +17,8 @@ from modules.common.statement import Statement
 from modules.common.text import tr
 
 
-def entry_of(n: int, command: Command, at: str, statement: Statement) -> OutboxRow:
-    """The entry of a command that waits for the server."""
+def entry_of(n: int, command: Command, at: str, statement: Statement, clock: tuple[int, int]) -> OutboxRow:
+    """The entry of a command that waits for the server; ``clock`` is offset and error in milliseconds."""
     return OutboxRow(
         n=n,
         cmd_id=command.id,
@@ -32,8 +33,28 @@ def entry_of(n: int, command: Command, at: str, statement: Statement) -> OutboxR
         body=dict(command.body),
         series=command.number.series if command.number else None,
         serial=command.number.serial if command.number else None,
+        offset_ms=clock[0],
+        error_ms=clock[1],
         state=WAITING,
         rev=0,
+    )
+
+
+def queued_of(entry: OutboxRow, token: str) -> Queued:
+    """An entry as the synchronisation sends it, under the statement ``token``."""
+    return Queued(
+        n=entry.n,
+        cmd_id=entry.cmd_id,
+        kind=entry.kind,
+        aggregate_id=entry.aggregate_id,
+        type=entry.type,
+        version=entry.version,
+        base_rev=entry.base_rev,
+        at=entry.at,
+        statement=token,
+        body=entry.body,
+        number=None if entry.series is None else {"series": entry.series, "serial": entry.serial},
+        clock=None if entry.offset_ms is None else {"offset_ms": entry.offset_ms, "error_ms": entry.error_ms},
     )
 
 

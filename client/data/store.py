@@ -2,7 +2,7 @@
 
 Implements the ports ``Records``, ``Commands``, ``Drafts``, ``Prints`` and ``Session`` for the signed-in
 person, and the storage of the synchronisation. Writing belongs on lane ``data``. How a record's view comes about
-is said in ``client.data.views``, how it is found in ``client.data.search``.
+is said in ``client.data.views``, how it is found in ``client.data.finding``.
 """
 
 from __future__ import annotations
@@ -12,25 +12,27 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, func, select, tuple_, update
-from sqlalchemy import text as sql
+from sqlalchemy import ColumnElement, Engine, delete, func, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from client.data import search
-from client.data.blobs import BlobFiles
+from client.data import finding, index
+from client.data.blobs import BlobFiles, in_use
 from client.data.drafts import Drafts, Prints, drop_draft
 from client.data.engine import open_engine, writer
 from client.data.feed import Answer, Incoming, Queued, RefusedCommand, Tally
-from client.data.outbox import entry_of, next_n, plain, put_meta, take_number, wanted_series
+from client.data.finding import Asked
+from client.data.outbox import entry_of, next_n, plain, put_meta, queued_of, take_number, wanted_series
 from client.data.profile import disk_full_in_words
+from client.data.server_time import ServerTime
 from client.data.tables import (
     APPLIED,
+    DEFERRED,
     DISMISSED,
     REFUSED,
     WAITING,
@@ -41,12 +43,12 @@ from client.data.tables import (
     OutboxRow,
     PrintRow,
     RecordRow,
-    ScopeRow,
     StatementRow,
 )
 from client.data.views import Unit, Views, has_left, record_of, show, state_of
-from client.kernel.ports import Record
-from modules.common.aggregate import Aggregate, Command, Key, apply
+from client.data.words import Words
+from client.kernel.ports import COUNTED, Record
+from modules.common.aggregate import Aggregate, Command, Key, apply, version_of
 from modules.common.clock import CHINA, Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.ids import is_aggregate_id, uuid7
@@ -108,11 +110,14 @@ class Store:
         self.on_changed: Callable[[frozenset[Key]], None] = lambda keys: None
         with self._reading() as db:
             meta = {row.key: row.value for row in db.scalars(select(MetaRow))}
-        if meta.get("words") != str(search.VERSION):
-            self._index()
+        self.words = Words(self)
+        """The upkeep of the index of words: see ``client.data.words``."""
         self._epoch = meta.get("epoch", "")
-        self._offset_ms = int(meta.get("offset_ms", "0"))
-        self._last_contact = meta.get("last_contact", "")
+        self._lost = "lost" in meta
+        self._told_at = meta.get("last_contact", "")
+        offset_ms, error_ms = (int(meta.get(name, "0")) for name in ("offset_ms", "error_ms"))
+        self._time = ServerTime(clock, offset_ms, error_ms, self._told_at)
+        self._told_ms = self._time.offset_ms
 
     @classmethod
     def open(cls, path: Path, key: bytes, clock: Clock, *, rules: Callable[[str], Aggregate] = rules_of) -> Store:
@@ -178,8 +183,12 @@ class Store:
 
     def now(self) -> datetime:
         """The server's time, as far as it is known here; never before the last contact with the server."""
-        moment = self._clock.now() + timedelta(milliseconds=self._offset_ms)
-        return max(moment, parse_iso(self._last_contact)) if self._last_contact else moment
+        return self._time.now()
+
+    @property
+    def clock(self) -> tuple[int, int]:
+        """By how many milliseconds this computer's clock is moved to tell the server's, and how well that is known."""
+        return self._time.offset_ms, self._time.error_ms()
 
     # -- records ----------------------------------------------------------------------------------
 
@@ -196,35 +205,29 @@ class Store:
         *,
         states: Sequence[str] = (),
         text: str = "",
-        number: str = "",
         due: date | None = None,
         since: date | None = None,
         until: date | None = None,
         limit: int = 200,
         newest_first: bool = True,
+        by_due: bool = False,
+        after: Record | None = None,
     ) -> list[Record]:
         """Records that fulfil every condition given; see ``client.kernel.ports.Records``."""
-        query = select(RecordRow).where(*self._matching(kind, states))
-        if text.strip():
-            wanted = search.query(text)
-            if not wanted:
-                return []  # nothing but punctuation
-            query = query.where(_IN_WORDS.bindparams(words=wanted))
-        if number:
-            query = query.where(RecordRow.number.startswith(number, autoescape=True))
-        if due is not None:
-            query = query.where(RecordRow.due <= due.isoformat())
-        if since is not None or until is not None:
-            query = query.where(*_made(since, until))
-        # ids are UUIDv7: their order is the order of creation
-        order = RecordRow.id.desc() if newest_first else RecordRow.id.asc()
+        asked = Asked(kind, self._signed_in().statement.scopes, states, text, due, since, until, newest_first, by_due,
+                      after)  # fmt: skip
         with self._reading() as db:
-            return [record_of(row) for row in db.scalars(query.order_by(order).limit(limit))]
+            return finding.find(db, asked, limit)
 
-    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
-        """How many records ``find`` would see without a limit."""
+    def count(self, kind: str, *, states: Sequence[str] = (), due: date | None = None) -> int:
+        """How many records ``find`` would see; one more than ``COUNTED`` stands for all beyond."""
+        asked = Asked(kind, self._signed_in().statement.scopes, states, due=due)
         with self._reading() as db:
-            return db.scalar(select(func.count()).select_from(RecordRow).where(*self._matching(kind, states))) or 0
+            return finding.count(db, asked, COUNTED + 1)
+
+    def searchable(self) -> float:
+        """How much can be found by its words, of 1; see ``client.data.words``."""
+        return self.words.share
 
     def find_by_code(self, text: str) -> Record | None:
         """The record that a scanned code names: ``govdesk:<kind>/<id>?no=<number>``, or a bare number."""
@@ -286,18 +289,18 @@ class Store:
                 aggregate_id=aggregate_id,
                 type=type,
                 body=sent,
+                version=version_of(rules),
                 base_rev=row.rev if row else 0,
                 number=number,
             )
-            outcome = apply(
-                rules, state_of(row), command, self._views.context(db, rules, command, parse_iso(at), person.actor)
-            )
+            context = self._views.context(db, rules, command, parse_iso(at), person.actor, command.base_rev)
+            outcome = apply(rules, state_of(row), command, context)
             if isinstance(outcome, Refusal):
                 raise Refused(outcome)
             if row is None:
                 row = RecordRow(kind=kind, id=aggregate_id, rev=0, pending=0, refused=0, stale=False, updated_at=at)
                 db.add(row)
-            db.add(entry_of(next_n(db), command, at, person.statement))
+            db.add(entry_of(next_n(db), command, at, person.statement, self.clock))
             row.pending += 1
             row.updated_at = at
             show(db, row, rules, outcome[0])
@@ -364,68 +367,73 @@ class Store:
         """The signed-in person's statement token; empty when nobody is signed in."""
         return self._person.token if self._person else ""
 
-    def contact(self, epoch: str, offset_ms: int) -> bool:
-        """The server has answered: keep its epoch and how far its clock is ahead of ours.
+    def contact(self, epoch: str, offset_ms: int, error_ms: int = 0) -> bool:
+        """The server has answered: keep its epoch and how far its clock is ahead of ours, known to ``error_ms``.
 
         True when the epoch is another than before (a server restored from a backup): every feed is then
-        read again from its start, and whatever it brings replaces what is here.
+        read again from its start, whatever it brings replaces what is here, and the server is to be asked which
+        commands it has lost.
         """
         renewed = bool(self._epoch) and epoch != self._epoch
-        now = iso(self._clock.now() + timedelta(milliseconds=offset_ms))
-        due = not self._last_contact or parse_iso(now) - parse_iso(self._last_contact) >= _CONTACT_STEP
-        if epoch == self._epoch and abs(offset_ms - self._offset_ms) < _OFFSET_STEP_MS and not due:
+        now = iso(self._time.measured(offset_ms, error_ms))
+        moved = abs(self._time.offset_ms - self._told_ms) >= _OFFSET_STEP_MS
+        due = not self._told_at or parse_iso(now) - parse_iso(self._told_at) >= _CONTACT_STEP
+        if epoch == self._epoch and not moved and not due:
             return False
+        offset, error = self.clock
+        known = {"epoch": epoch, "offset_ms": offset, "error_ms": error, "last_contact": now}
         with self._writing() as unit:
-            for key, value in (("epoch", epoch), ("offset_ms", str(offset_ms)), ("last_contact", now)):
-                put_meta(unit.db, key, value)
+            for key, value in known.items():
+                put_meta(unit.db, key, str(value))
             if renewed:
+                put_meta(unit.db, "lost", epoch)
                 unit.db.execute(update(CursorRow).values(_from_start(epoch)))
                 unit.db.execute(update(RecordRow).values(stale=True))
                 # the copy that the server was restored from may be older than a page
                 unit.db.execute(update(BlobRow).values(waiting=True, tries=0))
-        self._epoch, self._offset_ms, self._last_contact = epoch, offset_ms, now
+        self._epoch, self._told_at, self._told_ms = epoch, now, self._time.offset_ms
+        self._lost = self._lost or renewed
         return renewed
+
+    @property
+    def lost(self) -> bool:
+        """The server may have forgotten commands: it is to be asked for the number it waits for (``resume``)."""
+        return self._lost
+
+    def suspect(self) -> None:
+        """The server has forgotten something that it said before: perhaps commands as well."""
+        with self._writing() as unit:
+            put_meta(unit.db, "lost", self._epoch)
+        self._lost = True
 
     def tally(self) -> Tally:
         """Counts for the status and for the next step."""
         own = self._person.series if self._person else ""
         unused = select(LeaseRow.series, func.sum(LeaseRow.last - LeaseRow.next + 1)).group_by(LeaseRow.series)
-        states = select(OutboxRow.state, func.count()).where(OutboxRow.state.in_((WAITING, REFUSED)))
+        states = select(OutboxRow.state, func.count()).where(OutboxRow.state.in_((WAITING, DEFERRED, REFUSED)))
         with self._reading() as db:
             counts = dict(db.execute(states.group_by(OutboxRow.state)).all())
             left = dict(db.execute(unused).all())
             wanted = {name: left.get(name, 0) for name in wanted_series(db) if name != own}
-            return Tally(counts.get(WAITING, 0), counts.get(REFUSED, 0), left.get(own, 0), wanted)
+            waiting, refused, deferred = (counts.get(state, 0) for state in (WAITING, REFUSED, DEFERRED))
+            return Tally(waiting, refused, left.get(own, 0), wanted, deferred)
 
     def unsent(self, limit: int) -> list[Queued]:
         """The first ``limit`` commands that wait, in the order of ``n``."""
-        query = (
-            select(OutboxRow, StatementRow.token)
-            .join(StatementRow)
-            .where(OutboxRow.state == WAITING)
-            .order_by(OutboxRow.n)
-            .limit(limit)
-        )
+        return self._queued(WAITING, 0, limit)
+
+    def deferred(self, after: int, limit: int) -> list[Queued]:
+        """The first ``limit`` commands with ``n`` above ``after`` that wait at the server, in the order of ``n``."""
+        return self._queued(DEFERRED, after, limit)
+
+    def _queued(self, state: str, after: int, limit: int) -> list[Queued]:
+        query = select(OutboxRow, StatementRow.token).join(StatementRow)
+        query = query.where(OutboxRow.state == state, OutboxRow.n > after).order_by(OutboxRow.n).limit(limit)
         with self._reading() as db:
-            return [
-                Queued(
-                    n=row.n,
-                    cmd_id=row.cmd_id,
-                    kind=row.kind,
-                    aggregate_id=row.aggregate_id,
-                    type=row.type,
-                    version=row.version,
-                    base_rev=row.base_rev,
-                    at=row.at,
-                    statement=token,
-                    body=row.body,
-                    number=None if row.series is None else {"series": row.series, "serial": row.serial},
-                )
-                for row, token in db.execute(query)
-            ]
+            return [queued_of(row, token) for row, token in db.execute(query)]
 
     def settle(self, answers: Sequence[Answer]) -> None:
-        """Keep the server's answers: applied commands are done, refused ones go to the tray."""
+        """Keep the server's answers: applied commands are done, refused ones go to the tray, deferred ones wait on."""
         with self._writing() as unit:
             db = unit.db
             now = iso(self.now())
@@ -438,11 +446,14 @@ class Store:
             changed = set()
             for answer in answers:
                 row = rows.get(answer.cmd_id)
-                if row is None or (row.state != WAITING and answer.status != APPLIED):
+                still = row is not None and row.state in (WAITING, DEFERRED)
+                if row is None or not (still or answer.status == APPLIED):
                     continue  # a late copy of an answer says nothing new
+                if row.state == answer.status == DEFERRED and row.error == answer.error:
+                    continue
                 key = (row.kind, row.aggregate_id)
                 record = None if key in left else records.get(key)
-                if record and row.state == WAITING and answer.status == APPLIED and answer.rev > record.rev:
+                if record and still and answer.status == APPLIED and answer.rev > record.rev:
                     # the view has it already, and keeps it until the change comes back
                     record.pending -= 1
                     unit.changed.add(key)
@@ -481,8 +492,10 @@ class Store:
                 row.state = WAITING
                 db.flush()
             put_meta(db, "last_n", str(expected_n + len(ahead) - 1))
+            db.execute(delete(MetaRow).where(MetaRow.key == "lost"))
             for key in sorted({(row.kind, row.aggregate_id) for row in ahead}):
                 self._views.refresh(unit, key)
+        self._lost = False
 
     def cursor(self, scope: str) -> int:
         """The last ``seq`` of the feed ``scope`` that is stored here; 0 at first."""
@@ -490,15 +503,29 @@ class Store:
             row = db.get(CursorRow, scope)
             return row.since if row else 0
 
+    def floor(self, scope: str) -> int:
+        """The feed's floor when its present reading began; what lies below may have been thinned since."""
+        with self._reading() as db:
+            row = db.get(CursorRow, scope)
+            return row.floor if row else 0
+
+    def holds(self, scope: str) -> tuple[int, int]:
+        """How many records the feed ``scope`` has brought and not dropped, and the digest of them."""
+        with self._reading() as db:
+            row = db.get(CursorRow, scope)
+            return (row.count, row.digest) if row else (0, 0)
+
     def forget(self, scope: str) -> None:
         """Read the feed ``scope`` from its start again; what it no longer has is dropped at its end."""
         with self._writing() as unit:
             unit.db.execute(update(CursorRow).where(CursorRow.scope == scope).values(_from_start(self._epoch)))
 
-    def receive(self, scope: str, changes: Sequence[Incoming], *, complete: bool) -> None:
-        """Store entries of the feed ``scope`` that follow its cursor without a gap, and move the cursor.
+    def receive(
+        self, scope: str, changes: Sequence[Incoming], *, complete: bool, to: int | None = None, floor: int = 0
+    ) -> None:
+        """Store entries of the feed ``scope`` that follow its cursor, and move the cursor to ``to``, or to the last.
 
-        ``complete``: they reach the feed's present end.
+        ``complete``: they reach the feed's present end. ``floor``: the feed's, kept when a reading begins with them.
         """
         with self._writing() as unit:
             db = unit.db
@@ -507,9 +534,13 @@ class Store:
             if cursor is None:
                 cursor = CursorRow(scope=scope, since=0, epoch=self._epoch, generation=1, complete=False)
                 db.add(cursor)
+                db.flush()
+            if cursor.since == 0:
+                cursor.floor = floor
             if changes:
                 self._views.receive(unit, scope, cursor.generation, changes, now)
                 cursor.since = changes[-1].seq
+            cursor.since = max(cursor.since, to or 0)
             if complete and not cursor.complete:
                 self._views.sweep(unit, scope, cursor.generation)
                 cursor.complete = True
@@ -536,16 +567,18 @@ class Store:
             done = OutboxRow.state.in_((APPLIED, DISMISSED)), OutboxRow.acked_at < cutoff
             unit.db.execute(delete(OutboxRow).where(*done))
             if self._person is not None:
-                kept = [self._person.series, *wanted_series(unit.db)]
-                unit.db.execute(delete(LeaseRow).where(LeaseRow.series.not_in(kept)))
+                series = [self._person.series, *wanted_series(unit.db)]
+                unit.db.execute(delete(LeaseRow).where(LeaseRow.series.not_in(series)))
             newest = select(func.max(StatementRow.issued_at)).group_by(StatementRow.login)
             used = select(OutboxRow.statement_id)
             unit.db.execute(
                 delete(StatementRow).where(StatementRow.issued_at.not_in(newest), StatementRow.id.not_in(used))
             )
-            unit.db.execute(delete(BlobRow).where(BlobRow.waiting.is_(False), BlobRow.kept_at < cutoff))
-            unsent = set(unit.db.scalars(select(BlobRow.sha256)))
-        self.files.drop_older(self._clock.now() - KEEP_DONE, unsent)
+            named = in_use(unit.db)
+            old = delete(BlobRow).where(BlobRow.waiting.is_(False), BlobRow.kept_at < cutoff)
+            unit.db.execute(old.where(BlobRow.sha256.not_in(named)))
+            kept = named.union(unit.db.scalars(select(BlobRow.sha256)))
+        self.files.drop_older(self._clock.now() - KEEP_DONE, kept)
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -559,6 +592,7 @@ class Store:
         with disk_full_in_words(), Session(self._writer, expire_on_commit=False) as db, db.begin():
             unit = Unit(db)
             yield unit
+            index.catch_up(db)
         if unit.changed:
             try:
                 self.on_changed(frozenset(unit.changed))
@@ -566,47 +600,13 @@ class Store:
                 # the change is committed: whoever gave it must not be told otherwise
                 log.exception("telling of changed records failed")
 
-    def _index(self) -> None:
-        """Make the words of every record anew: after an upgrade, or when they are made in another way than before."""
-        with self._writing() as unit:
-            unit.db.execute(sql("INSERT INTO record_search (record_search) VALUES ('delete-all')"))
-            made = "SELECT rowid, govdesk_words(title, number, search) FROM record"
-            unit.db.execute(sql(f"INSERT INTO record_search (rowid, words) {made}"))
-            put_meta(unit.db, "words", str(search.VERSION))
-
     def _signed_in(self) -> _Person:
         if self._person is None:
             raise not_signed_in()
         return self._person
 
     def _visible(self) -> ColumnElement[bool]:
-        member = and_(ScopeRow.kind == RecordRow.kind, ScopeRow.id == RecordRow.id)
-        return select(ScopeRow.id).where(member, ScopeRow.scope.in_(self._signed_in().statement.scopes)).exists()
-
-    def _matching(self, kind: str, states: Sequence[str]) -> list[ColumnElement[bool]]:
-        conditions: list[ColumnElement[bool]] = [RecordRow.kind == kind, self._visible()]
-        if states:
-            conditions.append(RecordRow.state.in_(states))
-        return conditions
-
-
-_IN_WORDS = sql("record.rowid IN (SELECT rowid FROM record_search WHERE record_search MATCH :words)")
-
-
-def _made(since: date | None, until: date | None) -> list[ColumnElement[bool]]:
-    """Made from the day ``since`` to the day ``until`` (China), as UUIDv7 ids say; a slug says nothing."""
-    conditions: list[ColumnElement[bool]] = [func.length(RecordRow.id) == 36]
-    if since is not None:
-        conditions.append(RecordRow.id >= _first_id(since))
-    if until is not None:
-        conditions.append(RecordRow.id < _first_id(until + timedelta(days=1)))
-    return conditions
-
-
-def _first_id(day: date) -> str:
-    """What stands before every UUIDv7 of ``day`` and behind every earlier one."""
-    stamp = f"{int(datetime.combine(day, time(), CHINA).timestamp() * 1000):012x}"
-    return f"{stamp[:8]}-{stamp[8:]}"
+        return finding.visible(self._signed_in().statement.scopes)
 
 
 def _from_start(epoch: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tables of the local store, but for the index ``record_search`` (see ``client.data.search``).
+"""The tables of the local store, but for the index ``record_search`` (see ``client.data.index``).
 
 Times are UTC text as ``clock.iso`` writes them; documents are JSON.
 """
@@ -11,6 +11,8 @@ from sqlalchemy import JSON, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 WAITING = "waiting"
+DEFERRED = "deferred"
+"""The server has it, and it waits there for what is not there yet; its fate is asked for again."""
 APPLIED = "applied"
 REFUSED = "refused"
 DISMISSED = "dismissed"
@@ -61,7 +63,8 @@ class RecordRow(Base):
 
 class ScopeRow(Base):
     """A record's membership in a change feed: who may see it here. ``generation`` is the reading of the feed
-    that last brought it; 0 means that only this device says so.
+    that last brought it, in the revision ``rev``; 0 means that only this device says so. Triggers keep what a feed
+    holds in ``CursorRow.count`` and ``digest`` (``modules.common.digests``).
     """
 
     __tablename__ = "record_scope"
@@ -71,11 +74,54 @@ class ScopeRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     scope: Mapped[str] = mapped_column(primary_key=True)
     generation: Mapped[int]
+    rev: Mapped[int] = mapped_column(default=0)
+
+
+class PlaceRow(Base):
+    """Where a record stands in time, and in the index of words (``client.data.index``). ``listed`` is what its rows
+    in ``record_list`` say: JSON of state, due date and feeds.
+    """
+
+    __tablename__ = "record_place"
+    __table_args__ = (UniqueConstraint("kind", "id"),)
+
+    place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    id: Mapped[str]
+    listed: Mapped[str]
+
+
+class ListRow(Base):
+    """A record in the list of a feed."""
+
+    __tablename__ = "record_list"
+    __table_args__ = (
+        Index(None, "scope", "kind", "place"),
+        Index(None, "scope", "kind", "state", "due", "place"),
+        {"sqlite_with_rowid": False},
+    )
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    due: Mapped[str | None]
+
+
+class TouchedRow(Base):
+    """A record that lists and index have to catch up with, written by triggers; empty after each transaction."""
+
+    __tablename__ = "record_touched"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
 
 
 class CursorRow(Base):
     """How far a feed has been read. ``generation`` counts readings from the start; ``complete`` once the
-    present one has reached the end, and what it did not bring has been dropped.
+    present one has reached the end, and what it did not bring has been dropped. ``floor`` is the feed's when the
+    present reading began. ``count`` and ``digest``: what all readings have brought and not dropped.
     """
 
     __tablename__ = "cursor"
@@ -85,6 +131,9 @@ class CursorRow(Base):
     epoch: Mapped[str] = mapped_column(default="")
     generation: Mapped[int] = mapped_column(default=1)
     complete: Mapped[bool] = mapped_column(default=False)
+    floor: Mapped[int] = mapped_column(default=0)
+    count: Mapped[int] = mapped_column(default=0)
+    digest: Mapped[int] = mapped_column(default=0)
 
 
 class StatementRow(Base):
@@ -101,7 +150,9 @@ class StatementRow(Base):
 
 
 class OutboxRow(Base):
-    """A command given here. ``n`` is contiguous per device; ``rev`` is what the server made of it."""
+    """A command given here. ``n`` is contiguous per device; ``rev`` is what the server made of it; ``offset_ms`` and
+    ``error_ms``: by how much this computer's clock was moved for ``at``, and how well that was known.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -124,6 +175,8 @@ class OutboxRow(Base):
     body: Mapped[dict[str, Any]]
     series: Mapped[str | None]
     serial: Mapped[int | None]
+    offset_ms: Mapped[int | None]
+    error_ms: Mapped[int | None]
     state: Mapped[str] = mapped_column(default=WAITING)
     rev: Mapped[int] = mapped_column(default=0)
     error: Mapped[dict[str, Any] | None]
@@ -184,7 +237,10 @@ class PrintRow(Base):
 
 
 class MetaRow(Base):
-    """Single values: ``epoch``, ``last_n``, ``offset_ms`` (server's clock less ours), ``last_contact``."""
+    """Single values: ``epoch``, ``last_n``, ``offset_ms`` (server's clock less ours), ``error_ms``, ``last_contact``,
+    and ``lost`` (the server may have forgotten commands, and must be asked which). Of the index of words: ``words``
+    (the version that is whole), ``words_of`` (being made) and ``words_below`` (how far it is).
+    """
 
     __tablename__ = "meta"
 

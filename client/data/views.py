@@ -19,6 +19,7 @@ from client.data.feed import Incoming
 from client.data.outbox import command_of
 from client.data.tables import (
     APPLIED,
+    DEFERRED,
     DISMISSED,
     REFUSED,
     WAITING,
@@ -29,7 +30,7 @@ from client.data.tables import (
     StatementRow,
 )
 from client.kernel.ports import Record
-from modules.common.aggregate import Aggregate, Command, Context, Doc, Key, apply
+from modules.common.aggregate import Aggregate, Command, Context, Doc, Key, apply, current
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import parse_iso
 from modules.common.errors import Refusal
@@ -66,8 +67,10 @@ class Views:
         """Days have changed."""
         self._calendar = None
 
-    def context(self, db: Session, rules: Aggregate, command: Command, now: datetime, actor: Actor) -> Context:
-        """All that the rules may know beside the state."""
+    def context(
+        self, db: Session, rules: Aggregate, command: Command, now: datetime, actor: Actor, rev: int
+    ) -> Context:
+        """All that the rules may know beside the state, whose revision is ``rev``."""
         refs: dict[Key, Doc] = {}
         for key in rules.refs(command):
             row = db.get(RecordRow, key)
@@ -77,7 +80,7 @@ class Views:
         if self._calendar is None:
             days = db.scalars(select(RecordRow.doc).where(RecordRow.kind == "calendar_day", RecordRow.doc.is_not(None)))
             self._calendar = WorkCalendar.from_documents([day for day in days if day is not None])
-        return Context(now=now, actor=actor, calendar=self._calendar, place=self.place, refs=refs)
+        return Context(now=now, actor=actor, calendar=self._calendar, place=self.place, refs=refs, rev=rev)
 
     def receive(self, unit: Unit, scope: str, generation: int, changes: Sequence[Incoming], now: str) -> None:
         """Take in entries of the feed ``scope``."""
@@ -112,9 +115,12 @@ class Views:
             db.execute(
                 members.on_conflict_do_update(
                     index_elements=[ScopeRow.kind, ScopeRow.id, ScopeRow.scope],
-                    set_={"generation": members.excluded.generation},
+                    set_={"generation": members.excluded.generation, "rev": members.excluded.rev},
                 ),
-                [{"kind": put.kind, "id": put.id, "scope": scope, "generation": generation} for put in puts],
+                [
+                    {"kind": put.kind, "id": put.id, "scope": scope, "generation": generation, "rev": put.rev}
+                    for put in puts
+                ],
             )
         gone = [key for key, change in latest.items() if change.op == "tombstone"]
         if gone:
@@ -126,13 +132,12 @@ class Views:
                 db.execute(update(RecordRow).where(*unknown).values(rev=latest[kind, id].rev))
         # seen in the feed is as good as acknowledged, should the reply have been lost
         causes = {change.cause: change for change in changes if change.cause}
-        waiting = OutboxRow.state == WAITING
+        waiting = OutboxRow.state.in_((WAITING, DEFERRED))
         for row in db.scalars(select(OutboxRow).where(waiting, OutboxRow.cmd_id.in_(list(causes)))):
             row.state, row.rev, row.acked_at = APPLIED, causes[row.cmd_id].rev, now
         record = and_(RecordRow.kind == OutboxRow.kind, RecordRow.id == OutboxRow.aggregate_id)
-        open_ = or_(
-            OutboxRow.state.in_((WAITING, REFUSED)), and_(OutboxRow.state == APPLIED, OutboxRow.rev > RecordRow.rev)
-        )
+        unseen = and_(OutboxRow.state == APPLIED, OutboxRow.rev > RecordRow.rev)
+        open_ = or_(OutboxRow.state.in_((WAITING, DEFERRED, REFUSED)), unseen)
         query = select(OutboxRow.kind, OutboxRow.aggregate_id).join(RecordRow, record).distinct()
         ours = query.where(tuple_(OutboxRow.kind, OutboxRow.aggregate_id).in_(list(latest)), open_)
         again = {*gone, *((kind, id) for kind, id in db.execute(ours))}
@@ -166,13 +171,13 @@ class Views:
             OutboxRow.kind == row.kind, OutboxRow.aggregate_id == row.id, OutboxRow.state != DISMISSED
         )  # fmt: skip
         entries = db.execute(query.order_by(OutboxRow.n)).all()
-        row.pending = sum(entry.state == WAITING for entry, _ in entries)
+        row.pending = sum(entry.state in (WAITING, DEFERRED) for entry, _ in entries)
         row.refused = sum(entry.state == REFUSED for entry, _ in entries)
         left = has_left(db, row)
         shown = [
             (entry, statement)
             for entry, statement in entries
-            if entry.state == WAITING
+            if entry.state in (WAITING, DEFERRED)
             # what left the person's feeds will never be brought by them
             or (entry.state == APPLIED and entry.rev > row.rev and not left)
             # what the server has never known stays in sight until a person has dealt with it
@@ -201,9 +206,12 @@ class Views:
         """
         state: Doc | None = row.doc
         for entry, statement in entries:
-            command = command_of(entry)
             try:
-                context = self.context(db, rules, command, parse_iso(entry.at), read(statement.token).actor())
+                command = current(rules, command_of(entry))
+                if isinstance(command, Refusal):
+                    continue
+                actor = read(statement.token).actor()
+                context = self.context(db, rules, command, parse_iso(entry.at), actor, row.rev)
                 outcome = apply(rules, state, command, context)
             except Exception:
                 # a fault in a module's rules must not keep the server's documents out
@@ -249,7 +257,9 @@ def show(db: Session, row: RecordRow, rules: Aggregate, state: Doc) -> None:
     row.local_doc = dict(state)
     columns(row, rules.summary(state).to_wire())
     db.execute(delete(ScopeRow).where(*own_scopes(row)))
-    members = [{"kind": row.kind, "id": row.id, "scope": scope, "generation": 0} for scope in rules.scopes(state)]
+    members = [
+        {"kind": row.kind, "id": row.id, "scope": scope, "generation": 0, "rev": 0} for scope in rules.scopes(state)
+    ]
     if members:
         db.execute(insert(ScopeRow).on_conflict_do_nothing(), members)
 

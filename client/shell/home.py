@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from client.kernel.contract import Host, Token
 from client.kernel.events import Events, RecordsChanged
 from client.kernel.ports import Record, Records
-from client.shell.words import moment
+from client.shell.words import counted, moment, number
 from client.widgets.basics import Card, EmptyState, IconLabel, Label, SectionTitle
 from client.widgets.tables import Column, RecordTable
 from client.widgets.theme import set_role, theme
@@ -33,8 +33,6 @@ from modules.common.permissions import Actor
 from modules.common.text import tr
 
 RECENT = 12
-MOST_OVERDUE = 1000
-"""Records past their day that are counted at most."""
 
 
 class TodoCard(QAbstractButton):
@@ -64,11 +62,11 @@ class TodoCard(QAbstractButton):
 
     def show_count(self, count: int | None) -> None:
         """How many wait; None while nobody has counted."""
-        self._number.setText("–" if count is None else str(count))
+        self._number.setText("–" if count is None else number(count))
         set_role(self._number, "display", state="info" if count else "quiet")
         self._mark.show_icon("inbox" if count else "check-check", "accent" if count else "quiet")
         self.setAccessibleName(tr(self.todo.title))
-        self.setAccessibleDescription("" if count is None else tr("{count} 件", count=count))
+        self.setAccessibleDescription("" if count is None else counted(count))
 
     @Slot()
     def _space(self) -> None:
@@ -205,8 +203,8 @@ class HomePage(QWidget):
 
     def _lay(self) -> None:
         columns = max(1, min(4, (self.width() - theme().space(12)) // (theme().text_width(14) + theme().space(3))))
-        for number, card in enumerate(self._cards):
-            self._grid.addWidget(card, number // columns, number % columns)
+        for place, card in enumerate(self._cards):
+            self._grid.addWidget(card, place // columns, place % columns)
         for column in range(4):
             self._grid.setColumnStretch(column, int(column < columns))
 
@@ -225,7 +223,7 @@ def _count(host: Host, clock: Clock, todo: Todo, _token: Token) -> int:
     if not todo.overdue:
         return records.count(todo.kind, states=todo.states)
     yesterday = clock.now().astimezone(CHINA).date() - timedelta(1)
-    return len(records.find(todo.kind, states=todo.states, due=yesterday, limit=MOST_OVERDUE))
+    return records.count(todo.kind, states=todo.states, due=yesterday)
 
 
 def _recent(host: Host, kinds: Sequence[str], _token: Token) -> list[Record]:

@@ -9,17 +9,20 @@ its own state, to decide for real.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from modules.common.errors import Refusal
 from modules.common.permissions import Actor
+from modules.common.text import tr
 
 if TYPE_CHECKING:
     from modules.common.calendar import WorkCalendar
 
 Doc = Mapping[str, Any]
+BACK = 2
+"""How many earlier versions of its commands a kind takes: a counter that was away for long still has them."""
 Key = tuple[str, str]
 """Kind and id of a record, such as ``("service_item", "…")``."""
 
@@ -34,7 +37,9 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What somebody wants done to one aggregate. ``id`` is a UUIDv7 made by the client."""
+    """What somebody wants done to one aggregate. ``id`` is a UUIDv7 made by the client; ``version`` is that of the
+    kind's commands; ``base_rev`` the revision that its giver had in sight, 0 for none.
+    """
 
     id: str
     kind: str
@@ -64,6 +69,8 @@ class Context:
     place: str = ""
     """The name of the counter or room whose device gave the command."""
     refs: Mapping[Key, Doc] = field(default_factory=dict)
+    rev: int = 0
+    """The revision of the state; 0 before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,10 @@ class Summary:
 
 
 class Aggregate(Protocol):
-    """The rules of one kind of thing that several people change. Pure: no Qt, no database, no I/O."""
+    """The rules of one kind of thing that several people change. Pure: no Qt, no database, no I/O.
+
+    Rules may also be ``Versioned`` and ``Needing``.
+    """
 
     kind: str
 
@@ -110,6 +120,48 @@ class Aggregate(Protocol):
     def scopes(self, state: Doc) -> frozenset[str]:
         """The change feeds that carry this aggregate, such as ``hall:h1`` and ``dept:d2``."""
         ...
+
+
+class Versioned(Protocol):
+    """Rules whose commands have changed since version 1."""
+
+    version: int
+
+    def upcast(self, command: Command) -> Command:
+        """A command of an earlier version as the next version says it."""
+        ...
+
+
+class Needing(Protocol):
+    """Rules whose commands may need files at the server before they are carried out."""
+
+    def needs(self, command: Command) -> Sequence[str]:
+        """SHA-256 of the files; the command is deferred until the server has them."""
+        ...
+
+
+def version_of(aggregate: Aggregate) -> int:
+    """The version of the commands that are given today."""
+    return cast("Versioned", aggregate).version if hasattr(aggregate, "upcast") else 1
+
+
+def carries(aggregate: Aggregate, version: int) -> bool:
+    """Whether commands of ``version`` are still understood: today's, and those of ``BACK`` versions before."""
+    return max(1, version_of(aggregate) - BACK) <= version <= version_of(aggregate)
+
+
+def current(aggregate: Aggregate, command: Command) -> Command | Refusal:
+    """``command`` as today's rules understand it, or why they cannot (CMD-002)."""
+    if not carries(aggregate, command.version):
+        return Refusal("CMD-002", tr("这一笔是由版本不相容的程序办理的，不能执行。请重新办理。"))
+    while command.version < version_of(aggregate):
+        command = replace(cast("Versioned", aggregate).upcast(command), version=command.version + 1)
+    return command
+
+
+def needs_of(aggregate: Aggregate, command: Command) -> Sequence[str]:
+    """The files that must be at the server first; none for most rules."""
+    return cast("Needing", aggregate).needs(command) if hasattr(aggregate, "needs") else ()
 
 
 def apply(

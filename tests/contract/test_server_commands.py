@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from server_stub import audit, feed, identity, processor
 from server_stub.seeding import CONSOLE
 from server_stub.tables import (
     AuditRow,
+    Blob,
     ChangeRow,
     CommandRow,
     Epoch,
@@ -34,8 +36,8 @@ from server_stub.tables import (
     PersonRole,
     SignInSession,
 )
-from sync.protocol import LeaseRequest
-from tests.support.central import Central, central
+from sync.protocol import LeaseRequest, PushRequest
+from tests.support.central import MEMO, Central, central
 from tests.support.servers import postgres
 
 
@@ -191,6 +193,8 @@ def test_an_unknown_kind_is_refused(office: Central) -> None:
         ({"number": {"series": "A\0", "serial": 1}}, "SYNC-004"),
         ({"number": {"series": "A", "serial": True}}, "SYNC-004"),
         ({"number": {"series": 1234, "serial": 1}}, "SYNC-004"),
+        ({"clock": {"offset_ms": 1}}, "SYNC-004"),
+        ({"clock": {"offset_ms": True, "error_ms": 1.5}}, "SYNC-004"),
         ({"at": "yesterday"}, "SYNC-003"),
         ({"at": "0001-01-01T00:00:00+14:00"}, "SYNC-003"),
         ({"at": "9999-12-31T23:59:59-14:00"}, "SYNC-003"),
@@ -205,6 +209,169 @@ def test_what_no_client_of_ours_sends(office: Central, changes: dict[str, Any], 
         counter.push(counter.command(**changes))
     assert caught.value.code == code
     assert counter.push().expected_n == 1
+
+
+# -- deferred
+
+
+def settled(office: Central, counter: Any, *commands: Any) -> list[str]:
+    return [ack.status for ack in counter.push(*commands).acks]
+
+
+@pytest.fixture
+def recovering(office: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the server had been restored a moment ago."""
+    made = replace(office.services.identity, recovered_at=iso(office.clock.now()))
+    monkeypatch.setattr(office.services.processor, "_identity", made)
+
+
+def test_a_command_on_a_record_that_has_not_come_yet_waits_and_is_asked_for_again(office: Central) -> None:
+    """An officer's decision that is sent before the clerk's acceptance, which a restored server lacks."""
+    clerk, officer = office.counter(), office.counter()
+    accept = clerk.command()
+    decide = officer.command(aggregate=accept.aggregate_id, base_rev=1)
+    other = officer.command()
+    acks = officer.push(decide, other).acks
+    assert [ack.status for ack in acks] == ["deferred", "applied"]
+    assert acks[0].error is not None
+    assert acks[0].error["code"] == "SYNC-017"
+    # its number is spent and it is remembered: asked for again, it has no second effect, and is told once
+    assert officer.push().expected_n == 3
+    assert settled(office, officer, decide) == ["deferred"]
+    assert count(office, AuditRow, action="memo.write.deferred", subject=f"memo:{accept.aggregate_id}") == 1
+    assert settled(office, clerk, accept) == ["applied"]
+    [ack] = officer.push(decide).acks
+    assert (ack.status, ack.duplicate, ack.rev) == ("applied", False, 2)
+    [ack] = officer.push(decide).acks
+    assert (ack.status, ack.duplicate, ack.rev) == ("applied", True, 2)
+    assert count(office, EventRow, cmd_id=decide.cmd_id) == 1
+    assert count(office, CommandRow, cmd_id=decide.cmd_id, status="applied", rev=2) == 1
+
+
+def test_the_order_within_a_record_is_kept_while_others_go_on(office: Central) -> None:
+    clerk, officer = office.counter(), office.counter()
+    accept = clerk.command()
+    first, second = (officer.command(aggregate=accept.aggregate_id, base_rev=1) for _ in range(2))
+    assert settled(office, officer, first, second, officer.command()) == ["deferred", "deferred", "applied"]
+    clerk.push(accept)
+    # asked for in the wrong order, or alone: the second still waits for the first
+    assert settled(office, officer, second) == ["deferred"]
+    third = officer.command(aggregate=accept.aggregate_id, base_rev=1)
+    assert settled(office, officer, third) == ["deferred"]
+    assert settled(office, officer, first, second, third) == ["applied"] * 3
+    with office.services.database.read() as session:
+        made = session.execute(
+            select(EventRow.cmd_id).filter_by(aggregate_id=accept.aggregate_id).order_by(EventRow.rev)
+        )
+        assert list(made.scalars()) == [command.cmd_id for command in (accept, first, second, third)]
+
+
+def test_the_same_deferred_command_twice_in_one_push(office: Central) -> None:
+    officer = office.counter()
+    decide = officer.command(base_rev=1)
+    acks = officer.push(decide, decide).acks
+    assert [(ack.status, ack.duplicate) for ack in acks] == [("deferred", False), ("deferred", True)]
+
+
+def test_after_a_restore_whoever_had_more_in_sight_waits_for_it(office: Central, recovering: None) -> None:
+    clerk, officer = office.counter(), office.counter()
+    accept = clerk.command()
+    amend = clerk.command(aggregate=accept.aggregate_id, base_rev=1)
+    decide = officer.command(aggregate=accept.aggregate_id, base_rev=2)
+    assert settled(office, clerk, accept) == ["applied"]
+    assert settled(office, officer, decide) == ["deferred"]
+    assert settled(office, clerk, amend) == ["applied"]
+    assert settled(office, officer, decide) == ["applied"]
+
+
+def test_without_a_restore_known_records_are_decided_at_once(office: Central) -> None:
+    counter = office.counter()
+    first = counter.command()
+    counter.push(first)
+    assert settled(office, counter, counter.command(aggregate=first.aggregate_id, base_rev=7)) == ["applied"]
+
+
+def test_after_a_restore_a_refusal_for_want_of_a_reference_waits(office: Central, recovering: None) -> None:
+    counter, dept = office.counter(), f"d{uuid7()[-6:]}"
+    first = counter.command()
+    counter.push(first)
+    move = counter.command("memo.move", first.aggregate_id, base_rev=1, body={"dept": dept})
+    assert settled(office, counter, move) == ["deferred"]
+    organisation = feed.Reference("organisation", dept, {"id": dept}, "局")
+    office.services.writer.do(lambda session: feed.publish(session, iso(office.clock.now()), [organisation]))
+    assert settled(office, counter, move) == ["applied"]
+    office.clock.advance(processor.RECOVERY.total_seconds())
+    late = counter.command("memo.move", body={"dept": "nowhere"})
+    assert settled(office, counter, late) == ["refused"]
+
+
+def test_a_command_waits_for_its_files(office: Central) -> None:
+    counter = office.counter()
+    wanted = hashlib.sha256(uuid7().encode()).hexdigest()
+    command = counter.command(body={"text": "附件", "files": [wanted]})
+    later = counter.command(aggregate=command.aggregate_id)
+    acks = counter.push(command, later, counter.command()).acks
+    assert [ack.status for ack in acks] == ["deferred", "deferred", "applied"]
+    assert [ack.error["code"] for ack in acks[:2] if ack.error] == ["SYNC-016", "SYNC-018"]
+
+    def arrive(session: Session) -> None:
+        about = {"person_id": "p", "device_id": "d", "hall_id": "h", "department_id": "", "at": iso(office.clock.now())}
+        session.execute(insert(Blob).values(sha256=wanted, size=1, type="image/png", **about))
+
+    office.services.writer.do(arrive)
+    assert settled(office, counter, command, later) == ["applied", "applied"]
+
+
+def test_what_waits_too_long_ends_in_the_tray(office: Central) -> None:
+    officer = office.counter()
+    decide = officer.command(base_rev=1)
+    officer.push(decide)
+    office.clock.advance(processor.KEEP_WAITING.total_seconds())
+    [ack] = officer.push(decide).acks
+    assert ack.status == "refused"
+    assert ack.error is not None
+    assert ack.error["code"] == "SYNC-019"
+    assert settled(office, officer, decide) == ["refused"]
+
+
+def test_a_device_of_protocol_one_is_refused_what_another_is_deferred(office: Central) -> None:
+    officer = office.counter()
+    decide = officer.command(base_rev=1)
+    [ack] = office.services.processor.push(officer.device, PushRequest(1, "", "", [decide])).acks
+    assert ack.status == "refused"
+    assert ack.error is not None
+    assert ack.error["code"] == "SYNC-017"
+
+
+def test_a_leased_number_is_spent_once_by_a_command_that_waits(office: Central) -> None:
+    clerk, officer = office.counter(), office.counter()
+    accept = clerk.command()
+    lease = office.services.numbers.lease(officer.device, LeaseRequest(officer.series, 10))
+    number = {"series": officer.series, "serial": lease.first}
+    decide = officer.command(aggregate=accept.aggregate_id, base_rev=1, number=number)
+    assert settled(office, officer, decide) == ["deferred"]
+    assert refused(office, officer, number=number) == "NUM-004"
+    clerk.push(accept)
+    assert settled(office, officer, decide) == ["applied"]
+
+
+# -- versions of commands
+
+
+def test_older_versions_are_understood_and_newer_ones_wait(office: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MEMO, "version", 4)
+    counter = office.counter()
+    old = counter.command(version=2, body={"words": "旧的"})
+    assert counter.ack(old).status == "applied"
+    memo = office.services.commands.get("memo", old.aggregate_id)
+    assert memo is not None
+    assert memo["text"] == "旧的"
+    assert refused(office, counter, version=1) == "CMD-002"
+    newer = counter.command(version=5)
+    ack = counter.ack(newer)
+    assert (ack.status, ack.error and ack.error["code"]) == ("deferred", "SYNC-015")
+    monkeypatch.setattr(MEMO, "version", 5)
+    assert counter.ack(newer).status == "applied"
 
 
 # -- who said it, and when
@@ -222,23 +389,52 @@ def test_the_statement_must_be_ours_and_for_this_device(office: Central) -> None
     assert refused(office, counter, statement=other.statement) == "AUTH-008"
 
 
+def detail_of(office: Central, command: Any) -> dict[str, Any]:
+    """What the audit log says of a command."""
+    query = select(AuditRow.detail).filter_by(subject=f"memo:{command.aggregate_id}").order_by(AuditRow.seq.desc())
+    with office.services.database.read() as session:
+        detail: dict[str, Any] = json.loads(session.execute(query.limit(1)).scalar_one())
+    return detail
+
+
 def test_a_command_is_judged_for_its_own_time(office: Central) -> None:
     counter = office.counter()
     now = office.clock.now()
-    issued = now
-    assert refused(office, counter, at=iso(now + timedelta(minutes=6))) == "AUTH-009"
-    assert refused(office, counter, at=iso(now + timedelta(minutes=4))) == ""
-    # a clock that is a little behind must not spoil the first command after the sign-in
-    assert refused(office, counter, at=iso(issued - timedelta(minutes=4))) == ""
-    assert refused(office, counter, at=iso(issued - timedelta(minutes=6))) == "AUTH-018"
     given = iso(now + timedelta(hours=71))
     office.clock.advance(100 * 3600)
     assert refused(office, counter, at=iso(now + timedelta(hours=73))) == "AUTH-018"
     late = counter.command(at=given)
     assert counter.ack(late).status == "applied"
-    with office.services.database.read() as session:
-        detail = session.execute(select(AuditRow.detail).filter_by(subject=f"memo:{late.aggregate_id}")).scalar_one()
-    assert json.loads(detail)["late_seconds"] == 29 * 3600
+    detail = detail_of(office, late)
+    assert (detail["given_at"], detail["late_seconds"]) == (given, 29 * 3600)
+    assert "clock" not in detail
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=1), -timedelta(days=1), timedelta(minutes=9), -timedelta(minutes=9)])
+def test_a_wrong_clock_spoils_nothing_and_shows_in_the_log(office: Central, wrong: timedelta) -> None:
+    """A counter whose clock was set a day off while it was alone: the server's time is the nearest that can be true."""
+    counter = office.counter()
+    office.clock.advance(60)
+    now = office.clock.now()
+    command = counter.command(at=iso(now + wrong))
+    assert counter.ack(command).status == "applied"
+    detail = detail_of(office, command)
+    assert detail["given_at"] == iso(now if wrong > timedelta(0) else now - timedelta(seconds=60))
+    assert detail["clock"] == {"offset_ms": 0, "error_ms": 0, "claimed_at": iso(now + wrong)}
+    memo = office.services.commands.get("memo", command.aggregate_id)
+    assert memo is not None
+    assert memo["at"] == detail["given_at"]
+
+
+def test_a_clock_that_was_put_right_shows_in_the_log_as_well(office: Central) -> None:
+    counter = office.counter()
+    clock = {"offset_ms": -86_400_000, "error_ms": 40}
+    command = counter.command(clock=clock)
+    assert counter.ack(command).status == "applied"
+    assert detail_of(office, command)["clock"] == {**clock, "claimed_at": command.at}
+    near = counter.command(clock={"offset_ms": 3000, "error_ms": 40})
+    counter.ack(near)
+    assert "clock" not in detail_of(office, near)
 
 
 def _revoke_session(office: Central, counter: Any) -> None:
@@ -327,7 +523,7 @@ def test_numbers_of_a_lost_history_belong_to_whoever_printed_them(office: Centra
     def restore(session: Session) -> None:
         session.execute(delete(NumberLease).filter_by(series=lease.series, first=lease.first))
         session.execute(delete(Epoch))
-        identity.ensure(session)
+        identity.ensure(session, office.clock.now())
 
     office.services.writer.do(restore)
     number = {"series": lease.series, "serial": lease.first}

@@ -646,7 +646,7 @@ def test_words_made_in_an_older_way_are_made_anew(desk: Desk, monkeypatch: pytes
         assert len(desk.store.find("note", text="张三")) == count
 
 
-def test_finding_by_number_due_and_day(desk: Desk) -> None:
+def test_finding_by_due_and_day(desk: Desk) -> None:
     midnight = datetime(2026, 11, 19, 16, 0, tzinfo=UTC)
     moments = [midnight - timedelta(milliseconds=1), midnight, midnight + timedelta(days=1)]
     stamps = [f"{int(moment.timestamp() * 1000):012x}" for moment in moments]
@@ -668,9 +668,6 @@ def test_finding_by_number_due_and_day(desk: Desk) -> None:
     assert found(since=day, until=day) == [1]
     assert found(due=date(2026, 11, 22)) == [1]
     assert found(due=date(2026, 11, 23), since=day) == [1, 2]
-    assert found(number="T1-") == [0, 1, 2]
-    assert found(number="T1-3") == [2]
-    assert found(number="%") == []
 
 
 def test_scanned_codes_find_their_record(desk: Desk) -> None:

@@ -31,9 +31,23 @@ QUICK = Settings(argon2_time=1, argon2_memory_kib=64)
 
 
 class MemoRules:
-    """``memo.write`` makes or changes; ``memo.move`` to a department; ``memo.wrong`` has a fault in its rule."""
+    """``memo.write`` makes or changes; ``memo.move`` to a department; ``memo.wrong`` has a fault in its rule.
+
+    ``files`` in a body names what must have arrived. Until version 2 ``text`` was called ``words``.
+    """
 
     kind = "memo"
+    version = 1
+
+    def upcast(self, command: Command) -> Command:
+        if command.version != 2:
+            return command
+        body = {"text" if name == "words" else name: value for name, value in command.body.items()}
+        return replace(command, body=body)
+
+    def needs(self, command: Command) -> Sequence[str]:
+        files: Sequence[str] = command.body.get("files", ())
+        return files
 
     def refs(self, command: Command) -> Sequence[Key]:
         return [("organisation", command.body["dept"])] if command.type == "memo.move" else []
@@ -47,7 +61,8 @@ class MemoRules:
             known = context.refs.get(("organisation", command.body["dept"]))
             return [Event("moved", {"dept": command.body["dept"]})] if known else Refusal("MEMO-002", "没有")
         body = {"text": command.body["text"], "at": iso(context.now), "by": context.actor.login, "place": context.place}
-        return [Event("written", {**body, "hall": context.actor.hall_id})]
+        pages = {"pages": command.body["pages"]} if "pages" in command.body else {}
+        return [Event("written", {**body, **pages, "hall": context.actor.hall_id})]
 
     def evolve(self, state: Doc | None, event: Event) -> Doc:
         return {"dept": "", **(state or {}), **event.body}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +19,7 @@ from typing import Any, Literal
 from modules.common.aggregate import Command, Context, Doc, Event, Key, Number, Summary, apply
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock, iso, parse_iso
+from modules.common.digests import changed
 from modules.common.errors import Refusal
 from modules.common.ids import uuid7
 from modules.common.statement import Statement, read, sign
@@ -127,10 +128,16 @@ class State:
     """All that is stored: copied as one for backups and undone transactions."""
 
     docs: dict[Key, tuple[int, dict[str, Any], frozenset[str]]] = field(default_factory=dict)
+    heads: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    floors: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     feeds: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
     last_n: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     known: dict[str, tuple[str, Ack]] = field(default_factory=dict)
+    effects: Counter[str] = field(default_factory=Counter)
+    """How often each command was carried out."""
     leases: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    waiting: dict[str, dict[Key, set[int]]] = field(default_factory=lambda: defaultdict(dict))
+    """Numbers of deferred commands by device and record."""
 
 
 class CrashError(Exception):
@@ -181,7 +188,11 @@ class ReferenceServer:
             query = request.query
             if query["scope"] not in scopes:
                 return _no(403, "AUTH-403", "不可")
-            return 200, to_wire(self._changes(query["scope"], int(query["since"]), int(query["limit"]), query["epoch"]))
+            return 200, to_wire(
+                self._changes(
+                    query["scope"], int(query["since"]), int(query["limit"]), query["epoch"], int(query["floor"])
+                )
+            )
         if request.name == "lease":
             return 200, to_wire(self._lease(from_wire(LeaseRequest, body)))
         return 200, {}
@@ -218,6 +229,25 @@ class ReferenceServer:
         """Put a reference document into a feed."""
         rev = self.state.docs.get((kind, id), (0, {}, frozenset()))[0] + 1
         self._store(kind, id, rev, doc, frozenset({scope}), Summary(title, ""), "")
+
+    def thin(self, scope: str, count: int) -> None:
+        """Drop from the oldest ``count`` numbers that are still whole what later ones among them have made void."""
+        floor = min(self.state.floors[scope] + count, self.state.heads[scope])
+        newest = {(change.kind, change.id): change.seq for change in self.state.feeds[scope] if change.seq <= floor}
+        self.state.feeds[scope] = [
+            change
+            for change in self.state.feeds[scope]
+            if change.seq > floor or (change.op == "put" and change.seq == newest[change.kind, change.id])
+        ]
+        self.state.floors[scope] = floor
+
+    def holds(self, scope: str) -> tuple[int, int]:
+        """How many documents a feed holds, and their digest."""
+        digest = count = 0
+        for (kind, id), (rev, _, scopes) in self.state.docs.items():
+            if scope in scopes:
+                digest, count = changed(digest, kind, id, 0, rev), count + 1
+        return count, digest
 
     def backup(self) -> State:
         """A copy of everything."""
@@ -286,7 +316,8 @@ class ReferenceServer:
             assert before is not None
             if self.dedupe == "separate":
                 # its effects were committed, its memory of them was not
-                before.docs, before.feeds = self.state.docs, self.state.feeds
+                for name in ("docs", "feeds", "heads", "floors", "effects"):
+                    setattr(before, name, getattr(self.state, name))
             self.state = before
             return 503, None
         return 200, to_wire(PushReply(self.epoch, iso(self.clock.now()), self.state.last_n[device] + 1, acks))
@@ -302,11 +333,21 @@ class ReferenceServer:
                     state.last_n[device] = max(last, command.n)
                     return Ack(command.cmd_id, command.n, "hash_mismatch")
                 first = stored[1]
+                if first.status == "deferred":
+                    return self._settle(device, command)
                 return Ack(first.cmd_id, first.n, first.status, True, first.rev, first.error)
             if command.n <= last:
                 return Ack(command.cmd_id, command.n, "hash_mismatch")
-        ack = self._decide(command)
         state.last_n[device] = max(last, command.n)
+        return self._settle(device, command)
+
+    def _settle(self, device: str, command: WireCommand) -> Ack:
+        state = self.state
+        record = command.kind, command.aggregate_id
+        behind = min(state.waiting[device].get(record, {command.n}), default=command.n) < command.n
+        ack = _deferred(command) if behind else self._decide(command)
+        waiting = state.waiting[device].setdefault(record, set())
+        waiting.add(command.n) if ack.status == "deferred" else waiting.discard(command.n)
         state.known[command.cmd_id] = (body_hash(command), ack)
         return ack
 
@@ -315,6 +356,8 @@ class ReferenceServer:
         if not said.holds_at(parse_iso(command.at)):
             return _refused(command, Refusal("AUTH-006", "已过期"))
         rev, doc, _ = self.state.docs.get((command.kind, command.aggregate_id), (0, None, frozenset()))
+        if command.base_rev > rev and (doc is None or self.epoch != "e1"):
+            return _deferred(command)
         number = Number(**command.number) if command.number else None
         rules = rules_of(command.kind)
         order = Command(command.cmd_id, command.kind, command.aggregate_id, command.type, command.body, number=number)
@@ -331,21 +374,30 @@ class ReferenceServer:
     def _store(
         self, kind: str, id: str, rev: int, doc: dict[str, Any], scopes: frozenset[str], summary: Summary, cause: str
     ) -> None:
+        self.state.effects[cause] += 1
         before = self.state.docs.get((kind, id), (0, {}, frozenset[str]()))[2]
         self.state.docs[kind, id] = (rev, doc, scopes)
         for scope in sorted(scopes | before):
             feed = self.state.feeds[scope]
             there = scope in scopes
             put = (doc, summary.to_wire()) if there else ({}, {})
-            feed.append(Change(len(feed) + 1, kind, id, rev, "put" if there else "tombstone", *put, cause))
+            self.state.heads[scope] += 1
+            feed.append(Change(self.state.heads[scope], kind, id, rev, "put" if there else "tombstone", *put, cause))
 
-    def _changes(self, scope: str, since: int, limit: int, epoch: str) -> ChangesReply:
-        feed = self.state.feeds[scope]
-        lost = since > len(feed) or epoch not in ("", self.epoch)
-        page = [] if lost else feed[since : since + limit]
-        more = not lost and since + len(page) < len(feed)
+    def _changes(self, scope: str, since: int, limit: int, epoch: str, began: int) -> ChangesReply:
+        state = self.state
+        head, floor = state.heads[scope], state.floors[scope]
+        lost = since > head or epoch not in ("", self.epoch) or 0 < since < floor > began
+        rows = [] if lost else [change for change in state.feeds[scope] if change.seq > since]
+        page = rows[:limit]
+        to = page[-1].seq if page else since
+        if not lost and len(rows) <= limit:
+            to = max(to, floor)
+        more = not lost and to < head
+        count, digest = self.holds(scope)
+        count = -1 if more or lost else count
         now = iso(self.clock.now())
-        return ChangesReply(self.epoch, now, scope, since, since + len(page), more, lost, page)
+        return ChangesReply(self.epoch, now, scope, since, to, more, lost, page, floor, count, digest)
 
     def _lease(self, request: LeaseRequest) -> Lease:
         first = self.state.leases[request.series] + 1
@@ -360,3 +412,7 @@ def _no(status: int, code: str, message: str) -> tuple[int, Any]:
 def _refused(command: WireCommand, refusal: Refusal) -> Ack:
     error = {"code": refusal.code, "message": refusal.message, "fields": dict(refusal.fields)}
     return Ack(command.cmd_id, command.n, "refused", error=error)
+
+
+def _deferred(command: WireCommand) -> Ack:
+    return Ack(command.cmd_id, command.n, "deferred", error={"code": "SYNC-017", "message": "等待", "fields": {}})

@@ -19,7 +19,7 @@ from client.data.store import Store
 from client.data.tables import OutboxRow
 from modules.common.clock import FixedClock
 from modules.common.errors import GovDeskError, Refused
-from sync.engine import Borrow, Policy, Pull, Push, SyncEngine, Wait
+from sync.engine import Borrow, Policy, Prune, Pull, Push, SyncEngine, Wait
 from sync.engine import Store as StoreSlice
 from sync.transport import Faults, InMemoryTransport
 from tests.support.reference_server import Person, ReferenceServer, rules_of
@@ -78,12 +78,15 @@ class Device:
         if isinstance(action, StoreSlice):
             self.engine.store_slice()
             return 0.0
+        if isinstance(action, Prune):
+            self.engine.prune()
+            return 0.0
         reply: Any
         try:
             if isinstance(action, Push):
                 reply = self.transport.push(action.request)
             elif isinstance(action, Pull):
-                reply = self.transport.changes(action.scope, action.since, action.epoch, action.statement)
+                reply = self.transport.changes(action.scope, action.since, action.epoch, action.statement, action.floor)
             else:
                 assert isinstance(action, Borrow)
                 reply = self.transport.lease(action.request, action.statement)
@@ -176,22 +179,26 @@ class World:
             device.engine.poke()
         for _ in range(limit):
             waits = [device.step() for device in self.devices]
-            if all(waits) and not any(device.store.tally().waiting for device in self.devices) and self._level():
+            if all(waits) and self._drained() and self._level():
                 return
             if all(waits):
                 self.advance(min(waits))
         raise AssertionError("the devices do not come to rest")
 
+    def _drained(self) -> bool:
+        tallies = [device.store.tally() for device in self.devices]
+        return not any(tally.waiting or tally.deferred for tally in tallies)
+
     def _level(self) -> bool:
-        feeds = self.server.state.feeds
+        heads = self.server.state.heads
         return all(
-            device.store.cursor(scope) == len(feeds[scope]) for device in self.devices for scope in device.store.scopes
+            device.store.cursor(scope) == heads[scope] for device in self.devices for scope in device.store.scopes
         )
 
     def check(self) -> None:
         """Nothing lost, nothing doubled, replicas equal, numbers contiguous and used once."""
         docs = self.server.state.docs
-        effects = Counter(change.cause for feed in [self.server.state.feeds["hall:h1"]] for change in feed)
+        effects = self.server.state.effects
         lines = Counter(line["cmd"] for _, doc, _ in docs.values() for line in doc.get("lines", ()))
         for device in self.devices:
             box = device.outbox()
@@ -213,6 +220,8 @@ class World:
             expected = {id: (rev, doc) for (kind, id), (rev, doc, at) in docs.items() if kind == "note" and at & scopes}
             shown = device.store.find("note", limit=100_000)
             assert {note.id: (note.rev, dict(note.doc)) for note in shown if note.rev} == expected
+            for scope in device.store.scopes:
+                assert device.store.holds(scope) == self.server.holds(scope)
             # without a revision only what the server refused to begin
             assert all(note.rev or note.refused for note in shown)
         numbers = [number for device in self.devices for number in device.numbers]

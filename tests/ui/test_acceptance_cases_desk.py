@@ -17,6 +17,7 @@ from client.kernel.ports import Server
 from client.widgets.dialogs import TextDialog
 from devices.ports import IdentityRecord
 from modules.acceptance.services import case_desk
+from modules.acceptance.ui.cases import page as cases_page
 from modules.acceptance.ui.cases.actions import MoreDialog
 from modules.acceptance.ui.cases.asks import Bench, ask_of, asks
 from modules.acceptance.ui.cases.dialogs import AskDialog
@@ -633,13 +634,49 @@ def test_what_is_late_is_opened_from_the_to_do(make: MakeView, host: FakeHost) -
 
 
 def test_a_list_that_is_not_whole_says_so(make: MakeView, host: FakeHost, monkeypatch: Any) -> None:
-    monkeypatch.setattr(case_desk, "MOST", 2)
-    for name in ("甲", "乙", "丙"):
-        accept(host, name)
+    monkeypatch.setattr(case_desk, "PAGE", 30)
+    names = [f"甲{n:02}" for n in range(70)]
+    cases = [accept(host, name) for name in names]
     page = make(CLERK)
-    assert len(shown(page)) == 2
+    page.resize(1100, 700)
+    newest = names[::-1]
+    assert shown(page) == newest[:30]
     assert page.note.isVisible()
-    assert "请用查找缩小范围" in page.table.accessibleDescription()
+    assert "已列出 30 件，往下滚动" in page.table.accessibleDescription()
+    page.table.choose(cases[-1])
+    QTest.keyClick(page.table.view, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    host.drain()
+    assert shown(page) == newest[:60]
+    place = page.table.view.verticalScrollBar().value()
+    assert place > 0
+    # what changes meanwhile leaves the list as long as it is, and the view where it is
+    host.store.amend(cases[-1], pending=1)
+    host.drain()
+    assert shown(page) == newest[:60]
+    assert page.table.view.verticalScrollBar().value() == place
+    QTest.keyClick(page.table.view, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    host.drain()
+    assert shown(page) == newest
+    assert not page.note.isVisible()
+    host.store.indexed = 0.456
+    page.search.setText("甲0")
+    page._reload()
+    host.drain()
+    assert "正在重建（45%）" in page.note.text()
+
+
+def test_a_list_has_an_end(make: MakeView, host: FakeHost, monkeypatch: Any) -> None:
+    monkeypatch.setattr(case_desk, "PAGE", 10)
+    monkeypatch.setattr(cases_page, "MOST", 20)
+    for n in range(30):
+        last = accept(host, f"甲{n:02}")
+    page = make(CLERK, last)
+    page.resize(1100, 400)
+    for _ in range(4):
+        QTest.keyClick(page.table.view, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+        host.drain()
+    assert len(shown(page)) == 20
+    assert "请用查找缩小范围" in page.note.text()
 
 
 def test_the_selection_is_remembered(make: MakeView, host: FakeHost) -> None:

@@ -258,7 +258,7 @@ class Client:
             said = self.loop.status
             return {
                 "given": self.done,
-                "waiting": tally.waiting,
+                "waiting": tally.waiting + tally.deferred,
                 "last_n": last,
                 "epoch": self.store.epoch,
                 "cursors": cursors,

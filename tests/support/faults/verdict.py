@@ -94,7 +94,7 @@ def _doubled(session: Session, commands: dict[str, CommandRow]) -> list[str]:
     ]
     written: Counter[str] = Counter()
     for action, detail in session.execute(select(AuditRow.action, AuditRow.detail)):
-        if '"cmd"' in detail and not action.endswith((".refused", ".hash_mismatch")):
+        if '"cmd"' in detail and not action.endswith((".refused", ".deferred", ".hash_mismatch")):
             written[json.loads(detail)["cmd"]] += 1
     doubled += [f"{id} is written {n} times in the log" for id, n in written.items() if n != 1]
     numbers = Counter(session.scalars(select(AggregateState.number).where(AggregateState.kind == "case")))

@@ -24,8 +24,8 @@ from server_stub.database import Database
 from server_stub.log import trail
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import CONSOLE, demo_people, seed
-from server_stub.services import KEEP_SESSIONS
 from server_stub.tables import AggregateState, AuditRow, Base, EnrolmentCode, JobRun, Person, SignInSession
+from server_stub.trust import KEEP_SESSIONS
 from tests.support.central import QUICK, START, Central
 
 

@@ -221,7 +221,7 @@ def test_a_feed_is_complete_only_with_its_last_slice(
 ) -> None:
     bench = make(slice=2)
     told: list[bool] = []
-    monkeypatch.setattr(bench.store, "receive", lambda *_, complete: told.append(complete))
+    monkeypatch.setattr(bench.store, "receive", lambda *_, complete, **__: told.append(complete))
     bench.pulled(bench.next(Pull), [1, 2, 3])
     while isinstance(bench.engine.next_action(), StoreSlice):
         bench.engine.store_slice()
@@ -282,6 +282,10 @@ def test_a_lost_cursor_is_read_from_the_start(bench: Bench) -> None:
         again = bench.next(Pull)
     bench.pulled(again, snapshot_required=True)
     assert bench.store.cursor(pull.scope) == 0
+    # a server that lacks what it has said may lack commands as well: it is asked
+    probe = bench.next(Push)
+    assert probe.request.cmds == []
+    bench.pushed(probe, expected=1)
     assert bench.next(Pull) == Pull(pull.scope, 0, "e1", pull.statement)
 
 

@@ -57,7 +57,7 @@ def test_questions_and_answers_survive_the_wire(http: HttpTransport, server: Ref
     assert http.hello().epoch == "e1"
     reply = http.sign_in(SignInRequest("zhang", "right"))
     server.publish("ink", "blue", {"id": "蓝"})
-    page = http.changes("ref", 0, "e1", reply.statement)
+    page = http.changes("ref", 0, "e1", reply.statement, 0)
     assert [change.doc for change in page.changes] == [{"id": "蓝"}]
     assert http.lease(LeaseRequest("T1", 5), reply.statement).last == 5
     assert http.push(PushRequest(1, "", "2026-11-20T00:00:00.000Z", [])).expected_n == 1
@@ -65,7 +65,7 @@ def test_questions_and_answers_survive_the_wire(http: HttpTransport, server: Ref
     assert [request.name for request in peer.seen] == ["hello", "sign_in", "changes", "lease", "push", "sign_out"]
     assert {request.device for request in peer.seen} == {"d-1:token-d-1"}
     assert peer.seen[2].statement == reply.statement
-    assert peer.seen[2].query == {"scope": "ref", "since": "0", "limit": "500", "epoch": "e1"}
+    assert peer.seen[2].query == {"scope": "ref", "since": "0", "limit": "500", "epoch": "e1", "floor": "0"}
 
 
 def test_an_empty_success_is_a_success(http: HttpTransport, peer: HttpsPeer) -> None:

@@ -163,7 +163,9 @@ class Filters(QWidget):
         view = self._views[self.view]
         kind = str(self.range.currentData())
         since, until = (day(self.since.text()), day(self.until.text())) if kind == OWN else span(kind, today)
-        return Looking(view.states, self.search.text(), view.key == MINE, str(self.due.currentData()), since, until)
+        by_due = self.order.currentData() == BY_DUE
+        due = str(self.due.currentData())
+        return Looking(view.states, self.search.text(), view.key == MINE, due, since, until, by_due)
 
     def choose(self, key: str) -> None:
         """Choose a chip, without ``changed``."""
