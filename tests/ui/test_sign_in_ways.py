@@ -241,7 +241,7 @@ def test_single_sign_on_offers_a_password_of_this_computer(stage: Stage, qtbot: 
     assert [entry.login for entry in stage.entries] == ["zhangsan"]
 
 
-@pytest.mark.parametrize("zoom", (ZOOMS[0], 100, 150, ZOOMS[-1]))
+@pytest.mark.parametrize("zoom", [ZOOMS[0], 100, 150, ZOOMS[-1]])
 @pytest.mark.parametrize("step", ["code", "pin", "bind", "totp", "recovery", "local"])
 def test_every_step_shows_all_words_at_every_size(stage: Stage, theme: Theme, zoom: int, step: str) -> None:
     theme.apply("light", zoom / 100)

@@ -41,7 +41,8 @@ def heard(qtbot: Any, tmp_path: Path) -> Iterator[Heard]:
         publisher(session, tmp_path / "b", GNOME, FREEDESKTOP) as saver,
     ):
         lock = SystemLock(system=system, session=session)
-        assert lock.start(0)
+        lock.start(0)
+        qtbot.waitUntil(lambda: lock.listening == 2, timeout=10_000)
         yield Heard(lock, logind, saver)
         lock.stop()
 
@@ -82,6 +83,7 @@ def test_after_its_end_nothing_is_heard(qtbot: Any, heard: Heard) -> None:
     heard.lock.stop()
     heard.logind.emit(MANAGER, f"{LOGIND}.Manager", "PrepareForSleep", True)
     heard.lock.start(0)
+    qtbot.waitUntil(lambda: heard.lock.listening == 2, timeout=10_000)
     heard.logind.emit(f"{MANAGER}/session/_32", f"{LOGIND}.Session", "Lock")
     qtbot.waitUntil(lambda: heard.times >= 1, timeout=10_000)
     assert heard.times == 1
@@ -89,5 +91,6 @@ def test_after_its_end_nothing_is_heard(qtbot: Any, heard: Heard) -> None:
 
 def test_without_any_bus_nothing_breaks(qtbot: Any) -> None:
     lock = SystemLock(system="unix:path=/nowhere/bus", session="unix:path=/nowhere/bus")
-    assert not lock.start(0)
+    lock.start(0)
     lock.stop()
+    assert lock.listening == 0
