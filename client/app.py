@@ -372,6 +372,7 @@ class OpenDesk(QObject):
             on_data,
             may_send=lambda: bool(store.statement),
             busy=lambda: self.loop.status.waiting > 0,
+            sent=lambda: self.loop.poke() if self.loop.status.deferred else None,
         )
         self.nudges = NudgeListener(
             lambda: transport.listen(store.statement), self.loop, may_listen=lambda: bool(store.statement)

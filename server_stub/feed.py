@@ -264,6 +264,7 @@ def publish(
             entry = Entry(scopes, reference.kind, reference.id, rev, "put", doc, fields, before=before)
             entries += (entry, *left(entry, before))
             store(session, at, entry, summary)
+            names.note(session, at, entry.kind, entry.id, entry.rev, entry.doc)
     append(session, at, entries)
     return sum(entry.op == "put" for entry in entries)
 
@@ -316,7 +317,6 @@ def store(session: Session, at: str, entry: Entry, summary: Summary) -> None:
         session.execute(insert(AggregateState), [{**key, **values}])
     else:
         session.execute(update(AggregateState).filter_by(**key).values(**values))
-    names.note(session, at, entry.kind, entry.id, entry.doc)
     remember_numbers(session, entry.kind, entry.id, summary.search)
 
 

@@ -80,8 +80,9 @@ class Progress:
 class PagePump:
     """Sends what waits, part after part, for ever, from ``start`` to ``stop``.
 
-    ``may_send`` is False while nobody is signed in; ``busy`` is True while commands want the line. Without the
-    network everything waits; what the server will not take goes behind the others, with growing pauses.
+    ``may_send`` is False while nobody is signed in; ``busy`` is True while commands want the line; ``sent`` is told
+    when the server has a blob whole, for a command may wait for it there. Without the network everything waits; what
+    the server will not take goes behind the others, with growing pauses.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class PagePump:
         *,
         may_send: Callable[[], bool] = lambda: True,
         busy: Callable[[], bool] = lambda: False,
+        sent: Callable[[], None] = lambda: None,
         rng: Random | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -100,6 +102,7 @@ class PagePump:
         self._run = run_on_data
         self._may_send = may_send
         self._busy = busy
+        self._sent = sent
         self._rng = rng or Random()  # noqa: S311 - jitter
         self._clock = clock or SystemClock()
         self._turn = 0
@@ -167,6 +170,7 @@ class PagePump:
         if at == ref.size:
             self._run(lambda: self._queue.sent(name))
             self._at.pop(name, None)
+            self._sent()
         return 0.0
 
     def _send(self, ref: BlobRef) -> int:

@@ -19,7 +19,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from client.data.profile import written_atomically
+from client.data.profile import make_folder, written_atomically
 from client.data.sealed import Damaged, Sealed, seal
 from client.data.tables import DEFERRED, REFUSED, WAITING, BlobRow, DraftRow, OutboxRow
 from client.kernel.ports import BlobRef
@@ -54,7 +54,7 @@ class BlobFiles:
         """
         path = self._path(sha256)
         for folder in (self._folder, path.parent):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder)
         digest = hashlib.sha256()
 
         def counted() -> Iterator[bytes]:

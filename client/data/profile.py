@@ -97,6 +97,15 @@ def written_atomically(path: Path, scratch: Path) -> Iterator[IO[bytes]]:
         _sync_folder(path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Make ``folder``, for its owner only, so that it and what is put into it are still there after a power cut."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    _sync_folder(folder.parent)
+
+
 def _sync_folder(folder: Path) -> None:
     if sys.platform == "win32":
         return  # NTFS journals the rename; a folder cannot be opened there

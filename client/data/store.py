@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from client.data import finding, index
-from client.data.blobs import BlobFiles, in_use
+from client.data.blobs import BlobFiles, in_use, want_again
 from client.data.drafts import Drafts, Prints, drop_draft
 from client.data.engine import open_engine, writer
 from client.data.feed import Answer, Incoming, Queued, RefusedCommand, Tally
@@ -49,6 +49,7 @@ from client.data.views import Unit, Views, has_left, record_of, show, state_of
 from client.data.words import Words
 from client.kernel.ports import COUNTED, Record
 from modules.common.aggregate import Aggregate, Command, Key, apply, version_of
+from modules.common.blobs import names_in
 from modules.common.clock import CHINA, Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.ids import is_aggregate_id, uuid7
@@ -61,6 +62,8 @@ log = logging.getLogger(__name__)
 
 KEEP_DONE = timedelta(days=90)
 """How long done commands are kept: a server restored from a backup may ask for them again."""
+FILES_LACKING = "SYNC-016"
+"""Why a command waits at the server, if for files."""
 _OFFSET_STEP_MS = 500
 _CONTACT_STEP = timedelta(minutes=5)
 
@@ -463,6 +466,9 @@ class Store:
                 row.rev = answer.rev
                 row.error = answer.error
                 row.acked_at = now
+                if answer.status == DEFERRED and (answer.error or {}).get("code") == FILES_LACKING:
+                    # it may be a file of ours, sent long ago and swept away there since
+                    want_again(db, names_in(json.dumps(row.body)))
             db.flush()
             for key in sorted(changed):
                 self._views.refresh(unit, key)

@@ -16,7 +16,7 @@ LOOK_MS = 1_500
 
 
 class Guards(QObject):
-    """Calls ``lock`` with the reason in words, from ``start`` to ``stop``. It starts threads: not in the first moments."""
+    """Calls ``lock`` with the reason in words, from ``start`` (which begins threads: not at once) to ``stop``."""
 
     def __init__(self, host: Host, desk: Desk, lock: Callable[[str], None], parent: QObject | None = None) -> None:
         super().__init__(parent)

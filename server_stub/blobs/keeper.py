@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,9 +35,7 @@ SWEEP = 500
 
 
 class Keeper:
-    """The server's whole blobs. ``on_whole`` is told the SHA-256 of each one that has just become whole, after the
-    commit that says so; more than once does no harm.
-    """
+    """The server's whole blobs."""
 
     def __init__(self, folder: Path, database: Database, writer: Writer, clock: Clock) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -47,7 +44,6 @@ class Keeper:
         self._writer = writer
         self._clock = clock
         self._files = threading.Lock()
-        self.on_whole: Callable[[str], None] = lambda sha256: None
 
     def get(self, sha256: str, by: Caller) -> tuple[Path, str]:
         """Where a blob is, and its media type. Raises SRV-060; SRV-061 for one that is not here, or not for ``by``."""
@@ -98,7 +94,6 @@ class Keeper:
                 source.replace(path)
             sync_folder(path.parent)
             self._writer.do(store)
-        self.on_whole(sha256)
 
     def sweep(self) -> int:
         """Drop blobs that no document has named for ``KEEP_UNNAMED``; how many."""

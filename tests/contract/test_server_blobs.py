@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, text
 
 from modules.common.blobs import names_in, type_of
 from modules.common.ids import uuid7
@@ -18,7 +17,8 @@ from modules.common.server_ports import Reference
 from server_stub import feed
 from server_stub.app import create_app
 from server_stub.blobs import keeper, names
-from server_stub.tables import Blob, BlobName
+from server_stub.database import Database
+from server_stub.tables import Blob, BlobGiver, BlobName
 from tests.support.blob_desk import BlobDesk, code, name_of, page
 from tests.support.central import Central, Counter, central
 from tests.support.servers import postgres
@@ -53,7 +53,8 @@ def readers(desk: BlobDesk, name: str, *counters: Counter) -> list[bool]:
 
 
 def missing(office: Central, doc: dict[str, Any], device: str, *scopes: str) -> frozenset[str]:
-    return office.services.writer.do(lambda session: names.missing(session, feed.dump(doc), device, scopes))
+    wanted = names_in(feed.dump(doc))
+    return office.services.writer.do(lambda session: names.missing(session, wanted, device, scopes))
 
 
 # -- who reads
@@ -78,21 +79,53 @@ def test_a_page_is_read_by_whoever_reads_a_document_that_names_it(office: Centra
 
 
 def test_a_document_of_ones_own_opens_nobody_elses_page(office: Central, desk: BlobDesk) -> None:
-    """Somebody who has heard of a hash names it: the command has to wait for content that they do not have."""
+    """Somebody who has heard of a hash names it in a record of their own hall: that shows them nothing."""
     clerk = office.counter()
-    thief = Central(office.services, office.clock).counter()
+    elsewhere = Central(office.services, office.clock)
+    thief, accomplice = elsewhere.counter(), elsewhere.counter()
     name, data = page(f"secret-{office.hall}")
     desk.put(clerk, data)
-    doc = {"pages": [{"sha256": name}]}
-    assert missing(office, doc, thief.device, "hall:elsewhere", "ref") == {name}
-    assert missing(office, doc, clerk.device, "hall:elsewhere") == frozenset()
-    # a colleague reads it in a memo of the hall, and may name it in another
-    write(clerk, uuid7(), name)
-    scope = f"hall:{office.hall}"
-    assert missing(office, doc, office.counter().device, scope) == frozenset()
-    assert missing(office, doc, thief.device, "hall:elsewhere") == {name}
+    memo = uuid7()
+    write(thief, memo, name)
+    assert readers(desk, name, thief, accomplice) == [False, False]
+    assert missing(office, {"sha256": name}, accomplice.device, f"hall:{elsewhere.hall}") == {name}
+    # nor does it help that another counter writes to the record, or names it once more
+    write(accomplice, memo, name)
+    write(accomplice, uuid7(), name)
+    assert readers(desk, name, thief, accomplice) == [False, False]
+    # whoever has the content may name it, before or after it has arrived
     desk.put(thief, data)
-    assert missing(office, doc, thief.device, "hall:elsewhere") == frozenset()
+    assert readers(desk, name, thief, accomplice) == [True, True]
+
+
+def test_a_page_travels_on_with_the_documents_that_are_read(office: Central, desk: BlobDesk) -> None:
+    clerk, colleague = office.counter(), office.counter()
+    name, data = page(f"travels-{office.hall}")
+    scope = f"hall:{office.hall}"
+    first, second = uuid7(), uuid7()
+    write(clerk, first, name)
+    assert missing(office, {"sha256": name}, colleague.device, scope) == {name}
+    desk.put(clerk, data)
+    assert missing(office, {"sha256": name}, colleague.device, scope) == frozenset()
+    # a colleague who reads it names it in another record, which outlives the first
+    write(colleague, second, name)
+    write(clerk, first)
+    assert readers(desk, name, office.counter(), colleague) == [True, True]
+
+
+def test_a_command_waits_for_a_file_that_it_needs(office: Central, desk: BlobDesk) -> None:
+    clerk = office.counter()
+    thief = Central(office.services, office.clock).counter()
+    name, data = page(f"needed-{office.hall}")
+    waits = [counter.command(body={"text": "页", "files": [name]}) for counter in (clerk, thief)]
+    assert [clerk.ack(waits[0]).status, thief.ack(waits[1]).status] == ["deferred", "deferred"]
+    desk.create(clerk, name, len(data), data[:-1])
+    assert clerk.ack(waits[0]).status == "deferred", "not yet whole"
+    desk.append(clerk, name, len(data) - 1, data[-1:])
+    assert clerk.ack(waits[0]).status == "applied"
+    assert thief.ack(waits[1]).status == "deferred", "it is there, but not from this counter"
+    desk.put(thief, data)
+    assert thief.ack(waits[1]).status == "applied"
 
 
 @pytest.mark.parametrize("scope", ["hall:%", "hall:_", 'hall:h"', "hall:", "%"])
@@ -117,8 +150,8 @@ def test_what_is_not_whole_is_missing(office: Central, desk: BlobDesk) -> None:
 
 def test_the_servers_own_commands_need_only_what_is_whole(office: Central, desk: BlobDesk) -> None:
     name = desk.put(office.counter(), page(f"own-{office.hall}")[1])
-    doc = feed.dump({"sha256": name, "other": {"sha256": name_of(b"none")}})
-    found = office.services.writer.do(lambda session: names.missing(session, doc, "", None))
+    wanted = {name, name_of(b"none")}
+    found = office.services.writer.do(lambda session: names.missing(session, wanted, "", None))
     assert found == {name_of(b"none")}
 
 
@@ -193,32 +226,33 @@ def test_old_files_without_a_row_go(office: Central) -> None:
     made[1].unlink()
 
 
-def test_what_an_older_server_kept_is_named_and_given(tmp_path: Path) -> None:
-    """The migration knows who gave a page, and which documents name it."""
+def test_what_older_documents_name_is_noted(tmp_path: Path) -> None:
     with central(tmp_path) as office, asyncio.Runner() as runner:
-        desk = BlobDesk(create_app(office.services), runner)
         clerk, hall = office.counter(), office.hall
-        name = desk.put(clerk, page("older")[1])
+        name = BlobDesk(create_app(office.services), runner).put(clerk, page("older")[1])
         write(clerk, uuid7(), name)
-    database = office.services.database
-    with database.engine.begin() as connection:
-        # as revision 0006 had it
-        for table in ("blob_name", "blob_giver", "blob_upload"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-        for column in ("person_id", "device_id", "hall_id", "department_id"):
-            connection.exec_driver_sql(f"ALTER TABLE blob ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
-        connection.exec_driver_sql(f"UPDATE blob SET device_id = '{clerk.device}', hall_id = '{hall}'")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
-    database.close()
+        office.services.writer.do(lambda session: session.execute(delete(BlobName)))
     with central(tmp_path) as office, asyncio.Runner() as runner:
-        desk = BlobDesk(create_app(office.services), runner)
         office.hall = hall
-        assert readers(desk, name, clerk, office.counter()) == [True, True]
+        assert readers(BlobDesk(create_app(office.services), runner), name, office.counter()) == [True]
 
-        def stored(session: Session) -> list[str]:
-            return list(session.execute(select(BlobName.sha256)).scalars())
 
-        assert office.services.writer.do(stored) == [name]
+def test_whoever_handed_a_page_in_before_has_handed_it_in(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'server.db'}")
+    database._migrate(database._alembic(), "0006")
+    row = {"sha256": "0" * 64, "size": 7, "type": "image/png", "person_id": "p", "device_id": "d", "at": "2026"}
+    columns = ", ".join(row)
+    with database.engine.begin() as connection:
+        insert = (
+            f"INSERT INTO blob ({columns}, hall_id, department_id) VALUES (:{columns.replace(', ', ', :')}, 'h', '')"
+        )
+        connection.execute(text(insert), row)
+    database._migrate(database._alembic(), "head")
+    with database.read() as session:
+        assert session.get_one(Blob, "0" * 64).size == 7
+        giver = session.get_one(BlobGiver, ("0" * 64, "d"))
+        assert (giver.person_id, giver.size, giver.at) == ("p", 7, "2026")
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -437,17 +437,6 @@ def test_what_was_lost_beside_the_database_can_be_handed_in_again(office: Centra
     assert desk.get(counter, name).content == data
 
 
-def test_whoever_waits_for_a_blob_is_told(office: Central, desk: BlobDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(office.services.blobs, "on_whole", told.append)
-    counter = office.counter()
-    name, data = page("told")
-    desk.create(counter, name, len(data), data[:-1])
-    assert told == []
-    desk.append(counter, name, len(data) - 1, data[-1:])
-    assert told == [name]
-
-
 # -- what is not taken
 
 
@@ -575,8 +564,10 @@ def test_a_day_has_its_quota(tmp_path: Path) -> None:
         desk.put(counter, second)
         third = second + b"3"
         office.clock.advance(14 * 3600)
+        counter = signed_in_again(office, counter)
         assert code(desk.create(counter, name_of(third), len(third))) == "SRV-067"
         office.clock.advance(3600)
+        counter = signed_in_again(office, counter)
         assert desk.create(counter, name_of(third), len(third)).status_code == 201, "the next day in China"
 
 

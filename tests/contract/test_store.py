@@ -800,3 +800,24 @@ def test_what_is_committed_survives_a_power_cut_and_writers_queue(desk: Desk) ->
             other.execute("BEGIN IMMEDIATE")
         other.close()
     assert settings == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1}
+
+
+def test_a_paper_is_still_owed_when_a_restored_server_does_not_know_its_case(desk: Desk) -> None:
+    desk.store.contact("e1", 0)
+    desk.store.add_lease("T1", 1, 20)
+    note = desk.note("一件", numbered=True, prints="slip")
+    desk.store.settle([ack(desk, 0, rev=1)])
+    desk.feed({"id": note.id, "rev": 1, "doc": opened(note.id, no=note.number)})
+    assert desk.store.contact("e2", 0)
+    desk.seq.clear()
+    desk.feed()  # read from the start: it is not there
+    kept = desk.store.get("note", note.id)
+    assert kept is not None
+    assert (kept.number, kept.rev) == (note.number, 0)
+    desk.store.resume(1, [])
+    desk.store.settle([ack(desk, 0, rev=1)])
+    assert [job.record_id for job in desk.store.prints.owed()] == [note.id]
+    desk.feed({"id": note.id, "rev": 1, "doc": opened(note.id, no=note.number)})
+    kept = desk.store.get("note", note.id)
+    assert kept is not None
+    assert (kept.rev, kept.pending) == (1, 0)
