@@ -15,7 +15,7 @@ from modules.common.aggregate import Aggregate
 from modules.common.clock import Clock, SystemClock, iso
 from modules.common.manifest import installed, rules_of
 from modules.common.server_ports import Caller
-from server_stub import answers, feed, identity, tls
+from server_stub import answers, backup, feed, identity, tls
 from server_stub.accounts import Accounts, sync_roles
 from server_stub.audit_log import AuditLog
 from server_stub.blobs import names
@@ -23,6 +23,7 @@ from server_stub.blobs.keeper import Keeper
 from server_stub.blobs.uploads import Uploads
 from server_stub.commands import OwnCommands
 from server_stub.config import Config
+from server_stub.container import recipient
 from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
 from server_stub.guard import Guard, RateLimiter
@@ -106,6 +107,8 @@ class Services:
             Scheduled("server.blobs", 3600, self._sweep_blobs),
             Scheduled("server.thin", 3600, self._thin),
         ]
+        if settings.backup_folder:
+            jobs.append(Scheduled("server.backup", settings.backup_seconds, self._back_up))
         for manifest in installed():
             jobs += [
                 Scheduled(job.id, job.every, partial(self._module_job, job.run.load)) for job in manifest.server.jobs
@@ -141,6 +144,19 @@ class Services:
 
     def _module_job(self, load: Callable[[], Callable[[Services], None]]) -> None:
         load()(self)
+
+    def _back_up(self) -> None:
+        settings = self.config.settings
+        folder = self.config.data / settings.backup_folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        backup.write(
+            self.config,
+            self.database,
+            folder,
+            recipient(settings.backup_to),
+            self.clock.now(),
+            settings.backup_keep,
+        )
 
     def _sweep_blobs(self) -> None:
         self.uploads.sweep()
