@@ -271,6 +271,19 @@ def reset_password(arguments: Sequence[str]) -> int:
     return 0
 
 
+def reset_second_factor(arguments: Sequence[str]) -> int:
+    """Ask a person for no one-time code any more; the only way when every security administrator has lost theirs."""
+    parser = _parser("reset-second-factor", "Remove a person's second factor, for a lost telephone (停用动态口令).")
+    parser.add_argument("--login", required=True)
+    options = parser.parse_args(arguments)
+    from server_stub.seeding import CONSOLE
+    from server_stub.services import opened
+
+    with opened(_config(options)) as services:
+        services.ways_in.remove_second_factor(CONSOLE, services.people.id_of(options.login))
+    return 0
+
+
 def rotate_key(arguments: Sequence[str]) -> int:
     """Let the server's next key become its key; clients have known it since they last said hello."""
     parser = _parser("rotate-key", "Use the announced next TLS key from the next start on (更换服务器密钥).")
@@ -408,6 +421,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "enrol-code": enrol_code,
     "add-person": add_person,
     "reset-password": reset_password,
+    "reset-second-factor": reset_second_factor,
     "rotate-key": rotate_key,
     "audit": audit_log,
     "prove": prove,

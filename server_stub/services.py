@@ -32,6 +32,7 @@ from server_stub.numbers import Numbers
 from server_stub.processor import Processor
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import published_password
+from server_stub.signin.administration import Administration
 from server_stub.signin.certificates import Certificates
 from server_stub.signin.door import Door
 from server_stub.signin.oidc import Oidc
@@ -66,6 +67,7 @@ class Services:
         self.totp = Totp(self.database, self.writer, self.clock, settings)
         self.certificates = Certificates(config.data, self.database, self.writer, self.clock, settings)
         self.sessions = Sessions(self.database, self.writer, self.clock, settings, self.identity, self.totp)
+        self.ways_in = Administration(self.sessions, self.totp, self.certificates)
         self.door = Door(
             self.database,
             self.writer,
