@@ -15,7 +15,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="core dumps of L
 
 ABORT = "import os; os.abort()"
 FORBID = "from modules.common.core_dumps import forbid_core_dumps; forbid_core_dumps(); "
-TELL = "import ctypes, resource; print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+TELL = (
+    "import ctypes, resource; print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+)
 
 
 def run(code: str, home: Path) -> subprocess.CompletedProcess[str]:
