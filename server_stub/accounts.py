@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from modules.common.aggregate import Doc
 from modules.common.clock import Clock, iso
 from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
@@ -49,7 +50,8 @@ def disabled() -> GovDeskError:
     return GovDeskError("AUTH-004", tr("此账号已停用。"), fix=tr("请联系系统管理员。"))
 
 
-def _nobody() -> GovDeskError:
+def nobody() -> GovDeskError:
+    """The answer to an unknown person."""
     return GovDeskError("AUTH-023", tr("没有这个人员。"))
 
 
@@ -106,7 +108,7 @@ class Accounts:
         with self._database.read() as session:
             person_id = session.execute(select(Person.id).filter_by(login=login.strip().lower())).scalar_one_or_none()
         if person_id is None:
-            raise _nobody()
+            raise nobody()
         return person_id
 
     def create(self, by: Caller, login: str, name: str, hall_id: str, department_id: str) -> OneTime:
@@ -210,7 +212,7 @@ def another(session: Session, by: Caller, person_id: str) -> Person:
     """The person, locked for a change. Raises AUTH-023 for nobody, AUTH-024 for oneself."""
     person = session.get(Person, person_id, with_for_update=True)
     if person is None:
-        raise _nobody()
+        raise nobody()
     if person_id == by.actor.id:
         raise GovDeskError("AUTH-024", tr("不能更改自己的账号和角色。"), fix=tr("请由另一位管理员办理。"))
     return person
@@ -248,6 +250,14 @@ def give_role(session: Session, by: Caller, person: Person, role_id: str, now: s
 def name_of(session: Session, person: Person) -> str:
     """A person's name."""
     return open_sealed(session, Person, (person.id,), person.sealed)
+
+
+def staff_member(session: Session, person_id: str) -> Doc:
+    """What rules may know of a person (``modules.common.staff``): for an unknown id, that nobody has it."""
+    person = session.get(Person, person_id)
+    if person is None:
+        return {"id": person_id, "name": "", "active": False}
+    return {"id": person.id, "name": name_of(session, person), "active": person.disabled_at is None}
 
 
 def _views(session: Session, people: Sequence[Person]) -> list[PersonView]:

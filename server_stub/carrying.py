@@ -26,8 +26,10 @@ from modules.common.calendar import WorkCalendar
 from modules.common.clock import iso
 from modules.common.errors import Refusal
 from modules.common.permissions import Actor
+from modules.common.staff import STAFF
 from modules.common.text import tr
 from server_stub import feed
+from server_stub.accounts import staff_member
 from server_stub.blobs import names
 from server_stub.sealing import of
 from server_stub.tables import AggregateState, EventRow
@@ -126,7 +128,8 @@ def carry_out(
         scopes, command.kind, command.aggregate_id, rev, "put", feed.dump(doc), fields, command.id, before
     )
     feed.store(session, iso(work.now), entry, summary)
-    names.note(session, iso(work.now), entry.kind, entry.id, entry.doc, giver.device, giver.scopes)
+    about = (entry.kind, entry.id, rev, entry.doc)
+    names.note(session, iso(work.now), *about, giver.device, giver.scopes)
     _store_events(session, command, rev, giver.at, events)
     return (entry, *feed.left(entry, before))
 
@@ -157,6 +160,9 @@ def _load(session: Session, command: Command) -> _State | None:
 def _reference(session: Session, work: Work, key: Key) -> Doc | None:
     if key not in work.refs:
         kind, id = key
+        if kind == STAFF:
+            work.refs[key] = staff_member(session, id)
+            return work.refs[key]
         sealed = session.execute(select(AggregateState.sealed).filter_by(kind=kind, id=id)).scalar_one_or_none()
         work.refs[key] = feed.document(session, kind, id, sealed) if sealed else None
     return work.refs[key]

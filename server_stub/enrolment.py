@@ -68,7 +68,7 @@ def _bad_code() -> GovDeskError:
 
 def _other_code() -> GovDeskError:
     return GovDeskError(
-        "AUTH-050",
+        "AUTH-070",
         tr("这个登记码不是给这台电脑重新登记用的。"),
         fix=tr("请系统管理员在“设备”中选中这台电脑，发“重新登记码”；未上传的业务仍在本机。"),
     )
@@ -97,7 +97,7 @@ class DeviceRegistry:
     def enrol(self, request: EnrolRequest) -> Enrolment:
         """Use up a code. The same key gets the same answer again: the first may have been lost on its way.
 
-        Raises AUTH-012 for a code that is unknown, used or expired, AUTH-050 for one that is for another computer,
+        Raises AUTH-012 for a code that is unknown, used or expired, AUTH-070 for one that is for another computer,
         SRV-400 for a senseless name or request.
         """
         name = _place(request.name)
@@ -217,7 +217,7 @@ class DeviceRegistry:
         ``revoked_too`` is for pushes: what was done before the revocation is still judged, command by command.
         Without a certificate, ``by_token`` also lets in one that was enrolled before there were any, by the header
         ``<id>:<token>``; ``by_name`` also one whose key only opens when somebody signs in, by its id.
-        Raises AUTH-010 for an unknown one, AUTH-011 for a revoked one, AUTH-051 where a certificate is missing.
+        Raises AUTH-010 for an unknown one, AUTH-011 for a revoked one, AUTH-071 where a certificate is missing.
         """
         if certificate:
             device_id, revoked_at = self._by_certificate(fingerprint(certificate))
@@ -255,7 +255,7 @@ class DeviceRegistry:
         if by_name and row.keyless:
             return device_id, row.revoked_at
         raise GovDeskError(
-            "AUTH-051",
+            "AUTH-071",
             tr("这台设备没有出示有效的证书。"),
             fix=tr("请升级本机程序；若仍不行，请系统管理员发“重新登记码”。未上传的业务仍在本机。"),
         )
@@ -292,7 +292,7 @@ class DeviceRegistry:
 
     def revoke(self, by: Caller, device_id: str, reason: str) -> None:
         if reason not in REVOKED_FOR:
-            raise Refused(Refusal("AUTH-052", tr("请选择停用的原因。"), {"reason": tr("取值不正确。")}))
+            raise Refused(Refusal("AUTH-072", tr("请选择停用的原因。"), {"reason": tr("取值不正确。")}))
 
         def store(session: Session) -> None:
             device = session.get(Device, device_id, with_for_update=True)

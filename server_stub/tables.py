@@ -373,7 +373,10 @@ class ChangeRow(Base):
 
 
 class AuditRow(Base):
-    """One link of the audit chain; never changed, never removed. ``detail`` is JSON without personal data."""
+    """One link of the audit chain; never changed, never removed: triggers and, on PostgreSQL, rights refuse it.
+
+    ``detail`` is JSON without personal data.
+    """
 
     __tablename__ = "audit"
     __table_args__ = (Index(None, "person_id"), Index(None, "action"))
@@ -394,6 +397,17 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditSignature(Base):
+    """A head of the chain that the server has signed; never changed, never removed. ``signature`` is hexadecimal."""
+
+    __tablename__ = "audit_signature"
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[str]
+    epoch: Mapped[str]
+    signature: Mapped[str]
 
 
 class NumberSeries(Base):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Slot
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from client.kernel.contract import Host, Token
 from client.kernel.events import Events, RecordsChanged
 from client.kernel.ports import Record, Records
+from client.shell.todos import waiting
 from client.shell.words import counted, moment, number
 from client.widgets.basics import Card, EmptyState, IconLabel, Label, SectionTitle
 from client.widgets.tables import Column, RecordTable
@@ -165,7 +166,7 @@ class HomePage(QWidget):
     def refresh(self) -> None:
         """Count and look again; a count that is under way is let go."""
         for card in self._cards:
-            self._ask(card.todo.id, partial(_count, self._host, self._clock, card.todo), card.show_count)
+            self._ask(card.todo.id, partial(_waiting, self._host, card.todo), card.show_count)
         self._ask("recent", partial(_recent, self._host, tuple(self._pages)), self._show_recent)
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -191,8 +192,8 @@ class HomePage(QWidget):
         return moment(record.updated_at, self._clock.now())
 
     def _open_todo(self, todo: Todo) -> None:
-        late = {"overdue": True} if todo.overdue else {}
-        self._host.open_page(todo.page, states=list(todo.states), **late)
+        told = {name: True for name in ("overdue", "mine") if getattr(todo, name)}
+        self._host.open_page(todo.page, states=list(todo.states), **told)
 
     def _open_record(self, record: Record) -> None:
         self._host.open_page(self._pages[record.kind], **{record.kind: record.id})
@@ -218,12 +219,8 @@ class HomePage(QWidget):
         self._lay()
 
 
-def _count(host: Host, clock: Clock, todo: Todo, _token: Token) -> int:
-    records = host.service(Records)  # type: ignore[type-abstract]
-    if not todo.overdue:
-        return records.count(todo.kind, states=todo.states)
-    yesterday = clock.now().astimezone(CHINA).date() - timedelta(1)
-    return records.count(todo.kind, states=todo.states, due=yesterday)
+def _waiting(host: Host, todo: Todo, _token: Token) -> int:
+    return waiting(host, todo)
 
 
 def _recent(host: Host, kinds: Sequence[str], _token: Token) -> list[Record]:

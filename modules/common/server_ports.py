@@ -97,7 +97,7 @@ class OneTime:
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """One link of the audit chain."""
+    """One link of the audit chain. ``result`` is ``done`` or ``refused``; ``name`` and ``place`` are those of today."""
 
     seq: int
     at: str
@@ -107,6 +107,9 @@ class AuditView:
     subject: str
     detail: dict[str, Any]
     hash: str
+    result: str = "done"
+    name: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +122,26 @@ class AuditPage:
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
-    """``checked`` links are whole; ``broken_at`` is the first that is not, or None."""
+    """``checked`` links are whole; ``broken_at`` is the first that is not, or None.
+
+    ``why``: ``changed``, ``missing``, ``forged`` (a signed head says otherwise) or ``different`` (an export does).
+    ``signed`` is the last link up to which the server has signed.
+    """
 
     checked: int
     broken_at: int | None
+    why: str = ""
+    signed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLines:
+    """Some lines of the file of an export. ``until``: the last link of it; ``more``: ask again with ``after``."""
+
+    lines: list[str]
+    until: int
+    after: int
+    more: bool
 
 
 class People(Protocol):
@@ -179,6 +198,41 @@ class RoleRequests(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateView:
+    """A certificate that stands for a person; ``revoked_at`` is empty while it does."""
+
+    fingerprint: str
+    subject: str
+    not_after: str
+    bound_at: str
+    revoked_at: str
+
+
+class WaysIn(Protocol):
+    """Other people's ways to sign in. Every change is audited; raises AUTH-023 unknown person, AUTH-072 oneself."""
+
+    def certificates(self, person_id: str) -> Sequence[CertificateView]:
+        """A person's certificates, the newest first."""
+        ...
+
+    def bind_certificate(self, by: Caller, person_id: str, text: str) -> None:
+        """Let a certificate (PEM) stand for a person. Raises AUTH-037, AUTH-038, AUTH-040."""
+        ...
+
+    def take_certificate_back(self, by: Caller, person_id: str, fingerprint: str) -> None:
+        """Let it stand for nobody any more. Raises AUTH-041."""
+        ...
+
+    def remove_second_factor(self, by: Caller, person_id: str) -> None:
+        """For a lost telephone: ask for no code any more, and end the person's sessions."""
+        ...
+
+    def end_sessions(self, by: Caller, person_id: str) -> None:
+        """End all of a person's sessions; what was done before stands."""
+        ...
+
+
 class Devices(Protocol):
     """Enrolled devices."""
 
@@ -187,7 +241,7 @@ class Devices(Protocol):
         ...
 
     def revoke(self, by: Caller, device_id: str, reason: str) -> None:
-        """Stop trusting a device, for one of ``REVOKED_FOR``. Raises AUTH-026 for an unknown one, AUTH-052."""
+        """Stop trusting a device, for one of ``REVOKED_FOR``. Raises AUTH-026 for an unknown one, AUTH-072."""
         ...
 
     def new_code(self, by: Caller, hall_id: str, name: str) -> OneTime:
@@ -200,16 +254,34 @@ class Devices(Protocol):
 
 
 class AuditLog(Protocol):
-    """The audit chain, to be read."""
+    """The audit chain, to be read. Whatever is read ``by`` somebody is itself recorded in it."""
 
     def find(
-        self, *, action: str = "", person: str = "", since: str = "", until: str = "", before: int = 0, limit: int = 100
+        self,
+        *,
+        by: Caller | None = None,
+        action: str = "",
+        person: str = "",
+        since: str = "",
+        until: str = "",
+        result: str = "",
+        device: str = "",
+        before: int = 0,
+        limit: int = 100,
     ) -> AuditPage:
-        """Links, newest first. ``action`` is a prefix; times are UTC text."""
+        """Links, newest first. ``action`` is a prefix, ``person`` an id, a login or part of a name, ``device`` an id or
+        part of a name, ``result`` ``done`` or ``refused``; times are UTC text.
+        """
         ...
 
-    def verify(self) -> AuditVerdict:
-        """Walk the whole chain."""
+    def verify(self, by: Caller | None = None) -> AuditVerdict:
+        """Walk the whole chain, and hold it against the signed heads."""
+        ...
+
+    def export(self, by: Caller, after: int = 0, until: int = 0) -> AuditLines:
+        """The file of the chain, some lines at a time; ``after`` 0 signs the head and begins. Raises SRV-043 for an
+        ``until`` that no export has begun with.
+        """
         ...
 
 
@@ -296,6 +368,9 @@ class ServerServices(Protocol):
 
     @property
     def role_requests(self) -> RoleRequests: ...
+
+    @property
+    def ways_in(self) -> WaysIn: ...
 
     @property
     def devices(self) -> Devices: ...

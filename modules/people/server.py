@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
 from modules.common.errors import Refusal, Refused
 from modules.common.notices import KIND, SEND, notice, notice_id
 from modules.common.server_ports import (
+    AuditLines,
     AuditPage,
     AuditVerdict,
     Caller,
+    CertificateView,
     DeviceView,
     OneTime,
     PeoplePage,
@@ -83,6 +85,20 @@ class Reason:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateText:
+    """A certificate in PEM."""
+
+    pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateName:
+    """A certificate by its SHA-256."""
+
+    fingerprint: str
+
+
 def routes(services: ServerServices) -> APIRouter:
     """The module's router; every route names its permission."""
     router = APIRouter()
@@ -90,7 +106,7 @@ def routes(services: ServerServices) -> APIRouter:
     manage = Depends(services.require(domain.MANAGE))
     grants = Depends(services.require(domain.GRANT))
     audits = Depends(services.require(domain.AUDIT))
-    people, requests = services.people, services.role_requests
+    people, requests, ways_in = services.people, services.role_requests, services.ways_in
     devices, audit = services.devices, services.audit
 
     @router.get("/people")
@@ -144,6 +160,31 @@ def routes(services: ServerServices) -> APIRouter:
         """Take a role away."""
         people.revoke(caller, person, body.role)
 
+    @router.get("/people/{person}/certificates")
+    def person_certificates(person: str, caller: Caller = grants) -> list[CertificateView]:
+        """The certificates that stand for a person."""
+        return list(ways_in.certificates(person))
+
+    @router.post("/people/{person}/certificates", status_code=204)
+    def bind_certificate(person: str, body: CertificateText, caller: Caller = grants) -> None:
+        """Let a certificate stand for a person."""
+        ways_in.bind_certificate(caller, person, body.pem)
+
+    @router.post("/people/{person}/certificates/revoke", status_code=204)
+    def take_certificate_back(person: str, body: CertificateName, caller: Caller = grants) -> None:
+        """Let it stand for nobody any more."""
+        ways_in.take_certificate_back(caller, person, body.fingerprint)
+
+    @router.post("/people/{person}/second-factor/remove", status_code=204)
+    def remove_second_factor(person: str, caller: Caller = grants) -> None:
+        """For a lost telephone."""
+        ways_in.remove_second_factor(caller, person)
+
+    @router.post("/people/{person}/sign-out", status_code=204)
+    def end_sessions(person: str, caller: Caller = grants) -> None:
+        """End all sessions of a person."""
+        ways_in.end_sessions(caller, person)
+
     @router.get("/devices")
     def find_devices(caller: Caller = manage) -> list[DeviceView]:
         """All devices."""
@@ -171,15 +212,36 @@ def routes(services: ServerServices) -> APIRouter:
         person: str = "",
         since: str = "",
         until: str = "",
+        result: Literal["", "done", "refused"] = "",
+        device: str = "",
         before: Annotated[int, Query(ge=0, lt=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
     ) -> AuditPage:
-        """Links of the audit chain, newest first."""
-        return audit.find(action=action, person=person, since=since, until=until, before=before, limit=limit)
+        """Links of the audit chain, newest first. That somebody looked is a link of its own."""
+        return audit.find(
+            by=caller,
+            action=action,
+            person=person,
+            since=since,
+            until=until,
+            result=result,
+            device=device,
+            before=before,
+            limit=limit,
+        )
 
     @router.get("/audit/verify")
     def verify_audit(caller: Caller = audits) -> AuditVerdict:
-        """Walk the whole chain."""
-        return audit.verify()
+        """Walk the whole chain, and hold it against the heads that were signed."""
+        return audit.verify(caller)
+
+    @router.get("/audit/export")
+    def export_audit(
+        caller: Caller = audits,
+        after: Annotated[int, Query(ge=0, lt=2**62)] = 0,
+        until: Annotated[int, Query(ge=0, lt=2**62)] = 0,
+    ) -> AuditLines:
+        """The file of the whole chain with its signed head, some lines at a time."""
+        return audit.export(caller, after, until)
 
     return router

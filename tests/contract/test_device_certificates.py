@@ -67,9 +67,9 @@ def test_a_device_is_known_by_the_one_certificate_that_it_was_given(office: Cent
     # of our authority, for this very device, but never given to it
     signed = tls.issue(office.services.tls, Computer().csr, made.device, office.clock.now(), 30)
     assert code_of(office, signed.pem) == "AUTH-010"
-    assert code_of(office, "", made.device) == "AUTH-051"
-    assert code_of(office, "", f"{made.device}:{OLD}", by_token=True) == "AUTH-051"
-    assert code_of(office, "", made.device, by_name=True) == "AUTH-051"
+    assert code_of(office, "", made.device) == "AUTH-071"
+    assert code_of(office, "", f"{made.device}:{OLD}", by_token=True) == "AUTH-071"
+    assert code_of(office, "", made.device, by_name=True) == "AUTH-071"
     assert code_of(office, "", "nobody", by_name=True) == "AUTH-010"
     assert code_of(office, "") == "AUTH-010"
     shown = view(office, made.device)
@@ -79,8 +79,8 @@ def test_a_device_is_known_by_the_one_certificate_that_it_was_given(office: Cent
 def test_only_a_keyless_device_may_sign_in_by_its_name_alone(office: Central) -> None:
     made = enrol(office, Computer(), keyless=True)
     assert office.services.devices.recognise("", made.device, by_name=True) == made.device
-    assert code_of(office, "", made.device) == "AUTH-051"
-    assert code_of(office, "", made.device, by_token=True) == "AUTH-051"
+    assert code_of(office, "", made.device) == "AUTH-071"
+    assert code_of(office, "", made.device, by_token=True) == "AUTH-071"
     office.services.devices.revoke(CONSOLE, made.device, "stolen")
     assert code_of(office, "", made.device, by_name=True) == "AUTH-011"
 
@@ -143,8 +143,8 @@ def test_a_computer_becomes_the_same_device_again(office: Central) -> None:
     assert devices.recognise(made.certificate) == made.device
     code = devices.again_code(CONSOLE, made.device).secret
     for wrong in ("", other.device, uuid7()):
-        assert refused(office, EnrolRequest(code, Computer().csr, device=wrong)) == "AUTH-050"
-    assert refused(office, EnrolRequest(new_code(office), Computer().csr, device=made.device)) == "AUTH-050"
+        assert refused(office, EnrolRequest(code, Computer().csr, device=wrong)) == "AUTH-070"
+    assert refused(office, EnrolRequest(new_code(office), Computer().csr, device=made.device)) == "AUTH-070"
     again = enrol(office, Computer(), code, device=made.device)
     assert (again.device, again.series, again.escrow) == (made.device, made.series, "")
     assert code_of(office, made.certificate) == "AUTH-010", "whoever holds the old one is not this computer any more"
@@ -156,7 +156,7 @@ def test_a_computer_that_the_server_has_forgotten_keeps_its_id(office: Central) 
     id = uuid7()
     made = enrol(office, Computer(), device=id)
     assert (made.device, bool(made.escrow)) == (id, True)
-    assert refused(office, EnrolRequest(new_code(office), Computer().csr, device="x'; --")) == "AUTH-050"
+    assert refused(office, EnrolRequest(new_code(office), Computer().csr, device="x'; --")) == "AUTH-070"
 
 
 def test_a_token_of_old_fetches_one_certificate_and_is_spent_when_that_is_used(office: Central) -> None:
@@ -167,13 +167,13 @@ def test_a_token_of_old_fetches_one_certificate_and_is_spent_when_that_is_used(o
     office.services.writer.do(lambda session: session.execute(before))
     header = f"{device}:{OLD}"
     assert devices.recognise("", header, by_token=True, by_name=True) == device
-    assert code_of(office, "", header) == "AUTH-051"
+    assert code_of(office, "", header) == "AUTH-071"
     assert code_of(office, "", f"{device}:wrong", by_token=True, by_name=True) == "AUTH-010"
     assert code_of(office, "", device, by_token=True, by_name=True) == "AUTH-010"
     first = devices.renew(device, CertificateRequest(Computer().csr)).certificate
     assert devices.recognise("", header, by_token=True) == device, "the answer may have been lost"
     assert devices.recognise(first) == device
-    assert code_of(office, "", header, by_token=True) == "AUTH-051"
+    assert code_of(office, "", header, by_token=True) == "AUTH-071"
 
 
 def test_when_it_was_last_seen_is_written_down(office: Central, tmp_path: Path) -> None:

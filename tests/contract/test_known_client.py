@@ -122,7 +122,7 @@ def test_known_by_its_certificate_through_restarts_renewals_and_new_people(
         with httpx.Client(base_url=made.url, verify=trusting(made.ca), headers={"GovDesk-Device": name}) as thief:
             for path in ("lease", "push"):
                 body = {"series": "x", "count": 1, "proto": 1, "epoch": "", "client_time": "", "cmds": []}
-                assert thief.post(PATHS[path], json=body).json()["code"] == "AUTH-051"
+                assert thief.post(PATHS[path], json=body).json()["code"] == "AUTH-071"
         before = computer.profile.certificate.read_bytes()
         computer.clock.ahead = timedelta(days=91)
         computer.accounts.keep_known()
@@ -196,7 +196,7 @@ def test_a_profile_of_before_certificates_gets_in_and_upgrades_itself(
             answer = thief.post(PATHS["sign_in"], json={"login": LOGIN, "password": PASSWORD})
             assert answer.status_code == 200, "keyless: by its name, the token counts for nothing"
             body = {"csr": computer.accounts.credential.request()}
-            assert thief.post(PATHS["certificate"], json=body).json()["code"] == "AUTH-051"
+            assert thief.post(PATHS["certificate"], json=body).json()["code"] == "AUTH-071"
 
 
 def test_an_expired_computer_is_told_and_becomes_the_same_device_with_its_work(
@@ -217,8 +217,8 @@ def test_an_expired_computer_is_told_and_becomes_the_same_device_with_its_work(
         assert isinstance(http, HttpTransport)
         with pytest.raises(GovDeskError) as caught:
             http.ask("POST", "lease", {"series": "x", "count": 1})
-        assert (caught.value.code, "未上传的业务仍在本机" in caught.value.fix) == ("AUTH-051", True)
-        with pytest.raises(GovDeskError, match="AUTH-050"):
+        assert (caught.value.code, "未上传的业务仍在本机" in caught.value.fix) == ("AUTH-071", True)
+        with pytest.raises(GovDeskError, match="AUTH-070"):
             computer.enrol(made.codes["5号窗"])
         assert main(["enrol-code", "--data", str(made.data), "--device", name]) == 0
         code = capsys.readouterr().out.strip()

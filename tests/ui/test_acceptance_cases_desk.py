@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QRadioButton, QWidget
 
 from client.kernel.ports import Server
+from client.shell.todos import waiting
 from client.widgets.dialogs import TextDialog
 from devices.ports import IdentityRecord
 from modules.acceptance.services import case_desk
@@ -27,6 +28,7 @@ from modules.acceptance.ui.cases.statistics import StatisticsDialog
 from modules.acceptance.ui.counter.asking import CorrectionDialog, DeclineDialog
 from modules.common.errors import GovDeskError
 from modules.common.forms import check_form
+from modules.common.manifest import installed
 from modules.common.permissions import Actor
 from tests.support.fake_host import FakeHost, actor, filled, item
 
@@ -536,6 +538,36 @@ def test_an_application_is_looked_at_before_the_person_comes(make: MakeView, hos
     page.detail.foot.primary.click()
     host.drain()
     assert host.pages == [("acceptance.accept", {"case": case_id})]
+
+
+def test_a_todo_opens_on_what_waits_and_not_on_what_was_just_decided(make: MakeView, host: FakeHost) -> None:
+    waits, done = accept(host), accept(host)
+    page = make(OFFICER, done)
+    page.detail.foot.approve.click()
+    host.drain()
+    assert page.table.current.id == done
+    page.show_arguments(states=["accepted"], mine=True)
+    host.drain()
+    assert [row.id for row in page.table.rows] == [waits]
+    assert page.detail.record is not None
+    assert page.detail.record.id == waits
+
+
+def test_the_home_page_counts_what_waits_for_this_person_alone(make: MakeView, host: FakeHost) -> None:
+    todos = next(manifest.todos for manifest in installed() if manifest.id == "acceptance")
+    todo = next(todo for todo in todos if todo.id == "acceptance.to_decide")
+    mine, others = accept(host), accept(host)
+    host.store.actor = OFFICER
+    assert waiting(host, todo) == 2
+    give(host, OFFICER, others, "approve", opinion="")
+    host.store.actor = OFFICER
+    assert waiting(host, todo) == 1, "the other's next step is somebody else's"
+    page = make(OFFICER)
+    page.show_arguments(states=list(todo.states), mine=True)
+    host.drain()
+    assert [row.id for row in page.table.rows] == [mine]
+    assert page.detail.record is not None
+    assert page.detail.record.id == mine
 
 
 def test_what_lacks_is_told_once_and_declined_with_its_ground(make: MakeView, host: FakeHost) -> None:

@@ -217,7 +217,7 @@ def test_a_new_computer_is_enrolled_first(stage: Stage, qtbot: Any) -> None:
     assert window.demo.isVisible()
 
 
-@pytest.mark.parametrize("code", ["AUTH-051", "NET-011"])
+@pytest.mark.parametrize("code", ["AUTH-071", "NET-011"])
 def test_a_computer_that_is_not_known_any_more_asks_for_a_code_and_lets_go_back(
     stage: Stage, qtbot: Any, code: str
 ) -> None:

@@ -1,1 +1,1 @@
-"""The pages of people and roles, devices, and the audit log."""
+"""人员与审计, as people see it."""

@@ -129,8 +129,7 @@ class Filters(QWidget):
         head.addWidget(self.search, 1)
         self.search.setMinimumWidth(theme().text_width(12))
         boxes: tuple[QWidget, ...] = (self.due, self.range, self._days, self.order)
-        for widget in (*boxes, self.scanning, self.node, self.statistics):
-            head.addWidget(widget)
+        head.addWidget(flowing(*boxes, self.scanning, self.node, self.statistics))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme().space(2))

@@ -51,7 +51,7 @@ from modules.acceptance.ui.cases.asks import PEOPLE, PHRASES, Bench, ask_of, ask
 from modules.acceptance.ui.cases.commands import give
 from modules.acceptance.ui.cases.detail import CaseDetail
 from modules.acceptance.ui.cases.dialogs import AskDialog
-from modules.acceptance.ui.cases.filters import BY_DUE, Filters
+from modules.acceptance.ui.cases.filters import BY_DUE, MINE, Filters
 from modules.acceptance.ui.cases.looks import case_state, is_pinned, marks, sync_state
 from modules.acceptance.ui.cases.materials import PageViewer
 from modules.acceptance.ui.cases.papers import write
@@ -197,14 +197,19 @@ class CasesView(QWidget):
         return self._detail
 
     def show_arguments(self, **arguments: Any) -> None:
-        """``states`` filters, or ``overdue``; ``case`` opens one by id, ``text`` searches, ``action="search"`` goes to
-        the box."""
+        """``states`` filters, or ``mine`` or ``overdue``; ``case`` opens one by id, ``text`` searches,
+        ``action="search"`` goes to the box."""
+        # what was decided before stays in view only as long as nothing else is asked for
+        self._in_hand = ""
         if arguments.get("overdue"):
             self.filters.widen()
             self.filters.show_due("late")
         elif "states" in arguments:
             self.filters.widen()
-            self.filters.show_states(tuple(arguments["states"]))
+            if arguments.get("mine"):
+                self.filters.choose(MINE)
+            else:
+                self.filters.show_states(tuple(arguments["states"]))
         # from a to-do: whoever asked what waits for them sees the first of it at once
         self._first = bool(arguments.get("overdue")) or "states" in arguments
         if "case" in arguments:
