@@ -384,6 +384,7 @@ class EnrolPane(Card):
     """The first start: makes this computer known to a server."""
 
     submitted = Signal(str, str)
+    left = Signal()
 
     def __init__(self, url: str) -> None:
         super().__init__(tr("登记本机"))
@@ -395,13 +396,24 @@ class EnrolPane(Card):
         self._url_field = Labelled(self.url)
         self._code_field = Labelled(self.code, hint=tr("由系统管理员在“人员与角色”的“设备”中发出，只能用一次。"))
         self.go = PrimaryButton(tr("登记"), icon="monitor")
-        words = Label(tr("这台电脑还没有登记。登记后它知道自己是哪个窗口，并只信任这台服务器。"), "quiet", wrap=True)
-        for widget in (words, self.notice, self._url_field, self._code_field, self.go):
+        self._back = LinkButton(tr("返回登录"))
+        self._back.clicked.connect(self.left)
+        self._back.hide()
+        self._words = Label(
+            tr("这台电脑还没有登记。登记后它知道自己是哪个窗口，并只信任这台服务器。"), "quiet", wrap=True
+        )
+        for widget in (self._words, self.notice, self._url_field, self._code_field, self.go, self._back):
             self.body.addWidget(widget)
         self.setFocusProxy(self.code if url else self.url)
         self.url.submitted.connect(self.code.setFocus)
         self.code.submitted.connect(self.submit)
         self.go.clicked.connect(self.submit)
+
+    def ask_again(self, error: GovDeskError) -> None:
+        """The server knows this computer no more: ask for a code made for it, or go back."""
+        self._words.setText(tr("要让服务器重新认识这台电脑，请输入系统管理员发的“重新登记码”。本机的业务都保留。"))
+        self._back.show()
+        self.show_error(error)
 
     @Slot()
     def submit(self) -> None:
