@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -402,11 +403,16 @@ def from_wire(cls: type[T], data: Any) -> T:
         raise ValueError(f"not a {cls.__name__}: {error}") from error
 
 
+@cache
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
 def _build(hint: Any, value: Any) -> Any:
     if is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, Mapping):
             raise TypeError(f"{hint.__name__} from {type(value).__name__}")
-        hints = get_type_hints(hint)
+        hints = _hints(hint)
         known = {item.name: _build(hints[item.name], value[item.name]) for item in fields(hint) if item.name in value}
         return hint(**known)
     if get_origin(hint) is list:

@@ -165,6 +165,10 @@ def authority() -> tls.Tls:
     return tls.ensure(Path(folder.name), [], datetime.now(UTC))
 
 
+LOST = 10_000
+"""Serials that may have been handed out after a backup (``server_stub.identity``)."""
+
+
 class CrashError(Exception):
     """The server dies here."""
 
@@ -282,8 +286,10 @@ class ReferenceServer:
         return copy.deepcopy(self.state)
 
     def restore(self, state: State) -> None:
-        """Go back to a copy: from now on another epoch."""
+        """Go back to a copy: from now on another epoch. What was handed out since is left to who holds it."""
         self.state = copy.deepcopy(state)
+        for series in {"T1", *self.state.leases}:
+            self.state.leases[series] += LOST
         self.epoch = f"e{int(self.epoch[1:]) + 1}"
 
     # -- routes
@@ -335,12 +341,13 @@ class ReferenceServer:
         return 200, {}
 
     def _push(self, device: str, request: PushRequest) -> tuple[int, Any]:
-        before = copy.deepcopy(self.state) if self.crash else None
+        dies = self._rng.random() < self.crash
+        before = copy.deepcopy(self.state) if dies else None
         acks = []
         try:
             for command in sorted(request.cmds, key=lambda command: command.n):
                 acks.append(self._answer(device, command))
-            if self._rng.random() < self.crash:
+            if dies:
                 raise CrashError
         except CrashError:
             assert before is not None
