@@ -144,6 +144,7 @@ def test_a_forbidden_mixture_of_administrators_is_refused_in_the_servers_words(s
     ask.go.click()
     assert ask.isVisible(), "the reason that was typed is not lost"
     assert "三员互斥" in ask.notice.text()
+    ask.reject()
     assert pane.table.current.roles == ["secadmin"]
 
 
