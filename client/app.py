@@ -11,6 +11,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -36,6 +37,7 @@ from client.kernel import ports
 from client.kernel.contract import Token
 from client.kernel.events import DeviceChanged, Events, RecordsChanged, SignedIn, SignedOut, SyncChanged
 from client.kernel.logs import Logs
+from client.kernel.policy import Policy, installed, read_policy
 from client.kernel.settings import Settings
 from client.shell.crash import CrashGuard
 from client.shell.look import apply_look
@@ -45,6 +47,7 @@ from client.shell.sign_in import SignInWindow
 from client.tasks.lanes import ThreadLanes
 from client.widgets.gui_thread import GuiThread
 from client.widgets.notices import NoticeModel
+from client.widgets.privacy import CAN_REFUSE_CAPTURE, CaptureGuard, ClipboardGuard, refuse_capture
 from client.widgets.theme import Theme
 from devices.manager import DeviceManager
 from devices.ports import Camera, Devices, DeviceStatus, Evaluator, IdCardReader, TicketPrinter, WindowScreen
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("client.app")
 CHECK_SYNC_MS = 5_000
+PURGE_PRINTS_MS = 3_600_000
 DESK = (
     "client.data.blobs",
     "client.kernel.registry",
@@ -153,17 +157,21 @@ class Application(QObject):
         self.settings = Settings(profile.settings, SPECS)
         self._setting_changed("")
         self.settings.watch(self._setting_changed)
+        self.policy, wrong = read_policy(installed())
         self.gui = GuiThread()
         self.events = Events()
         self.notices = NoticeModel(self.clock)
         self.lanes = ThreadLanes(self.gui.post, self._unhandled)
         self.settings.save_on = self._save_settings
         self.crash = CrashGuard(self._tell, self._save_bundle, self._app.quit)
+        self.clipboard = ClipboardGuard(self.policy, partial(self.notices.tell, state="due"), self)
+        if self.policy.refuse_capture and CAN_REFUSE_CAPTURE:
+            CaptureGuard(refuse_capture, self)
         self.manifests, faults = load_all()
-        for fault in faults:
+        for fault in [wrong, *faults] if wrong else faults:
             self._tell(fault)
         use_server(profile, options.server)
-        self.accounts = Accounts(profile, self.clock)
+        self.accounts = Accounts(profile, self.clock, open_store=self._open_store)
         bindings = self._bindings(options)
         self.tokens = Tokens(str(bindings.pop("token", {}).get("library", "")))
         self.door = AccountsDoor(
@@ -319,6 +327,8 @@ class Application(QObject):
         )
 
     def _save_bundle(self) -> str:
+        if not self.policy.save_diagnostics:
+            return tr("按本机的个人信息保护规定，不能保存诊断包。")
         stamp = self.clock.now().strftime("%Y%m%d-%H%M%S")
         target = self.profile.path / f"govdesk-diagnostics-{stamp}.zip"
         try:
@@ -377,6 +387,7 @@ class OpenDesk(QObject):
         self.nudges = NudgeListener(
             lambda: transport.listen(store.statement), self.loop, may_listen=lambda: bool(store.statement)
         )
+        self.printer = PdfPrinter(lambda: suite.settings.get(PRINTER), suite.profile.prints)
         services: dict[Any, Any] = {
             ports.Records: store,
             ports.Commands: SendingCommands(store, self.loop.poke),
@@ -386,11 +397,12 @@ class OpenDesk(QObject):
             ports.Tray: store,
             ports.Session: suite.accounts,
             ports.MessageGateway: OutboxGateway(suite.profile.path / MESSAGES, suite.clock),
-            ports.Printer: PdfPrinter(lambda: suite.settings.get(PRINTER), suite.profile.prints),
+            ports.Printer: self.printer,
             ports.Server: SignedServer(transport, lambda: store.statement),
             Clock: suite.clock,
             Events: suite.events,
             Settings: suite.settings,
+            Policy: suite.policy,
             Devices: suite.devices,
             IdCardReader: Lazy(suite.devices.id_card),
             Camera: Lazy(suite.devices.camera),
@@ -410,6 +422,11 @@ class OpenDesk(QObject):
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
         self.guards = Guards(self.host, self.desk, self._lock, self)
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._guard)
+        self._purging = QTimer(self)
+        self._purging.setInterval(PURGE_PRINTS_MS)
+        self._purging.timeout.connect(self._purge_prints)
+        self._purging.start()
+        QTimer.singleShot(PRELOAD_AFTER_MS, self, self._purge_prints)
         self._keeping = QTimer(self)
         self._keeping.setSingleShot(True)
         self._keeping.timeout.connect(self._keep_words)
@@ -440,6 +457,12 @@ class OpenDesk(QObject):
     def _kept_words(self, finished: bool) -> None:
         if not finished and not self._ended:
             self._keeping.start(0)
+
+    @Slot()
+    def _purge_prints(self) -> None:
+        """Papers that have lain in the print folder for longer than the policy lets them."""
+        cutoff = self._suite.clock.now() - timedelta(days=self._suite.policy.keep_prints_days)
+        self._suite.lanes.run("cpu", lambda token: self.printer.drop_older(cutoff), name=tr("清理打印文件夹"))
 
     def _make_window(self) -> Any:
         from client.shell.main_window import MainWindow
@@ -472,6 +495,8 @@ class OpenDesk(QObject):
     def end(self) -> None:
         """Close the window and stop the modules."""
         self._watch.stop()
+        self._purging.stop()
+        self._suite.clipboard.forget()
         self.guards.stop()
         self._keeping.stop()
         self._ended = True

@@ -10,12 +10,14 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QScrollArea, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host, Token
+from client.kernel.policy import Policy, spoken
 from client.kernel.settings import Settings, SettingSpec
 from client.shell.look import change_look
 from client.shell.ports import Desk
 from client.shell.preferences import IDLE_MINUTES, LANGUAGE, PALETTE, PRINTER, ZOOM, words
 from client.widgets.basics import Banner, Button, Card, ComboBox, Label
 from client.widgets.flow import flowing
+from client.widgets.privacy import CAN_REFUSE_CAPTURE
 from client.widgets.theme import theme
 from modules.common.text import set_language, tr
 
@@ -66,6 +68,12 @@ class SettingsPage(QWidget):
         self.sessions = Button(tr("我的登录"), icon="users")
         self.sessions.clicked.connect(self.sessions_wanted)
         safety.body.addWidget(flowing(self.password, self.totp, self.sessions))
+
+        rules = self._card(tr("个人信息保护"))
+        rules.body.addWidget(Label(tr("由系统管理员规定，这里只能查看。"), "small", wrap=True))
+        self.rules = spoken(host.service(Policy), can_refuse_capture=CAN_REFUSE_CAPTURE)
+        for rule, said in self.rules:
+            rules.body.addWidget(Label(f"{rule}：{said}", wrap=True))
 
         area = QScrollArea()
         area.setWidgetResizable(True)
