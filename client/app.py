@@ -63,7 +63,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("client.app")
 CHECK_SYNC_MS = 5_000
-PURGE_PRINTS_MS = 3_600_000
+HOURLY_MS = 3_600_000
+"""How often the server is asked for its next key, the device's certificate looked at, and the print folder."""
 DESK = (
     "client.data.blobs",
     "client.kernel.registry",
@@ -251,6 +252,8 @@ class Application(QObject):
                 tr("连不上服务器，您已离线登录，有效期到 {until}。办的件先存在本机，联网后自动送达。", until=until),
                 state="due",
             )
+        if (trouble := self.accounts.credential.trouble) is not None:
+            self._tell(trouble)
         self.devices.start()
 
     def leave_session(self) -> None:
@@ -419,13 +422,14 @@ class OpenDesk(QObject):
         self._watch.setInterval(CHECK_SYNC_MS)
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
+        self._hourly = QTimer(self)
+        self._hourly.setInterval(HOURLY_MS)
+        self._hourly.timeout.connect(self._keep_known)
+        self._hourly.timeout.connect(self._purge_prints)
+        self._hourly.start()
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
         self.guards = Guards(self.host, self.desk, self._lock, self)
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._guard)
-        self._purging = QTimer(self)
-        self._purging.setInterval(PURGE_PRINTS_MS)
-        self._purging.timeout.connect(self._purge_prints)
-        self._purging.start()
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._purge_prints)
         self._keeping = QTimer(self)
         self._keeping.setSingleShot(True)
@@ -495,8 +499,8 @@ class OpenDesk(QObject):
     def end(self) -> None:
         """Close the window and stop the modules."""
         self._watch.stop()
-        self._purging.stop()
         self._suite.clipboard.forget()
+        self._hourly.stop()
         self.guards.stop()
         self._keeping.stop()
         self._ended = True
@@ -545,6 +549,21 @@ class OpenDesk(QObject):
         self._renewing = self._suite.lanes.run(
             "net", lambda token: self._suite.accounts.renew(), failed=self._not_renewed, name=tr("联网登录")
         )
+
+    @Slot()
+    def _keep_known(self) -> None:
+        if self.loop.status.state == "online":
+            self._suite.lanes.run(
+                "net",
+                lambda token: self._suite.accounts.keep_known(),
+                failed=self._not_kept_known,
+                name=tr("更新设备证书"),
+            )
+
+    def _not_kept_known(self, error: BaseException) -> None:
+        if not isinstance(error, GovDeskError):
+            raise error
+        log.warning("the device's certificate was not looked after: %s", error.code)
 
     def _not_renewed(self, error: BaseException) -> None:
         if not isinstance(error, GovDeskError):

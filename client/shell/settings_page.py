@@ -68,6 +68,8 @@ class SettingsPage(QWidget):
         self.sessions = Button(tr("我的登录"), icon="users")
         self.sessions.clicked.connect(self.sessions_wanted)
         safety.body.addWidget(flowing(self.password, self.totp, self.sessions))
+        self.key_place = Label(desk.key_place, "small", wrap=True)
+        safety.body.addWidget(self.key_place)
 
         rules = self._card(tr("个人信息保护"))
         rules.body.addWidget(Label(tr("由系统管理员规定，这里只能查看。"), "small", wrap=True))

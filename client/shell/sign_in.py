@@ -34,6 +34,8 @@ T = TypeVar("T")
 FIRST_LOOK_MS = 100
 """The window is painted before the server is asked: asking loads the network libraries."""
 LOOK_AGAIN_MS = 10_000
+NOT_KNOWN = frozenset({"AUTH-010", "AUTH-071", "NET-009", "NET-011"})
+"""Computer and server do not know each other any more: a code mends it, a password does not."""
 
 
 class SignInWindow(QWidget):
@@ -75,6 +77,7 @@ class SignInWindow(QWidget):
         self.sign_in.login.textChanged.connect(self._say_offline)
         self.enrol = EnrolPane(self._door.url)
         self.enrol.submitted.connect(self._enrol)
+        self.enrol.left.connect(self._start_over)
         self.change = ChangePasswordPane()
         self.change.submitted.connect(self._change)
         self.change.left.connect(self._start_over)
@@ -370,7 +373,11 @@ class SignInWindow(QWidget):
         self._stop_entering()
         if not isinstance(error, GovDeskError):
             raise error
-        self.sign_in.show_error(error)
+        if error.code in NOT_KNOWN:
+            self.enrol.ask_again(error)
+            self._panes.show_pane(self.enrol)
+        else:
+            self.sign_in.show_error(error)
 
     @Slot(str, str)
     def _enrol(self, url: str, code: str) -> None:
