@@ -59,6 +59,7 @@ from modules.common.version import VERSION
 from sync.accounts import Accounts, person_wanted
 
 if TYPE_CHECKING:
+    from client.data.store import Store
     from client.driver.server import DriverServer
 
 log = logging.getLogger("client.app")
@@ -215,6 +216,13 @@ class Application(QObject):
         except GovDeskError as error:
             log.warning("enrolment failed: %s", error.code)
             self._tell(error)
+
+    def _open_store(self, profile: Profile, key: bytes, clock: Clock) -> Store:
+        from client.data.store import Store
+
+        store = Store.open(profile.database, key, clock)
+        store.keep_pages = timedelta(days=self.policy.keep_pages_days)
+        return store
 
     # -- windows ----------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ class ClipboardGuard(QObject):
     def __init__(
         self,
         policy: Policy,
-        tell: Callable[[str], None],
+        tell: Callable[[str], object],
         parent: QObject | None = None,
         ours: Callable[[Mode], bool] | None = None,
     ) -> None:
