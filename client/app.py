@@ -16,7 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from client.adapters import (
@@ -26,6 +27,7 @@ from client.adapters import (
     OutboxGateway,
     SendingCommands,
     SessionDesk,
+    Tokens,
     on_data_lane,
     use_server,
 )
@@ -58,9 +60,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("client.app")
 CHECK_SYNC_MS = 5_000
+KEEP_KNOWN_MS = 3_600_000
+"""How often the server is asked for its next key, and the device's certificate looked at."""
 DESK = (
     "client.data.blobs",
     "client.kernel.registry",
+    "client.shell.guards",
     "client.shell.main_window",
     "client.widgets.printing",
     "sync.engine",
@@ -161,6 +166,8 @@ class Application(QObject):
             self._tell(fault)
         use_server(profile, options.server)
         self.accounts = Accounts(profile, self.clock)
+        bindings = self._bindings(options)
+        self.tokens = Tokens(str(bindings.pop("token", {}).get("library", "")))
         self.door = AccountsDoor(
             self.accounts,
             profile,
@@ -168,20 +175,29 @@ class Application(QObject):
             url=options.server,
             keyring=not options.no_keyring,
             prepare=_load_desk,
+            tokens=self.tokens,
+            open_url=self.open_url,
         )
         self._enrol(options.server, options.enrol)
-        self.devices = self._bound(options)
+        self.devices = DeviceManager(bindings, clock=self.clock)
         self.devices.listen(self._device_changed)
         self.entrance: SignInWindow | None = None
         self.session: OpenDesk | None = None
 
-    def _bound(self, options: argparse.Namespace) -> DeviceManager:
+    def _bindings(self, options: argparse.Namespace) -> dict[str, Mapping[str, Any]]:
         """The devices of this place; a file of bindings that is none is told, and the window works without."""
         try:
-            return DeviceManager(_bindings(options), clock=self.clock)
+            return _bindings(options)
         except GovDeskError as error:
             self._tell(error)
-            return DeviceManager({}, clock=self.clock)
+            return {}
+
+    def open_url(self, url: str) -> None:
+        """Show an address in the person's browser; from any thread."""
+        self.gui.post(lambda: self._open_url(url))
+
+    def _open_url(self, url: str) -> None:
+        QDesktopServices.openUrl(QUrl(url))
 
     def _enrol(self, url: str, code: str) -> None:
         """Enrol with the code of the command line; what goes wrong is told, and the window asks for another."""
@@ -229,6 +245,8 @@ class Application(QObject):
                 tr("连不上服务器，您已离线登录，有效期到 {until}。办的件先存在本机，联网后自动送达。", until=until),
                 state="due",
             )
+        if (trouble := self.accounts.credential.trouble) is not None:
+            self._tell(trouble)
         self.devices.start()
 
     def leave_session(self) -> None:
@@ -256,6 +274,7 @@ class Application(QObject):
             self.session.hang_up()
         self.crash.release()
         self.devices.close()
+        self.tokens.close()
         held = self.lanes.close()
         self.accounts.close()
         self.settings.flush()
@@ -326,6 +345,7 @@ class OpenDesk(QObject):
         super().__init__(suite)
         from client.data.blobs import Blobs
         from client.kernel.registry import Registry
+        from client.shell.guards import Guards
         from client.widgets.printing import PdfPrinter
         from sync.engine import SyncEngine
         from sync.loop import SyncLoop
@@ -384,14 +404,20 @@ class OpenDesk(QObject):
         }
         self.host = AppHost(suite.lanes, suite.notices, services)
         self.registry = Registry(suite.manifests, self.host)
-        self.desk = SessionDesk(suite.accounts, store, self.loop)
+        self.desk = SessionDesk(suite.accounts, store, self.loop, suite.tokens, suite.open_url)
         self.window = self._make_window()
         self._told: SyncChanged | None = None
         self._watch = QTimer(self)
         self._watch.setInterval(CHECK_SYNC_MS)
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
+        self._known = QTimer(self)
+        self._known.setInterval(KEEP_KNOWN_MS)
+        self._known.timeout.connect(self._keep_known)
+        self._known.start()
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
+        self.guards = Guards(self.host, self.desk, self._lock, self)
+        QTimer.singleShot(PRELOAD_AFTER_MS, self, self._guard)
         self._keeping = QTimer(self)
         self._keeping.setSingleShot(True)
         self._keeping.timeout.connect(self._keep_words)
@@ -405,6 +431,13 @@ class OpenDesk(QObject):
         """The home page is there: what the other pages need is imported before they are asked for."""
         work = partial(self.registry.preload, self._suite.accounts.actor.may)
         self._suite.lanes.run("cpu", work, done=lambda nothing: linecache.clearcache(), name=tr("准备页面"))
+
+    @Slot()
+    def _guard(self) -> None:
+        self.guards.start(int(self.window.winId()))
+
+    def _lock(self, reason: str) -> None:
+        self.window.lock_because(reason)
 
     @Slot()
     def _keep_words(self) -> None:
@@ -447,6 +480,8 @@ class OpenDesk(QObject):
     def end(self) -> None:
         """Close the window and stop the modules."""
         self._watch.stop()
+        self._known.stop()
+        self.guards.stop()
         self._keeping.stop()
         self._ended = True
         self.window.close()
@@ -461,6 +496,7 @@ class OpenDesk(QObject):
         # what was typed and given last is written before the store closes
         self._suite.lanes.settle("data")
         self._suite.accounts.sign_out()
+        self._suite.tokens.release()
 
     def _records_changed(self, keys: frozenset[tuple[str, str]]) -> None:
         self._suite.gui.post(partial(self._suite.events.publish, RecordsChanged(keys)))
@@ -494,6 +530,21 @@ class OpenDesk(QObject):
             "net", lambda token: self._suite.accounts.renew(), failed=self._not_renewed, name=tr("联网登录")
         )
 
+    @Slot()
+    def _keep_known(self) -> None:
+        if self.loop.status.state == "online":
+            self._suite.lanes.run(
+                "net",
+                lambda token: self._suite.accounts.keep_known(),
+                failed=self._not_kept_known,
+                name=tr("更新设备证书"),
+            )
+
+    def _not_kept_known(self, error: BaseException) -> None:
+        if not isinstance(error, GovDeskError):
+            raise error
+        log.warning("the device's certificate was not looked after: %s", error.code)
+
     def _not_renewed(self, error: BaseException) -> None:
         if not isinstance(error, GovDeskError):
             raise error
@@ -516,7 +567,7 @@ class Lazy:
         return lambda *arguments, **named: getattr(self._find(), name)(*arguments, **named)
 
 
-def _bindings(options: argparse.Namespace) -> Mapping[str, Mapping[str, Any]]:
+def _bindings(options: argparse.Namespace) -> dict[str, Mapping[str, Any]]:
     """The devices of this place: those of the file, and the reader of the command line in its place.
 
     Raises ``GovDeskError`` DEV-010 for a file that is none.
@@ -525,7 +576,7 @@ def _bindings(options: argparse.Namespace) -> Mapping[str, Mapping[str, Any]]:
     if options.devices is not None:
         try:
             bindings.update(json.loads(options.devices.read_text("utf-8")))
-            DeviceManager(bindings)
+            DeviceManager({kind: binding for kind, binding in bindings.items() if kind != "token"})
         except (OSError, TypeError, ValueError) as error:
             raise GovDeskError(
                 "DEV-010",

@@ -80,6 +80,11 @@ def whole(summary: Summary, doc: str) -> str:
     return f'{{"title":{dump(summary.title)},"search":{dump(summary.search)},"doc":{doc}}}'
 
 
+def words_of(text: str) -> str:
+    """The words for search in what ``whole`` made."""
+    return str(json.loads(text)["search"])
+
+
 def document(session: Session, kind: str, id: str, sealed: bytes) -> Doc:
     """The document of an aggregate."""
     doc: Doc = json.loads(open_sealed(session, AggregateState, (kind, id), sealed))["doc"]

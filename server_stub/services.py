@@ -15,7 +15,7 @@ from modules.common.aggregate import Aggregate
 from modules.common.clock import Clock, SystemClock, iso
 from modules.common.manifest import installed, rules_of
 from modules.common.server_ports import Caller
-from server_stub import answers, feed, identity, tls
+from server_stub import answers, backup, feed, identity, tls
 from server_stub.accounts import Accounts, sync_roles
 from server_stub.audit_log import AuditLog
 from server_stub.blobs import names
@@ -23,6 +23,7 @@ from server_stub.blobs.keeper import Keeper
 from server_stub.blobs.uploads import Uploads
 from server_stub.commands import OwnCommands
 from server_stub.config import Config
+from server_stub.container import recipient
 from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
 from server_stub.guard import Guard, RateLimiter
@@ -31,6 +32,7 @@ from server_stub.numbers import Numbers
 from server_stub.processor import Processor
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import published_password
+from server_stub.signin.administration import Administration
 from server_stub.signin.certificates import Certificates
 from server_stub.signin.door import Door
 from server_stub.signin.oidc import Oidc
@@ -65,6 +67,7 @@ class Services:
         self.totp = Totp(self.database, self.writer, self.clock, settings)
         self.certificates = Certificates(config.data, self.database, self.writer, self.clock, settings)
         self.sessions = Sessions(self.database, self.writer, self.clock, settings, self.identity, self.totp)
+        self.ways_in = Administration(self.sessions, self.totp, self.certificates)
         self.door = Door(
             self.database,
             self.writer,
@@ -77,7 +80,7 @@ class Services:
             Oidc(config.data, self.writer, self.clock, settings),
             None if config.demo else published_password(),
         )
-        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls.ca_sha256)
+        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls)
         self.audit = AuditLog(self.database, self.writer, self.clock, self.identity, config.data / "audit-heads.jsonl")
         self.nudges = Nudges(self.database)
         self.writer.grown = self.nudges.announce
@@ -100,10 +103,13 @@ class Services:
         jobs = [
             Scheduled("server.audit", 3600, self.audit.check),
             Scheduled("server.audit-all", 24 * 3600, self.audit.check_all),
+            Scheduled("server.devices", 300, self.devices.note_seen),
             Scheduled("server.expire", 900, lambda: self.writer.do(self._expire)),
             Scheduled("server.blobs", 3600, self._sweep_blobs),
             Scheduled("server.thin", 3600, self._thin),
         ]
+        if settings.backup_folder:
+            jobs.append(Scheduled("server.backup", settings.backup_seconds, self._back_up))
         for manifest in installed():
             jobs += [
                 Scheduled(job.id, job.every, partial(self._module_job, job.run.load)) for job in manifest.server.jobs
@@ -134,11 +140,25 @@ class Services:
         """Stop jobs, finish writes, close the database."""
         self.nudges.close()
         self.scheduler.stop()
+        self.devices.note_seen()
         self.writer.close()
         self.database.close()
 
     def _module_job(self, load: Callable[[], Callable[[Services], None]]) -> None:
         load()(self)
+
+    def _back_up(self) -> None:
+        settings = self.config.settings
+        folder = self.config.data / settings.backup_folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        backup.write(
+            self.config,
+            self.database,
+            folder,
+            recipient(settings.backup_to),
+            self.clock.now(),
+            settings.backup_keep,
+        )
 
     def _sweep_blobs(self) -> None:
         self.uploads.sweep()

@@ -454,7 +454,7 @@ def _disable(office: Central, counter: Any) -> None:
 
 
 def _revoke_device(office: Central, counter: Any) -> None:
-    office.services.devices.revoke(CONSOLE, counter.device)
+    office.services.devices.revoke(CONSOLE, counter.device, "lost")
 
 
 @pytest.mark.parametrize("revoke", [_revoke_session, _disable, _revoke_device])

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -24,7 +25,6 @@ from server_stub.signin.totp import PERIOD, RECOVERY_CODES, code_at
 from sync.protocol import (
     BLOB_PATH,
     CODE_HEADER,
-    DEVICE_HEADER,
     PATHS,
     PROTOCOL,
     STATEMENT_HEADER,
@@ -33,8 +33,10 @@ from sync.protocol import (
     from_wire,
 )
 from tests.support.central import PASSWORD, Central, Counter, central
+from tests.support.certificates import Authority
+from tests.support.devices import Computer, showing, shown
 
-DEVICE_ONLY = {PATHS[name] for name in ("sign_in", "challenge", "password", "push", "lease")}
+DEVICE_ONLY = {PATHS[name] for name in ("sign_in", "challenge", "password", "push", "lease", "certificate")}
 _OWN = ("sign_out", "own", "renew", "sessions", "end_session", "totp_begin", "totp_confirm", "totp_remove")
 SIGNED_IN = {PATHS[name] for name in (*_OWN, "changes", "nudges")} | {
     BLOB_PATH + "{sha256}",
@@ -56,7 +58,7 @@ class Client:
         self.app = app
         self._runner = runner
         # what the application does not answer itself must not look like an answer
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+        self._transport = httpx.ASGITransport(showing(app), raise_app_exceptions=True)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -87,7 +89,7 @@ def counters(office: Central) -> dict[str, Counter]:
 
 
 def headers(counter: Counter, statement: bool = True) -> dict[str, str]:
-    made = {DEVICE_HEADER: f"{counter.device}:{counter.token}"}
+    made = shown(counter.certificate)
     return {**made, STATEMENT_HEADER: counter.statement} if statement else made
 
 
@@ -280,7 +282,7 @@ def test_a_revoked_device_may_only_hand_in_its_work(office: Central, client: Cli
     counter = office.counter()
     command = counter.command()
     office.clock.advance(1)
-    office.services.devices.revoke(CONSOLE, counter.device)
+    office.services.devices.revoke(CONSOLE, counter.device, "lost")
     body = {"proto": PROTOCOL, "epoch": "", "client_time": "", "cmds": [asdict(command)]}
     assert client.post(PATHS["push"], json=body, headers=headers(counter)).json()["acks"][0]["status"] == "applied"
     pull = client.get(PATHS["changes"], params={"scope": "ref"}, headers=headers(counter))
@@ -370,14 +372,17 @@ def test_devices_and_codes(office: Central, client: Client, counters: dict[str, 
     secret, _, pin = made["secret"].partition(".")
     assert pin == office.services.tls.ca_sha256[:20]
     # as people type it: without its dash, in small letters
-    enrolled = client.post(PATHS["enrol"], json={"code": secret.replace("-", "").lower()}).json()
+    asked = {"code": secret.replace("-", "").lower(), "csr": Computer().csr}
+    enrolled = client.post(PATHS["enrol"], json=asked).json()
     assert (enrolled["name"], enrolled["hall_id"]) == ("9号窗", office.hall)
-    again = client.post(PATHS["enrol"], json={"code": made["secret"]})
+    again = client.post(PATHS["enrol"], json={"code": made["secret"], "csr": Computer().csr})
     assert problem(again, 403).code == "AUTH-012"
     listed = client.get("/v1/m/people/devices", headers=system).json()
     assert listed[0]["id"] == enrolled["device"]
-    assert client.post(f"/v1/m/people/devices/{enrolled['device']}/revoke", headers=system).status_code == 204
-    device = {DEVICE_HEADER: f"{enrolled['device']}:{enrolled['token']}"}
+    revoke = f"/v1/m/people/devices/{enrolled['device']}/revoke"
+    assert problem(client.post(revoke, json={"reason": "张三丢了"}, headers=system), 400).code == "AUTH-072"
+    assert client.post(revoke, json={"reason": "lost"}, headers=system).status_code == 204
+    device = shown(enrolled["certificate"])
     refused = client.post(PATHS["lease"], json={"series": enrolled["series"], "count": 1}, headers=device)
     assert problem(refused, 401).code == "AUTH-011"
     nowhere = client.post("/v1/m/people/codes", json={"hall_id": "nowhere", "name": ""}, headers=system)
@@ -406,7 +411,7 @@ def test_the_log_names_nobody(tmp_path: Path, office: Central, client: Client, c
     written = (tmp_path / "server.jsonl").read_text("utf-8")
     assert counters["sysadmin"].person in written
     assert "ZeroDivisionError" in written
-    for secret in ("郑好", "张三", "110105194912310021", counters["sysadmin"].token, counters["sysadmin"].statement):
+    for secret in ("郑好", "张三", "110105194912310021", counters["sysadmin"].statement):
         assert secret not in written
 
 
@@ -458,3 +463,29 @@ def test_ones_own_sign_in_through_its_addresses(office: Central, client: Client)
     assert len(asked.json()["id"]) == 64
     none = client.post(PATHS["challenge"], json={"method": "oidc", "redirect": ""}, headers=known)
     assert problem(none, 400).code == "AUTH-042"
+
+
+def test_the_security_administrator_looks_after_other_peoples_ways_in(
+    office: Central, client: Client, counters: dict[str, Counter]
+) -> None:
+    security, counter = headers(counters["secadmin"]), office.counter()
+    base = f"/v1/m/people/people/{counter.person}"
+    authority = Authority("某市电子认证", office.clock.now())
+    pem = authority.issue(authority.key.public_key()).public_bytes(Encoding.PEM).decode()
+    assert client.post(f"{base}/certificates", json={"pem": pem}, headers=security).status_code == 204
+    (listed,) = client.get(f"{base}/certificates", headers=security).json()
+    assert listed["subject"] == "CN=张三"
+    nonsense = client.post(f"{base}/certificates", json={"pem": "x"}, headers=security)
+    assert problem(nonsense, 401).code == "AUTH-037"
+    name = {"fingerprint": listed["fingerprint"]}
+    assert client.post(f"{base}/certificates/revoke", json=name, headers=security).status_code == 204
+    assert client.get(f"{base}/certificates", headers=security).json()[0]["revoked_at"]
+    assert client.post(f"{base}/second-factor/remove", headers=security).status_code == 204
+    assert problem(client.get(PATHS["own"], headers=headers(counter)), 401).code == "AUTH-016"
+    other = office.counter()
+    assert client.post(f"/v1/m/people/people/{other.person}/sign-out", headers=security).status_code == 204
+    assert problem(client.get(PATHS["own"], headers=headers(other)), 401).code == "AUTH-016"
+    own = f"/v1/m/people/people/{counters['secadmin'].person}/second-factor/remove"
+    assert problem(client.post(own, headers=security), 403).code == "AUTH-052"
+    unknown = client.post("/v1/m/people/people/nobody/sign-out", headers=security)
+    assert problem(unknown, 404).code == "AUTH-023"

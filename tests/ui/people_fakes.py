@@ -99,7 +99,7 @@ class FakeServer:
                 self._of(path)["roles"].remove(body["role"])
             case ["devices", device, "revoke"]:
                 next(each for each in self.devices if each["id"] == device)["revoked_at"] = AT
-            case ["codes"]:
+            case ["codes"] | ["devices", _, "code"]:
                 return {"secret": "ABCD-EFGH.0123456789abcdef0123", "expires_at": "", "id": ""}
             case _:
                 raise AssertionError(path)

@@ -20,8 +20,9 @@ from client.widgets.basics import ConfirmDialog
 from client.widgets.theme import Theme
 from modules.common.errors import GovDeskError
 from modules.common.permissions import Actor
+from modules.people.ui.asking import AskDialog, OneTimeDialog
 from modules.people.ui.audit import AuditView
-from modules.people.ui.people import AskDialog, OneTimeDialog, PeopleView
+from modules.people.ui.people import PeopleView
 from tests.support.a11y import Walk
 
 ALL = ("people.view", "people.manage", "people.grant", "people.audit")
@@ -203,8 +204,17 @@ def test_a_device_is_revoked_after_a_question_and_a_code_is_shown_once(stage: St
     pane.table.choose("d1")
     assert not pane.revoke.isEnabled()
     pane.table.choose("d2")
+    pane.again.click()
+    assert stage.server.asked[-1] == ("/v1/m/people/devices/d2/code", {})
+    dialog(OneTimeDialog).accept()
     pane.revoke.click()
-    dialog(ConfirmDialog).go.click()
+    asked = dialog(AskDialog)
+    asked.go.click()
+    assert "原因" in asked._faults["reason"].text()
+    assert not all(device.revoked_at for device in pane.table.rows)
+    asked._fields["reason"].setCurrentIndex(asked._fields["reason"].findData("lost"))
+    asked.go.click()
+    assert ("/v1/m/people/devices/d2/revoke", {"reason": "lost"}) in stage.server.asked
     assert all(device.revoked_at for device in pane.table.rows)
     pane.code.click()
     ask = dialog(AskDialog)
