@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server_stub import audit
+from server_stub import audit_proof
 from server_stub.sealing import open_sealed
 from server_stub.tables import AggregateState, AuditRow, ChangeRow, CommandRow, Device, EventRow, NumberUsed, Scope
 from tests.support.central_data import reading
@@ -42,7 +42,7 @@ def _compare(session: Session, folder: Path, devices: list[str], problems: list[
         if row.status == "refused" and (row.type == "case.accept" or code.startswith(OURS)):
             problems.append(f"falsely refused: {row.type} {code}")
     problems += _contiguous(session)
-    verdict = audit.verify(session)
+    verdict = audit_proof.verify(session)
     if verdict.broken_at is not None:
         problems.append(f"the audit chain is broken at {verdict.broken_at}")
     equal, refused = True, 0
