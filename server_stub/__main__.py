@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from modules.common.core_dumps import forbid_core_dumps
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 from server_stub.config import Config, read_settings
@@ -448,4 +449,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    forbid_core_dumps()
     sys.exit(main(sys.argv[1:]))

@@ -50,6 +50,7 @@ class SignInPane(Card):
         self.method = PASSWORD
         self._online = True
         self._binding = False
+        self._eager = False
         self._refused = False
         self.notice = Banner()
         self.methods = Methods()
@@ -206,9 +207,13 @@ class SignInPane(Card):
         for each in keys:
             self.key.addItem(f"{each.name} · {each.token}", each)
         self.key.setEnabled(len(keys) > 1)
+        eager, self._eager = self._eager, False
+        if eager and len(keys) == 1:
+            self.submit()  # the PIN was there before the certificate
 
     def no_tokens(self, words: str) -> None:
         """Why there is none."""
+        self._eager = False
         self.key.clear()
         self._key_field.show_fault(words)
 
@@ -224,6 +229,7 @@ class SignInPane(Card):
         self._code_field.show_fault("" if self.code.text().strip() or not coded else tr("请输入动态口令。"))
         self.pin.show_fault("" if self.pin.take() or self.method != CERTIFICATE else tr("请输入 PIN 码。"))
         if self.method == CERTIFICATE and key is None:
+            self._eager = bool(self.pin.take())
             self.tokens_wanted.emit()
         elif self.method == CERTIFICATE and not self.pin.take():
             self.pin.line.setFocus()

@@ -146,10 +146,6 @@ class State:
     """Numbers of deferred commands by device and record."""
 
 
-LOST = 10_000
-"""Serials that may have been handed out after a backup (``server_stub.identity``)."""
-
-
 class Signer:
     """An authority in memory that signs for anybody; made when it is first asked."""
 
@@ -167,6 +163,10 @@ def authority() -> tls.Tls:
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     return tls.ensure(Path(folder.name), [], datetime.now(UTC))
+
+
+LOST = 10_000
+"""Serials that may have been handed out after a backup (``server_stub.identity``)."""
 
 
 class CrashError(Exception):

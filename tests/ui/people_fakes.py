@@ -64,7 +64,8 @@ class FakeServer:
         match path.removeprefix("/v1/m/people/"):
             case "people":
                 found = [each for each in self.people if query["text"] in each["login"] + each["name"]]
-                return {"total": len(found), "items": found}
+                first = int(query["offset"])
+                return {"total": len(found), "items": found[first : first + int(query["limit"])]}
             case "devices":
                 return self.devices
             case "audit":

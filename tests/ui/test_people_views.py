@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import shell_fakes
-from people_fakes import FakeServer
+from people_fakes import FakeServer, person
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from shell_fakes import NOW, FakeHost
@@ -95,6 +95,14 @@ def test_people_are_listed_with_where_they_work_and_searched_at_the_server(stage
     qtbot.keyClicks(pane.search, "zhang")
     assert [person.login for person in pane.table.rows] == ["zhangsan"]
     assert set(stage.host.lanes) == {"net", "read"}
+
+
+def test_people_go_on_as_somebody_scrolls(stage: Stage, qtbot: Any) -> None:
+    stage.server.people += [person(f"zz{n:03}", "众人") for n in range(300)]
+    pane = stage.open(PeopleView).people
+    assert len(pane.table.rows) == 200
+    pane.table.view.verticalScrollBar().setValue(pane.table.view.verticalScrollBar().maximum())
+    assert [person.login for person in pane.table.rows] == sorted(each["login"] for each in stage.server.people)
 
 
 def test_an_older_answer_does_not_overwrite_a_newer_one(stage: Stage) -> None:

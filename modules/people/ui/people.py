@@ -118,6 +118,7 @@ class PeoplePane(Asking):
             memory=memory,
         )
         self.table.chosen.connect(self._choose)
+        self.table.more_wanted.connect(self._ask_more)
         self.table.search_wanted.connect(self.search.setFocus)
         self.table.acted.connect(self.reload)
         self.detail = PersonDetail(self.may(MANAGE), self.may(GRANT))
@@ -151,19 +152,34 @@ class PeoplePane(Asking):
     @Slot()
     def reload(self) -> None:
         """Ask for the people that the search box means; an older answer is dropped."""
-        text = self._pending = self.search.text().strip()
+        self._pending = self.search.text().strip()
         if not self.table.rows:
             self.table.show_loading()
+        self._ask_page(0)
+
+    @Slot()
+    def _ask_more(self) -> None:
+        """Somebody has come to the end of those that are listed."""
+        self._ask_page(len(self.table.rows))
+
+    def _ask_page(self, offset: int) -> None:
+        text = self._pending
+        wanted = {"text": text, "offset": str(offset), "limit": "200"}
         self.ask(
-            lambda server: from_wire(PeoplePage, server.get(f"{BASE}/people", text=text, limit="200")),
-            partial(self._show, text),
+            lambda server: from_wire(PeoplePage, server.get(f"{BASE}/people", **wanted)),
+            partial(self._show, text, offset),
             partial(show_trouble, self.table),
         )
 
-    def _show(self, text: str, page: PeoplePage) -> None:
-        if text != self._pending:
+    def _show(self, text: str, offset: int, page: PeoplePage) -> None:
+        if text != self._pending or (offset and offset != len(self.table.rows)):
             return
-        self.table.show_rows(page.items, empty=tr("没有找到“{text}”。", text=text) if text else tr("还没有人员。"))
+        more = bool(page.items) and offset + len(page.items) < page.total
+        if offset:
+            self.table.add_rows(page.items, more=more)
+        else:
+            empty = tr("没有找到“{text}”。", text=text) if text else tr("还没有人员。")
+            self.table.show_rows(page.items, empty=empty, more=more)
         self._choose(self.table.current)
 
     @Slot(object)
