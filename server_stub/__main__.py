@@ -176,6 +176,27 @@ def backup(arguments: Sequence[str]) -> int:
     return 0
 
 
+def restore(arguments: Sequence[str]) -> int:
+    """Put a backup in the place of the database; the server must not be running."""
+    parser = _parser(
+        "restore",
+        "Put a backup in the place of the database (恢复). Every device notices, and sends again what it lacks. "
+        "Put the folders DIR/tls and DIR/blobs back as well.",
+    )
+    parser.add_argument("--from", dest="source", type=Path, required=True, metavar="FILE")
+    options = parser.parse_args(arguments)
+    from server_stub.database import Database
+    from server_stub.restore import restore as put_back
+
+    database = Database(_config(options).url)
+    try:
+        aside = put_back(database, options.source.resolve())
+    finally:
+        database.close()
+    _say(str(aside or options.source))
+    return 0
+
+
 def enrol_code(arguments: Sequence[str]) -> int:
     """Print a one-time enrolment code."""
     parser = _parser("enrol-code", "Print a one-time enrolment code (登记码).")
@@ -288,6 +309,7 @@ def openapi(arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "backup": backup,
+    "restore": restore,
     "enrol-code": enrol_code,
     "add-person": add_person,
     "reset-password": reset_password,

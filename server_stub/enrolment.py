@@ -8,12 +8,12 @@ import hmac
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from modules.common.clock import Clock, iso
 from modules.common.errors import GovDeskError, Refusal, Refused
-from modules.common.ids import uuid7
+from modules.common.ids import is_uuid7, uuid7
 from modules.common.server_ports import Caller, DeviceView, OneTime
 from modules.common.text import tr
 from server_stub import audit
@@ -46,6 +46,16 @@ def _place(name: str) -> str:
     return name
 
 
+def _forgotten(session: Session, former: str) -> bool:
+    """Whether a device may say that it was called so: nobody is, nobody has said so before. Then statements that this
+    server has signed for ``former`` speak for it; they stand in that computer's encrypted store and nowhere else.
+    """
+    if not is_uuid7(former):
+        return False
+    named = select(Device.id).where(or_(Device.id == former, Device.former == former))
+    return session.execute(named.limit(1)).first() is None
+
+
 class DeviceRegistry:
     """Enrols and recognises devices; implements ``modules.common.server_ports.Devices``."""
 
@@ -70,6 +80,7 @@ class DeviceRegistry:
                 )
             hall = session.get_one(Organisation, code.hall_id)
             id = uuid7()
+            former = request.former if _forgotten(session, request.former) else None
             device = Device(
                 id=id,
                 name=name or code.name,
@@ -78,12 +89,16 @@ class DeviceRegistry:
                 sealed=seal(session, Device, (id,), base64.b64encode(secrets.token_bytes(32)).decode()),
                 last_n=0,
                 enrolled_at=now,
+                former=former,
             )
             session.add(device)
             session.flush()
             code.used_by = device.id
             session.flush()
-            audit.append(session, now, [audit.Entry("device.enrol", device=device.id, subject=device.id)])
+            detail = {"former": former} if former else {}
+            audit.append(
+                session, now, [audit.Entry("device.enrol", device=device.id, subject=device.id, detail=detail)]
+            )
             return Enrolment(device=device.id, token=token, name=device.name, hall_id=hall.id, series=hall.series)
 
         return self._writer.do(store)
@@ -98,7 +113,9 @@ class DeviceRegistry:
             row = session.execute(select(Device.token_hash, Device.revoked_at).filter_by(id=device_id)).one_or_none()
         known, revoked_at = row or (_hash(""), None)
         if not hmac.compare_digest(known, _hash(token)) or row is None:
-            raise GovDeskError("AUTH-010", tr("服务器不认识这台设备。"), fix=tr("请用登记码重新登记。"))
+            raise GovDeskError(
+                "AUTH-010", tr("服务器不认识这台设备。"), fix=tr("本机数据都保留。请退出登录，用新的登记码重新登记。")
+            )
         if revoked_at and not revoked_too:
             raise GovDeskError("AUTH-011", tr("这台设备已被停用。"), fix=tr("请联系系统管理员。"))
         return device_id

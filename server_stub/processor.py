@@ -214,7 +214,8 @@ class Processor:
         command, said = item.command, item.said
         # whatever becomes of the command, its number is spent: it may be on paper already
         number = _number(command)
-        spent = numbers.spend(session, push.device_id, number, command.cmd_id) if number is not None else None
+        recovered = self._identity.recovered_at
+        spent = numbers.spend(session, push.device_id, number, command.cmd_id, recovered) if number else None
         if isinstance(said, Refusal):
             return said
         if no := out_of_force(said, push.device_id, push.former, at) or push.trust.lost(said, at) or spent:

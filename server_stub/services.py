@@ -99,7 +99,7 @@ class Services:
         self.audit = AuditReader(self.database)
         self.nudges = Nudges(self.database)
         self.writer.grown = self.nudges.announce
-        self.numbers = Numbers(self.writer, self.clock)
+        self.numbers = Numbers(self.writer, self.clock, self.identity)
         self.blobs = Blobs(config.data / "blobs", self.database, self.writer, self.clock)
         self.rules = rules
         self.processor = Processor(self.writer, self.clock, self.identity, rules)

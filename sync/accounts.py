@@ -29,6 +29,7 @@ from sync.protocol import (
     EnrolRequest,
     Hello,
     PasswordChange,
+    PushRequest,
     SignInReply,
     SignInRequest,
     challenge_message,
@@ -44,6 +45,8 @@ log = logging.getLogger(__name__)
 
 PASSWORD, CERTIFICATE, OIDC = "password", "certificate", "oidc"
 """How people come in."""
+FORGOTTEN = "AUTH-010"
+"""The server's answer to a device that it does not know."""
 DISABLED = "AUTH-004"
 """The server's answer for a person who may no longer sign in."""
 UNFIT = "AUTH-038"
@@ -104,6 +107,7 @@ class Accounts:
         self._signer: Signer | None = None
         self._key = b""
         self._renew_at = math.inf
+        self._asked_at = clock.monotonic()
         self._attempts = Attempts(profile, clock)
 
     # -- who is signed in -------------------------------------------------------------------------
@@ -154,26 +158,44 @@ class Accounts:
     def enrol(self, url: str, code: str, name: str = "") -> Device:
         """Make this computer a device of the server at ``url``, by the one-time ``code`` ``XXXX-XXXX.<pin>``.
 
-        Raises NET-007 when the server's authority is not the one that the code names, the server's own
+        A computer that its server has forgotten, because it was restored from a backup, enrols again, and keeps all
+        that it has. Raises NET-007 when the server's authority is not the one that the code names, the server's own
         problem for a used code, NET-008 for an ill-formed address or code, DATA-006 when it is enrolled already.
         """
-        if self._profile.device() is not None:
-            raise GovDeskError("DATA-006", tr("这台电脑已经登记过。"), fix=tr("要换服务器，请使用新的资料目录。"))
+        former = self._profile.device()
         secret, _, pin = code.strip().partition(".")
         if not url.startswith("https://") or not secret or not pin:
             raise GovDeskError(
                 "NET-008", tr("服务器地址或登记码不完整。"), fix=tr("地址以 https:// 开头；登记码请整段粘贴。")
             )
         url = url.rstrip("/")
-        write_atomically(self._profile.ca, self._get_ca(url, pin))
+        authority = self._get_ca(url, pin)
+        if former is None:
+            write_atomically(self._profile.ca, authority)
+        elif authority != self._profile.ca.read_bytes() or not self._is_forgotten(url, former):
+            raise GovDeskError("DATA-006", tr("这台电脑已经登记过。"), fix=tr("要换服务器，请使用新的资料目录。"))
         transport = self._make(self._profile, url, "")
         try:
-            made = transport.enrol(EnrolRequest(code.strip(), name))
+            made = transport.enrol(EnrolRequest(code.strip(), name, former.device if former else ""))
         finally:
             transport.close()
         device = Device(url, made.device, made.name, made.hall_id, made.series)
+        self.close()
         self._profile.save_device(device, made.token)
         return device
+
+    def _is_forgotten(self, url: str, device: Device) -> bool:
+        """Whether the server at ``url`` says that it does not know this device. Raises NET-… if it cannot be asked."""
+        transport = self._make(self._profile, url, f"{device.device}:{self._profile.token()}")
+        try:
+            transport.push(PushRequest(PROTOCOL, "", iso(self._clock.now()), []))
+        except GovDeskError as error:
+            if error.code != FORGOTTEN:
+                raise
+            return True
+        finally:
+            transport.close()
+        return False
 
     # -- the person -------------------------------------------------------------------------------
 
@@ -255,6 +277,7 @@ class Accounts:
         or AUTH-047 when only the person could sign in; when the server says no, sign out.
         """
         session = self._signed_in()
+        self._asked_at = self._clock.monotonic()
         if not session.offline:
             if not self.renewal_due:
                 return session
@@ -370,6 +393,7 @@ class Accounts:
         if device is None:
             raise not_enrolled()
         self.sign_out()
+        self._asked_at = self._clock.monotonic()
         return device
 
     def _answer(self, signer: Signer, login: str = "", password: str = "", code: str = "") -> SignInReply:
@@ -391,7 +415,9 @@ class Accounts:
     def _open_there(
         self, device: Device, reply: SignInReply, method: str, key_of: Callable[[KeyRing, bytes], bytes]
     ) -> OpenSession:
-        self._key = key_of(self._keys(), base64.b64decode(reply.escrow))
+        escrow = base64.b64decode(reply.escrow)
+        self._key = key_of(self._keys(), escrow)
+        self._keys().keep_escrow(escrow, self._key)
         store = self._open_store(self._profile, self._key, self._clock)
         try:
             session = self._begin(store, device, reply, method)
@@ -404,7 +430,9 @@ class Accounts:
 
     def _begin(self, store: Store, device: Device, reply: SignInReply, method: str) -> OpenSession:
         received = parse_iso(reply.server_time)
-        store.contact(store.epoch, round((received - self._clock.now()) / timedelta(milliseconds=1)))
+        half = (self._clock.monotonic() - self._asked_at) / 2
+        offset = (received - self._clock.now() + timedelta(seconds=half)) / timedelta(milliseconds=1)
+        store.contact(store.epoch, round(offset), round(half * 1000))
         until = iso(received + timedelta(seconds=reply.offline_seconds))
         store.open_session(reply.statement, device.name, device.series, offline_until=until)
         self._renew_at = self._clock.monotonic() + reply.renew_seconds if reply.renew_seconds else math.inf

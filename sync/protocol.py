@@ -146,10 +146,13 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class EnrolRequest:
-    """``code`` is the one-time enrolment code; ``name`` the counter's or room's name."""
+    """``code`` is the one-time enrolment code; ``name`` the counter's or room's name. ``former`` is the id of a device
+    that the server has forgotten: it was enrolled after the backup from which the server was restored.
+    """
 
     code: str
     name: str = ""
+    former: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,9 +95,15 @@ class KeyRing:
             raise GovDeskError(
                 "DATA-009",
                 tr("服务器给出的密钥打不开本机数据。"),
-                fix=tr("未发送的业务仍在本机，请勿删除，并联系系统管理员。"),
+                fix=tr("未发送的业务仍在本机，请勿删除。请由在这台电脑上登录过的人先登录一次，或联系系统管理员。"),
             )
         return key
+
+    def keep_escrow(self, escrow: bytes, key: bytes) -> None:
+        """Let the server's key open the store in future, if it is another than before: the computer enrolled again."""
+        data = self._read()
+        if _unseal(escrow, data["escrow"], "escrow") is None:
+            write_json(self._profile.keys, {**data, "escrow": _seal(escrow, key, "escrow")})
 
     def open_with_keyring(self) -> bytes | None:
         """The store key out of the system keyring, or None where it is not there."""

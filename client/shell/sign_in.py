@@ -30,6 +30,9 @@ from modules.common.errors import GovDeskError, Refused
 from modules.common.passwords import MIN_LENGTH, password_refusal
 from modules.common.text import aside, together, tr
 
+FORGOTTEN = "AUTH-010"
+"""The server does not know this computer (any more)."""
+
 FIRST_LOOK_MS = 100
 """The window is painted before the server is asked: asking loads the network libraries."""
 LOOK_AGAIN_MS = 10_000
@@ -268,6 +271,11 @@ class SignInWindow(QWidget):
         self._stop_entering()
         if not isinstance(error, GovDeskError):
             raise error
+        if error.code == FORGOTTEN:
+            # restored from a backup: what is here is kept, and goes on under a new enrolment
+            self._panes.show_pane(self.enrol)
+            self.enrol.show_error(error)
+            return
         self.sign_in.show_error(error)
 
     @Slot(str, str)

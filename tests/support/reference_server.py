@@ -155,6 +155,7 @@ class ReferenceServer:
         self.epoch = "e1"
         self.people: dict[str, Person] = {}
         self.devices: dict[str, str] = {}
+        self.formers: dict[str, str] = {}
         self.escrow: dict[str, bytes] = {}
         self.codes = {"ABCD-EFGH"}
         self.offline_seconds = 72 * 3600
@@ -267,6 +268,7 @@ class ReferenceServer:
         self.codes.remove(secret)
         device = f"d{len(self.devices) + 1}"
         token = self.add_device(device).partition(":")[2]
+        self.formers[device] = body.get("former", "")
         return 200, to_wire(Enrolment(device, token, body["name"] or "3号窗", "h1", "T1"))
 
     def _prove(self, login: str, password: str) -> Person | tuple[int, Any]:

@@ -1,0 +1,202 @@
+"""A server restored from a backup: everybody notices, and sends again what it lacks (research/sync.md 1, rule 8)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from client.data.tables import OutboxRow
+from modules.common.errors import GovDeskError
+from server_stub.backup import backup
+from server_stub.config import Config
+from server_stub.database import Database
+from server_stub.restore import restore
+from server_stub.seeding import CONSOLE
+from server_stub.services import Services
+from server_stub.tables import CommandRow, EventRow, NumberLease
+from sync.protocol import EnrolRequest, LeaseRequest, SignInRequest
+from tests.support.central import PASSWORD, QUICK, Central, Counter, central, memo_rules
+from tests.support.servers import postgres
+from tests.support.wire import Computer, Wire, settle
+
+
+@dataclass
+class Hall:
+    """A central server that can be taken back to a backup, and what speaks to it."""
+
+    office: Central
+    wire: Wire
+    folder: Path
+    url: str
+
+    def backup(self) -> None:
+        backup(self.office.services.database, self.folder / "backup")
+
+    def restore(self) -> None:
+        self.office.services.close()
+        config = Config(self.folder, self.url, settings=QUICK)
+        database = Database(config.url)
+        try:
+            restore(database, self.folder / "backup")
+        finally:
+            database.close()
+        self.office.services = Services(config, self.office.clock, memo_rules)
+        self.wire.use(self.office.services)
+
+    def computer(self, name: str, counter: Counter | None = None) -> Computer:
+        return Computer(self.folder / f"{name}.db", self.wire, counter or self.office.counter(), self.office.clock)
+
+    def settle(self, *computers: Computer) -> None:
+        settle(self.office.clock, *computers)
+
+    def effects(self, id: str) -> list[str]:
+        """The texts of a memo's revisions, in order."""
+        with self.office.services.database.read() as session:
+            rows = session.execute(
+                select(EventRow.cmd_id).filter_by(aggregate_id=id).order_by(EventRow.rev, EventRow.i)
+            )
+            return list(rows.scalars())
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def hall(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hall]:
+    with ExitStack() as stack:
+        url = stack.enter_context(postgres()) if request.param == "postgres" else ""
+        office = stack.enter_context(central(tmp_path, url))
+        wire = Wire(office.services)
+        hall = Hall(office, wire, tmp_path, url)
+        yield hall
+        wire.close()
+        hall.office.services.close()
+
+
+def outbox(computer: Computer) -> list[tuple[int, str]]:
+    with Session(computer.store._engine) as db:
+        return [(row.n, row.state) for row in db.scalars(select(OutboxRow).order_by(OutboxRow.n))]
+
+
+def test_what_the_backup_lacks_is_sent_again_in_the_order_of_the_matter(hall: Hall) -> None:
+    clerk, officer = hall.computer("clerk"), hall.computer("officer")
+    kept = clerk.write("在备份里")
+    hall.settle(clerk, officer)
+    hall.backup()
+    lost = clerk.write("备份以后")
+    hall.settle(clerk, officer)
+    officer.write("决定", lost)
+    officer.write("也改一改", kept)
+    hall.settle(clerk, officer)
+    before = hall.effects(lost)
+    assert len(before) == 2
+    hall.restore()
+    assert hall.effects(lost) == []
+    # the officer's computer is the first to notice: its decision waits for the clerk's acceptance
+    hall.settle(officer)
+    assert officer.store.tally().deferred == 1
+    assert officer.engine.status.deferred == 1
+    hall.settle(clerk, officer)
+    assert hall.effects(lost) == before
+    for computer in (clerk, officer):
+        tally = computer.store.tally()
+        assert (tally.waiting, tally.deferred, tally.refused) == (0, 0, 0)
+        assert {state for _, state in outbox(computer)} == {"applied"}
+        assert {memo.id: memo.doc["text"] for memo in computer.store.find("memo")} == {
+            kept: "也改一改",
+            lost: "决定",
+        }
+        assert not computer.engine.status.reason
+
+
+def test_a_device_enrolled_after_the_backup_is_told_and_enrols_again_without_losing_anything(hall: Hall) -> None:
+    login = hall.office.person()
+    hall.backup()
+    computer = hall.computer("late", hall.office.counter(login=login))
+    lease = hall.office.services.numbers.lease(computer.counter.device, LeaseRequest(computer.counter.series, 5))
+    computer.store.add_lease(lease.series, lease.first, lease.last)
+    sent = computer.write("已送达")
+    hall.settle(computer)
+    waiting = computer.write("还没送", numbered=True)
+    hall.restore()
+    hall.settle(computer)
+    status = computer.engine.status
+    assert status.reason == "AUTH-010"
+    assert "本机数据都保留" in status.words
+    assert computer.store.tally().waiting == 1
+    again = _enrol_again(hall, computer.counter, login)
+    computer.enter(again)
+    hall.settle(computer)
+    tally = computer.store.tally()
+    assert (tally.waiting, tally.deferred, tally.refused) == (0, 0, 0)
+    assert [len(hall.effects(id)) for id in (sent, waiting)] == [1, 1]
+    # nobody else may say that he was that device, and a device that is known is nobody's former self
+    for claimed in (computer.counter.device, again.device):
+        other = _enrol_again(hall, Counter(**{**vars(computer.counter), "device": claimed}), login)
+        ack = other.push(other.command(statement=computer.counter.statement)).acks[0]
+        assert (ack.status, ack.error and ack.error["code"]) == ("refused", "AUTH-008")
+
+
+def _enrol_again(hall: Hall, counter: Counter, login: str) -> Counter:
+    services = hall.office.services
+    code = services.devices.new_code(CONSOLE, hall.office.hall, "3号窗").secret
+    made = services.devices.enrol(EnrolRequest(code, "", counter.device))
+    reply = services.door.sign_in(made.device, SignInRequest(login, PASSWORD))
+    return Counter(services, hall.office.clock, made.device, made.token, reply.statement, made.series)
+
+
+def test_numbers_that_were_handed_out_and_forgotten_are_not_handed_out_again(hall: Hall) -> None:
+    one, two = hall.office.counter(), hall.office.counter()
+    hall.backup()
+    numbers = hall.office.services.numbers
+    day = f"{hall.office.clock.now():%y%m%d}"
+    series = [one.series, f"{one.series}QA{day}"]
+    for name in series:  # neither has been handed out when the backup is made
+        assert numbers.lease(one.device, LeaseRequest(name, 20)).first == 1
+    hall.restore()
+    for name in series:
+        assert hall.office.services.numbers.lease(two.device, LeaseRequest(name, 20)).first > 1000
+    later = f"{one.series}QA261205"
+    hall.office.clock.advance(14 * 86400)
+    assert hall.office.services.numbers.lease(two.device, LeaseRequest(later, 20)).first == 1
+    with hall.office.services.database.read() as session:
+        spans = session.execute(select(NumberLease.series, NumberLease.first, NumberLease.last)).all()
+    assert len(spans) == 3
+
+
+def test_a_restore_is_another_history_even_from_a_plain_copy(tmp_path: Path) -> None:
+    with central(tmp_path) as office:
+        epoch = office.services.identity.epoch
+        counter = office.counter()
+        command = counter.command()
+        counter.push(command)
+        database = office.services.database
+        copy = tmp_path / "plain-copy.db"
+        reader, writer = sqlite3.connect(tmp_path / "server.db"), sqlite3.connect(copy)
+        reader.backup(writer)
+        reader.close()
+        writer.close()
+        with pytest.raises(GovDeskError) as caught:
+            restore(database, copy)
+        assert caught.value.code == "SRV-037", "the server is still running"
+    database = Database(f"sqlite:///{tmp_path / 'server.db'}")
+    for wrong in (tmp_path / "nowhere", tmp_path / "tls" / "ca.pem"):
+        before = (tmp_path / "server.db").read_bytes()
+        with pytest.raises(GovDeskError) as caught:
+            restore(database, wrong)
+        assert caught.value.code in ("SRV-034", "SRV-035")
+        assert (tmp_path / "server.db").read_bytes() == before
+    aside = restore(database, copy)
+    database.close()
+    assert aside is not None
+    assert aside.exists()
+    with central(tmp_path) as office:
+        assert office.services.identity.epoch != epoch
+        assert office.services.identity.recovered_at
+        with office.services.database.read() as session:
+            assert session.execute(select(CommandRow.status).filter_by(cmd_id=command.cmd_id)).scalar_one() == "applied"
+            assert session.execute(text("SELECT count(*) FROM epoch")).scalar_one() == 1
