@@ -68,6 +68,7 @@ DESK = (
     "sync.nudges",
     "sync.pages",
     "sync.transport",
+    "sync.uploads",
 )
 PRELOAD_AFTER_MS = 1_000
 PERSON_WANTED = ("AUTH-032", "AUTH-047")
@@ -331,12 +332,14 @@ class OpenDesk(QObject):
         from sync.nudges import NudgeListener
         from sync.pages import PagePump
         from sync.transport import HttpTransport, SignedServer
+        from sync.uploads import Uploads
 
         opened = suite.accounts.session
         assert opened is not None
         store = opened.store
         self._suite = suite
         self._renewing: Token | None = None
+        self._ended = False
         self._person_wanted = False
         self.store = store
         store.on_changed = self._records_changed
@@ -345,12 +348,15 @@ class OpenDesk(QObject):
         engine = SyncEngine(store, suite.clock, random.Random())  # noqa: S311 - jitter
         on_data = on_data_lane(suite.lanes)
         self.loop = SyncLoop(engine, transport, on_data, on_status=self._sync_told, clock=suite.clock)
-        blobs = Blobs(store, lambda name: transport.get_blob(name, store.statement), lambda: self.pages.poke())
+        uploads = Uploads(transport, lambda: store.statement)
+        blobs = Blobs(store, uploads.fetch, lambda: self.pages.poke(), on_data)
         self.pages = PagePump(
             blobs,
-            lambda name, data, kind: transport.put_blob(name, data, kind, store.statement),
+            uploads,
             on_data,
             may_send=lambda: bool(store.statement),
+            busy=lambda: self.loop.status.waiting > 0,
+            sent=lambda: self.loop.poke() if self.loop.status.deferred else None,
         )
         self.nudges = NudgeListener(
             lambda: transport.listen(store.statement), self.loop, may_listen=lambda: bool(store.statement)
@@ -386,6 +392,10 @@ class OpenDesk(QObject):
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
+        self._keeping = QTimer(self)
+        self._keeping.setSingleShot(True)
+        self._keeping.timeout.connect(self._keep_words)
+        self._keeping.start(PRELOAD_AFTER_MS)
         self.loop.start()
         self.pages.start()
         self.nudges.start()
@@ -395,6 +405,16 @@ class OpenDesk(QObject):
         """The home page is there: what the other pages need is imported before they are asked for."""
         work = partial(self.registry.preload, self._suite.accounts.actor.may)
         self._suite.lanes.run("cpu", work, done=lambda nothing: linecache.clearcache(), name=tr("准备页面"))
+
+    @Slot()
+    def _keep_words(self) -> None:
+        """The upkeep of the index of words: a little at a time, so that nothing else on the lane waits long."""
+        work = self.store.words.step
+        self._suite.lanes.run("data", lambda token: work(), done=self._kept_words, name=tr("整理查找索引"))
+
+    def _kept_words(self, finished: bool) -> None:
+        if not finished and not self._ended:
+            self._keeping.start(0)
 
     def _make_window(self) -> Any:
         from client.shell.main_window import MainWindow
@@ -427,6 +447,8 @@ class OpenDesk(QObject):
     def end(self) -> None:
         """Close the window and stop the modules."""
         self._watch.stop()
+        self._keeping.stop()
+        self._ended = True
         self.window.close()
         self.registry.stop()
         self.window.deleteLater()

@@ -254,25 +254,59 @@ def rotate_key(arguments: Sequence[str]) -> int:
 
 
 def audit_log(arguments: Sequence[str]) -> int:
-    """Verify the audit chain and write it out."""
-    parser = _parser("audit", "Verify the audit chain, and write it as JSON lines (审计日志).")
-    parser.add_argument("--out", type=Path, metavar="FILE")
+    """Prove the audit chain, write it out, and hold it against what was written out before."""
+    parser = _parser(
+        "audit",
+        "Prove the audit chain (审计日志): by itself, and against the heads that were signed. "
+        "Exit status 1 names the first record that is not as it was.",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write it as JSON lines with a signed last line (导出)"
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="an earlier export, or a file of signed heads (比对以前导出的文件)"
+    )
     options = parser.parse_args(arguments)
-    from server_stub import audit
+    config = _config(options)
+    from server_stub import audit_proof
     from server_stub.database import Database
+    from server_stub.services import opened
 
-    database = Database(_config(options).url)
+    database = Database(config.url)
     try:
         database.must_exist()
-        with database.read() as session:
-            verdict = audit.verify(session)
-            if options.out:
-                with options.out.open("w", encoding="utf-8") as file:
-                    file.writelines(line + "\n" for line in audit.export(session))
     finally:
         database.close()
-    _say(f"{verdict.checked} links whole" + (f", broken at {verdict.broken_at}" if verdict.broken_at else ""))
-    return 1 if verdict.broken_at else 0
+    with opened(config) as services:
+        verdict = services.audit.verify()
+        if verdict.broken_at is None and options.against:
+            with options.against.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+                verdict = services.audit.against(file)
+        if options.out:
+            with options.out.open("w", encoding="utf-8", newline="\n") as file:
+                services.audit.write(file)
+        _say(audit_proof.words(verdict))
+        _say(f"key {services.identity.public_key.hex()}")
+    return 1 if verdict.broken_at is not None else 0
+
+
+def prove(arguments: Sequence[str]) -> int:
+    """Prove an exported audit file by itself, on any machine."""
+    parser = argparse.ArgumentParser(
+        prog="python -m server_stub prove",
+        description="Prove an exported audit file (校验导出的审计文件); no server and no database are needed.",
+    )
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--key", default="", help="the server's key in hexadecimal, as the command audit prints it")
+    options = parser.parse_args(arguments)
+    from server_stub import audit_proof
+
+    with options.file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        verdict, key = audit_proof.prove_file(file, bytes.fromhex(options.key) if options.key else None)
+    _say(audit_proof.words(verdict))
+    if key:
+        _say(f"key {key}")
+    return 1 if verdict.broken_at is not None else 0
 
 
 def documents(arguments: Sequence[str]) -> int:
@@ -315,6 +349,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "reset-password": reset_password,
     "rotate-key": rotate_key,
     "audit": audit_log,
+    "prove": prove,
     "documents": documents,
     "openapi": openapi,
 }

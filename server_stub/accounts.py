@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from modules.common.aggregate import Doc
 from modules.common.clock import Clock, iso
 from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
@@ -243,6 +244,14 @@ class Accounts:
 def name_of(session: Session, person: Person) -> str:
     """A person's name."""
     return open_sealed(session, Person, (person.id,), person.sealed)
+
+
+def staff_member(session: Session, person_id: str) -> Doc:
+    """What rules may know of a person (``modules.common.staff``): for an unknown id, that nobody has it."""
+    person = session.get(Person, person_id)
+    if person is None:
+        return {"id": person_id, "name": "", "active": False}
+    return {"id": person.id, "name": name_of(session, person), "active": person.disabled_at is None}
 
 
 def _views(session: Session, people: Sequence[Person]) -> list[PersonView]:

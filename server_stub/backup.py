@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
-from server_stub import audit
+from server_stub import audit_proof
 from server_stub.database import Database, copy_sqlite
 
 
@@ -46,7 +46,7 @@ def _copy(source: Path, target: Path) -> None:
     copy = Database(f"sqlite:///{target}")
     try:
         with copy.read() as session:
-            verdict = audit.verify(session)
+            verdict = audit_proof.verify(session)
     finally:
         copy.close()
     for suffix in ("-wal", "-shm"):

@@ -59,6 +59,10 @@ class Settings:
     """How long a device's certificate holds; it is renewed at half of it."""
     min_free_mib: int = 200
     """Below this much room on the disk the server says that it is not ready."""
+    blob_mib: int = 1024
+    """The largest file that is taken in."""
+    blob_day_mib: int = 20 * 1024
+    """How much a device may hand in on one day (China)."""
     master_key: str = ""
     """Where the master key is (``keyring``), from the data folder on; none: ``secrets/master.key`` in it."""
     province_url: str = ""

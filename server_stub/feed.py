@@ -17,6 +17,7 @@ from modules.common.digests import changed
 from modules.common.errors import GovDeskError
 from modules.common.server_ports import Reference
 from modules.common.text import tr
+from server_stub.blobs import names
 from server_stub.database import CHANNEL
 from server_stub.sealing import numbers_in, of, open_sealed, plain_number, seal
 from server_stub.tables import AggregateState, BlindIndex, ChangeRow, EventRow, Scope
@@ -263,6 +264,7 @@ def publish(
             entry = Entry(scopes, reference.kind, reference.id, rev, "put", doc, fields, before=before)
             entries += (entry, *left(entry, before))
             store(session, at, entry, summary)
+            names.note(session, at, entry.kind, entry.id, entry.doc)
     append(session, at, entries)
     return sum(entry.op == "put" for entry in entries)
 

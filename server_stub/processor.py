@@ -269,7 +269,7 @@ class Processor:
 
     def _guarded(self, session: Session, push: _Push, item: _Judged, said: Statement, at: datetime) -> Outcome:
         """``_carry_out`` in a savepoint: what a rule breaks is undone and refused, and stops nothing else."""
-        giver = Giver(said.actor(), push.place, at, frozenset(said.scopes))
+        giver = Giver(said.actor(), push.place, at, frozenset(said.scopes), push.device_id)
         try:
             with session.begin_nested():
                 return carry_out(self._rules, session, push, _command(item.command), giver)
@@ -308,7 +308,7 @@ class Processor:
             return stored.rev
         reach_ = None if actor == SYSTEM else reach(actor.id, actor.hall_id, actor.department_id, actor.roles)
         device = session.execute(select(Device.name).filter_by(id=order.device)).scalar_one_or_none()
-        giver = Giver(actor, device or "", now, None if reach_ is None else frozenset(reach_))
+        giver = Giver(actor, device or "", now, None if reach_ is None else frozenset(reach_), order.device)
         outcome = carry_out(self._rules, session, Work(now, calendar(session)), command, giver)
         subject = f"{command.kind}:{command.aggregate_id}"
         if isinstance(outcome, Deferral):

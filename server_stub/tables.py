@@ -329,7 +329,10 @@ class ChangeRow(Base):
 
 
 class AuditRow(Base):
-    """One link of the audit chain; never changed, never removed. ``detail`` is JSON without personal data."""
+    """One link of the audit chain; never changed, never removed: triggers and, on PostgreSQL, rights refuse it.
+
+    ``detail`` is JSON without personal data.
+    """
 
     __tablename__ = "audit"
     __table_args__ = (Index(None, "person_id"), Index(None, "action"))
@@ -350,6 +353,17 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditSignature(Base):
+    """A head of the chain that the server has signed; never changed, never removed. ``signature`` is hexadecimal."""
+
+    __tablename__ = "audit_signature"
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[str]
+    epoch: Mapped[str]
+    signature: Mapped[str]
 
 
 class NumberSeries(Base):
@@ -381,20 +395,52 @@ class NumberUsed(Base):
 
 
 class Blob(Base):
-    """A page image or a scan that the server keeps as a file, by the SHA-256 of its content.
+    """A page image, a scan or a file that the server keeps whole, by the SHA-256 of its content.
 
-    ``hall_id`` and ``department_id`` are those of whoever handed it in first.
+    ``at`` is when it was handed in, or when the last document let go of it.
     """
 
     __tablename__ = "blob"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     type: Mapped[str]
-    person_id: Mapped[str]
-    device_id: Mapped[str]
-    hall_id: Mapped[str]
-    department_id: Mapped[str]
     at: Mapped[str]
+
+
+class BlobGiver(Base):
+    """A device that has handed in all of a blob: it may name it in a document. ``size`` counts to its day's quota."""
+
+    __tablename__ = "blob_giver"
+    __table_args__ = (Index(None, "device_id", "at"),)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[str]
+
+
+class BlobName(Base):
+    """A document that names a blob now: whoever reads the one may read the other.
+
+    ``device_id`` is who brought the name in without showing that it may: it has to hand the blob in first.
+    """
+
+    __tablename__ = "blob_name"
+    __table_args__ = (Index(None, "kind", "aggregate_id"),)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    aggregate_id: Mapped[str] = mapped_column(primary_key=True)
+    device_id: Mapped[str] = mapped_column(server_default="")
+
+
+class BlobUpload(Base):
+    """A blob that a device is sending. How much of it is here, its file knows (``incoming/<device>.<sha256>``)."""
+
+    __tablename__ = "blob_upload"
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    touched_at: Mapped[str]
 
 
 class JobRun(Base):

@@ -347,11 +347,18 @@ PATHS = {
     "nudges": "/v1/sync/nudges",
 }
 BLOB_PATH = "/v1/blobs/"
-"""Before the SHA-256 of a page: PUT takes its bytes, GET gives them."""
+"""Before the SHA-256 of a page or file: GET gives its bytes, or a range of them."""
+UPLOAD_PATH = "/v1/uploads"
+"""Where pages and files are handed in by tus (https://tus.io/protocols/resumable-upload): POST creates, with the
+SHA-256 in ``Upload-Metadata``; ``/<sha256>`` is the asking device's upload of that content."""
+TUS = "1.0.0"
+TUS_BODY = "application/offset+octet-stream"
 DEVICE_HEADER = "GovDesk-Device"
 """Carries ``<device id>:<token>``."""
 STATEMENT_HEADER = "GovDesk-Statement"
 """Carries the signed-in person's statement token, on whatever a person asks."""
+CODE_HEADER = "GovDesk-Code"
+"""Carries the code of a ``Problem``."""
 
 
 def to_wire(value: Any) -> Any:

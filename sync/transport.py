@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.text import tr
 from sync.protocol import (
-    BLOB_PATH,
     DEVICE_HEADER,
     PATHS,
     PULL_LIMIT,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
+STREAM_BLOCK = 64 * 1024
 LISTEN_SECONDS = 40.0
 """On a line for nudges something is heard every fifteen seconds; one that is silent for so long is dead."""
 PIN_DIGITS = 20
@@ -185,15 +185,27 @@ class HttpTransport(_Wire):
                 self._open.append(session)
         return session
 
-    def put_blob(self, sha256: str, data: bytes, type: str, statement: str) -> None:
-        """Hand in a page; the same again does no harm. Raises as every question."""
-        _refuse(self._send("PUT", BLOB_PATH + sha256, statement, data=data, headers={"Content-Type": type}))
+    def send(
+        self, method: str, path: str, statement: str, headers: Mapping[str, str], data: bytes, seconds: float
+    ) -> tuple[int, Mapping[str, str]]:
+        """Send bytes as they are; status and headers of the answer, which may take ``seconds``. Raises as every
+        question; only a HEAD that finds nothing is answered, for it cannot say why.
+        """
+        answer = self._send(method, path, statement, headers=headers, data=data, timeout=(CONNECT_SECONDS, seconds))
+        if method != "HEAD" or answer.status_code not in (404, 410):
+            _refuse(answer)
+        return answer.status_code, answer.headers
 
-    def get_blob(self, sha256: str, statement: str) -> bytes:
-        """The bytes of a page, unchecked. Raises SRV-061 when the server does not have it, and as every question."""
-        answer = self._send("GET", BLOB_PATH + sha256, statement)
-        _refuse(answer)
-        return bytes(answer.content)
+    def stream(self, path: str, statement: str, headers: Mapping[str, str]) -> Iterator[bytes]:
+        """The bytes of an answer while they come. Raises as every question, also in the middle."""
+        answer = self._send("GET", path, statement, headers=headers, stream=True)
+        try:
+            _refuse(answer)
+            yield from answer.iter_content(STREAM_BLOCK)
+        except OSError as error:
+            raise _network_error(error) from error
+        finally:
+            answer.close()
 
     def listen(self, statement: str) -> EventStream:
         """Open a line for nudges. Raises as every question."""

@@ -13,12 +13,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from client.data.profile import disk_full, disk_full_in_words
-from client.data.search import words
 from modules.common.digests import changed
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every schema revision this program knows, oldest first; the last is the one it works with."""
 HEAD = REVISIONS[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -67,7 +66,7 @@ def writer(engine: Engine) -> Engine:
 
 
 def connect(path: Path, key: bytes) -> Any:
-    """A raw connection that can make words for the index.
+    """A raw connection.
 
     ``synchronous=FULL``: what is committed survives a power cut.
     """
@@ -79,7 +78,6 @@ def connect(path: Path, key: bytes) -> Any:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.create_function("govdesk_words", -1, words, deterministic=True)
         connection.create_function("govdesk_digest", 5, changed, deterministic=True)
     except BaseException:
         connection.close()

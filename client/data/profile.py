@@ -72,17 +72,38 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Raises ``GovDeskError`` DATA-010 when the disk is full.
     """
-    scratch = path.with_name(path.name + ".new")
+    with written_atomically(path, path.with_name(path.name + ".new")) as file:
+        file.write(data)
+
+
+@contextmanager
+def written_atomically(path: Path, scratch: Path) -> Iterator[IO[bytes]]:
+    """A file to be written, which becomes ``path`` at the end of the block, as ``write_atomically`` says; when the
+    block raises, nothing has happened.
+    """
     with disk_full_in_words():
         # without O_BINARY Windows would change line ends inside the bytes
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         descriptor = os.open(scratch, flags, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(path)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise
         _sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder``, for its owner only, so that it and what is put into it are still there after a power cut."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLayout, QMenu, QStackedWidg
 from client.kernel.commands import Command, CommandBook, of_manifests
 from client.kernel.contract import Host, Token
 from client.kernel.events import DeviceChanged, Events, RecordsChanged, SyncChanged
-from client.kernel.ports import Records
 from client.kernel.registry import Failure, Registry
 from client.kernel.settings import Settings
 from client.shell.change_password import ChangePasswordDialog
@@ -26,6 +25,7 @@ from client.shell.panels import DevicesPanel, FailurePane, ForbiddenPane, HelpPa
 from client.shell.ports import Desk
 from client.shell.preferences import FOLDED, IDLE_MINUTES, WINDOW
 from client.shell.settings_page import SettingsPage
+from client.shell.todos import waiting
 from client.widgets.basics import StatePane
 from client.widgets.notices import NoticeBar, NoticeModel
 from client.widgets.theme import set_role, theme
@@ -458,8 +458,7 @@ class MainWindow(QWidget):
             )
 
     def _waiting(self, todos: tuple[Todo, ...], _token: Token) -> int:
-        records = self._host.service(Records)  # type: ignore[type-abstract]
-        return sum(records.count(todo.kind, states=todo.states) for todo in todos)
+        return sum(waiting(self._host, todo) for todo in todos)
 
     def _counted(self, page: str, count: int) -> None:
         if button := self.nav.buttons.get(page):

@@ -70,7 +70,7 @@ class OneTime:
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """One link of the audit chain."""
+    """One link of the audit chain. ``result`` is ``done`` or ``refused``; ``name`` and ``place`` are those of today."""
 
     seq: int
     at: str
@@ -80,6 +80,9 @@ class AuditView:
     subject: str
     detail: dict[str, Any]
     hash: str
+    result: str = "done"
+    name: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,26 @@ class AuditPage:
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
-    """``checked`` links are whole; ``broken_at`` is the first that is not, or None."""
+    """``checked`` links are whole; ``broken_at`` is the first that is not, or None.
+
+    ``why``: ``changed``, ``missing``, ``forged`` (a signed head says otherwise) or ``different`` (an export does).
+    ``signed`` is the last link up to which the server has signed.
+    """
 
     checked: int
     broken_at: int | None
+    why: str = ""
+    signed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLines:
+    """Some lines of the file of an export. ``until``: the last link of it; ``more``: ask again with ``after``."""
+
+    lines: list[str]
+    until: int
+    after: int
+    more: bool
 
 
 class People(Protocol):
@@ -153,16 +172,34 @@ class Devices(Protocol):
 
 
 class AuditLog(Protocol):
-    """The audit chain, to be read."""
+    """The audit chain, to be read. Whatever is read ``by`` somebody is itself recorded in it."""
 
     def find(
-        self, *, action: str = "", person: str = "", since: str = "", until: str = "", before: int = 0, limit: int = 100
+        self,
+        *,
+        by: Caller | None = None,
+        action: str = "",
+        person: str = "",
+        since: str = "",
+        until: str = "",
+        result: str = "",
+        device: str = "",
+        before: int = 0,
+        limit: int = 100,
     ) -> AuditPage:
-        """Links, newest first. ``action`` is a prefix; times are UTC text."""
+        """Links, newest first. ``action`` is a prefix, ``person`` an id, a login or part of a name, ``device`` an id or
+        part of a name, ``result`` ``done`` or ``refused``; times are UTC text.
+        """
         ...
 
-    def verify(self) -> AuditVerdict:
-        """Walk the whole chain."""
+    def verify(self, by: Caller | None = None) -> AuditVerdict:
+        """Walk the whole chain, and hold it against the signed heads."""
+        ...
+
+    def export(self, by: Caller, after: int = 0, until: int = 0) -> AuditLines:
+        """The file of the chain, some lines at a time; ``after`` 0 signs the head and begins. Raises SRV-043 for an
+        ``until`` that no export has begun with.
+        """
         ...
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
 from modules.common.errors import Refusal, Refused
-from modules.common.server_ports import AuditPage, AuditVerdict, Caller, DeviceView, OneTime, PeoplePage, ServerServices
+from modules.common.server_ports import (
+    AuditLines,
+    AuditPage,
+    AuditVerdict,
+    Caller,
+    DeviceView,
+    OneTime,
+    PeoplePage,
+    ServerServices,
+)
 from modules.common.text import tr
 from modules.people import domain
 
@@ -105,15 +114,36 @@ def routes(services: ServerServices) -> APIRouter:
         person: str = "",
         since: str = "",
         until: str = "",
+        result: Literal["", "done", "refused"] = "",
+        device: str = "",
         before: Annotated[int, Query(ge=0, lt=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
     ) -> AuditPage:
-        """Links of the audit chain, newest first."""
-        return audit.find(action=action, person=person, since=since, until=until, before=before, limit=limit)
+        """Links of the audit chain, newest first. That somebody looked is a link of its own."""
+        return audit.find(
+            by=caller,
+            action=action,
+            person=person,
+            since=since,
+            until=until,
+            result=result,
+            device=device,
+            before=before,
+            limit=limit,
+        )
 
     @router.get("/audit/verify")
     def verify_audit(caller: Caller = audits) -> AuditVerdict:
-        """Walk the whole chain."""
-        return audit.verify()
+        """Walk the whole chain, and hold it against the heads that were signed."""
+        return audit.verify(caller)
+
+    @router.get("/audit/export")
+    def export_audit(
+        caller: Caller = audits,
+        after: Annotated[int, Query(ge=0, lt=2**62)] = 0,
+        until: Annotated[int, Query(ge=0, lt=2**62)] = 0,
+    ) -> AuditLines:
+        """The file of the whole chain with its signed head, some lines at a time."""
+        return audit.export(caller, after, until)
 
     return router

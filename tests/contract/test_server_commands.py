@@ -20,11 +20,12 @@ from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
 from modules.common.server_ports import Caller
 from modules.common.statement import read
-from server_stub import audit, feed, identity, processor
+from server_stub import audit, audit_proof, feed, identity, processor
 from server_stub.seeding import CONSOLE
 from server_stub.tables import (
     AuditRow,
     Blob,
+    BlobGiver,
     ChangeRow,
     CommandRow,
     Epoch,
@@ -37,6 +38,7 @@ from server_stub.tables import (
     SignInSession,
 )
 from sync.protocol import LeaseRequest, PushRequest
+from tests.support.audit_chain import unguard
 from tests.support.central import MEMO, Central, central
 from tests.support.servers import postgres
 
@@ -315,8 +317,9 @@ def test_a_command_waits_for_its_files(office: Central) -> None:
     assert [ack.error["code"] for ack in acks[:2] if ack.error] == ["SYNC-016", "SYNC-018"]
 
     def arrive(session: Session) -> None:
-        about = {"person_id": "p", "device_id": "d", "hall_id": "h", "department_id": "", "at": iso(office.clock.now())}
-        session.execute(insert(Blob).values(sha256=wanted, size=1, type="image/png", **about))
+        about = {"sha256": wanted, "size": 1, "at": iso(office.clock.now())}
+        session.execute(insert(Blob).values(type="image/png", **about))
+        session.execute(insert(BlobGiver).values(device_id=counter.device, person_id="p", **about))
 
     office.services.writer.do(arrive)
     assert settled(office, counter, command, later) == ["applied", "applied"]
@@ -783,9 +786,10 @@ def test_the_chain_is_whole_until_somebody_edits_it(office: Central) -> None:
     ]
     for edit in edits:
         with engine.connect() as connection:
+            unguard(connection)
             connection.execute(text(edit))
             with Session(connection) as session:
-                broken = audit.verify(session).broken_at
+                broken = audit_proof.verify(session).broken_at
             connection.rollback()
         assert broken == (verdict.checked if edit.endswith(str(verdict.checked)) else middle)
     assert office.services.audit.verify() == verdict

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from modules.common.permissions import BUILTIN_ROLES
 from server_stub.app import create_app
-from sync.protocol import DEVICE_HEADER, STATEMENT_HEADER, Problem, from_wire
+from sync.protocol import CODE_HEADER, DEVICE_HEADER, PATHS, STATEMENT_HEADER, Problem, from_wire
 from tests.support.central import QUICK, Central, Counter, central
 from tests.support.servers import postgres
 
@@ -87,6 +87,8 @@ def test_nothing_that_is_sent_breaks_the_server(office: Central, counters: list[
     schemas = spec["components"]["schemas"]
     asked = []
     for path, methods in spec["paths"].items():
+        if path == PATHS["nudges"]:
+            continue  # a good answer to this one has no end
         for method, operation in methods.items():
             role = data.draw(st.sampled_from(counters))
             address, params = path, {}
@@ -108,8 +110,11 @@ def test_nothing_that_is_sent_breaks_the_server(office: Central, counters: list[
     for request, answer in zip(asked, asyncio.run(answers(app, asked)), strict=True):
         assert answer.status_code < 500, (request.url, request.content, answer.text)
         if answer.status_code >= 400:
+            assert answer.headers[CODE_HEADER]
+            if request.method == "HEAD":
+                continue  # its answer has no body
             said = from_wire(Problem, answer.json())
-            assert said.code
+            assert said.code == answer.headers[CODE_HEADER]
             assert any("一" <= char <= "鿿" for char in said.message), said
 
 

@@ -126,7 +126,8 @@ def test_a_case_and_the_return_of_a_backup(tmp_path: Path, database: str, consol
         clerk.sign_in("lisi")
         assert len(clerk.pull("ref")["changes"]) == len({change["id"] for change in clerk.pull("ref")["changes"]})
         clerk.http.close()
-    assert console("audit", "--data", tmp_path / "server", *place)[1].endswith("links whole\n")
+    status, said, complaint = console("audit", "--data", tmp_path / "server", *place)
+    assert (status, complaint) == (0, ""), said
 
 
 def _restore(tmp_path: Path, database: str, out: Path) -> None:
@@ -217,8 +218,17 @@ def test_the_first_administrators_are_made_at_the_console(tmp_path: Path, consol
     assert (status, "AUTH-027" in complaint) == (2, True)
     log = tmp_path / "audit.jsonl"
     assert console("audit", "--data", data, "--out", log)[0] == 0
-    actions = [json.loads(line)["action"] for line in log.read_text("utf-8").splitlines()]
-    assert actions == ["person.create", "role.grant", "password.reset"]
+    *lines, head = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    assert [line["action"] for line in lines] == ["person.create", "role.grant", "password.reset"]
+    assert head["head"]["seq"] == 3
+    key = head["key"]
+    assert console("prove", log, "--key", key) == (0, f"3 条记录首尾相接，没有被改动。\nkey {key}\n", "")
+    assert console("audit", "--data", data, "--against", log)[0] == 0
+    log.write_text(log.read_text("utf-8").replace("role.grant", "role.grand"), "utf-8")
+    status, said, _ = console("prove", log)
+    assert (status, "第 2 条" in said) == (1, True), said
+    status, _, complaint = console("prove", tmp_path / "server" / "server.db")
+    assert (status, "SRV-042" in complaint) == (2, True), complaint
 
 
 def test_the_description_is_printed(console: Console) -> None:

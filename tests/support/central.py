@@ -61,7 +61,8 @@ class MemoRules:
             known = context.refs.get(("organisation", command.body["dept"]))
             return [Event("moved", {"dept": command.body["dept"]})] if known else Refusal("MEMO-002", "没有")
         body = {"text": command.body["text"], "at": iso(context.now), "by": context.actor.login, "place": context.place}
-        return [Event("written", {**body, "hall": context.actor.hall_id})]
+        pages = {"pages": command.body["pages"]} if "pages" in command.body else {}
+        return [Event("written", {**body, **pages, "hall": context.actor.hall_id})]
 
     def evolve(self, state: Doc | None, event: Event) -> Doc:
         return {"dept": "", **(state or {}), **event.body}

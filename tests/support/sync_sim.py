@@ -25,7 +25,7 @@ from sync.transport import Faults, InMemoryTransport
 from tests.support.reference_server import Person, ReferenceServer, rules_of
 
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
-KEY = b"k" * 32
+KEY = bytes(range(32))
 
 
 @cache
@@ -50,14 +50,18 @@ class Device:
         self.header = server.add_device(name)
         self.token = server.statement(person, name)
         self.transport = InMemoryTransport(server, self.header, rng=rng)
-        if not self.path.exists():
-            shutil.copyfile(_empty_store(), self.path)
+        self.lay_out()
         self.given: list[str] = []
         self.numbers: list[str] = []
         self.notes: list[str] = []
         self.open()
         # as at sign-in: the clock's error is known before the first command
         self.store.contact("e1", round(-skew * 1000))
+
+    def lay_out(self) -> None:
+        """Put an empty store there, if there is none."""
+        if not self.path.exists():
+            shutil.copyfile(_empty_store(), self.path)
 
     def open(self) -> None:
         """Start the program on the profile."""

@@ -46,10 +46,12 @@ class FakeServer:
             {
                 "seq": n, "at": AT, "action": "case.accept", "person": "p-zhangsan", "device": "d2",
                 "subject": f"case:{n}", "detail": {"number": f"3411A-20261120-{n:06}"}, "hash": f"{n:064x}",
+                "result": "refused" if n % 5 == 0 else "done", "name": "张三", "place": "3号窗",
             }
             for n in range(40, 30, -1)
         ]  # fmt: skip
         self.broken_at: int | None = None
+        self.why = ""
         self.asked: list[tuple[str, Any]] = []
 
     def _of(self, path: str) -> dict[str, Any]:
@@ -68,7 +70,11 @@ class FakeServer:
             case "audit":
                 return {"more": query["before"] == "0", "items": self.links}
             case "audit/verify":
-                return {"checked": 40, "broken_at": self.broken_at}
+                return {"checked": 40, "broken_at": self.broken_at, "why": self.why, "signed": 38}
+            case "audit/export":
+                first = "after" not in query
+                lines = ["one"] if first else ["two", "head"]
+                return {"lines": lines, "until": 2, "after": 1 if first else 2, "more": first}
         raise AssertionError(path)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:

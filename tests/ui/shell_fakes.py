@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -277,12 +277,15 @@ class FakeRecords:
         return next((each for each in self.records if each.id == id), None)
 
     def find(
-        self, kind: str, *, states: Sequence[str] = (), text: str = "", limit: int = 200, newest_first: bool = True
+        self, kind: str, *, states: Sequence[str] = (), text: str = "", limit: int = 200, **_: Any
     ) -> list[Record]:
         found = [each for each in self.records if text in each.title or text in each.number]
         return [each for each in found if not states or each.state in states][:limit]
 
-    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
+    def searchable(self) -> float:
+        return 1.0
+
+    def count(self, kind: str, *, states: Sequence[str] = (), due: date | None = None) -> int:
         return len(self.find(kind, states=states))
 
 

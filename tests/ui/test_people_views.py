@@ -20,7 +20,8 @@ from client.widgets.basics import ConfirmDialog
 from client.widgets.theme import Theme
 from modules.common.errors import GovDeskError
 from modules.common.permissions import Actor
-from modules.people.ui import AskDialog, AuditView, OneTimeDialog, PeopleView
+from modules.people.ui.audit import AuditView
+from modules.people.ui.people import AskDialog, OneTimeDialog, PeopleView
 from tests.support.a11y import Walk
 
 ALL = ("people.view", "people.manage", "people.grant", "people.audit")
@@ -230,10 +231,14 @@ def test_the_audit_log_is_asked_by_day_in_china_and_goes_back_in_time(stage: Sta
     page.action.setText("case.")
     page.since.setText("2026-11-20")
     page.until.setText("20261120")
+    page.person.setText(" 张三 ")
+    page.device.setText("3号")
+    page.result.setCurrentIndex(2)
     qtbot.keyClick(page.until, Qt.Key.Key_Return)
     asked = stage.server.asked[-1][1]
     assert (asked["since"], asked["until"]) == ("2026-11-19T16:00:00.000Z", "2026-11-20T16:00:00.000Z")
     assert (asked["action"], asked["before"]) == ("case.", "0")
+    assert (asked["person"], asked["device"], asked["result"]) == ("张三", "3号", "refused")
     page.more.click()
     assert stage.server.asked[-1][1]["before"] == "31"
     assert len(page.table.rows) == 20
@@ -258,6 +263,29 @@ def test_the_chain_is_verified_and_a_break_is_named(stage: Stage) -> None:
     page.verify.click()
     assert "17" in page.notice.text()
     assert page.notice.property("state") == "red"
+    stage.server.why = "forged"
+    page.verify.click()
+    assert "签过名" in page.notice.text()
+
+
+def test_the_chain_is_saved_in_parts_as_one_file_or_not_at_all(stage: Stage, tmp_path: Path) -> None:
+    page = stage.open(AuditView)
+    file = tmp_path / "audit.jsonl"
+    page.save(file)
+    assert file.read_text("utf-8") == "one\ntwo\nhead\n"
+    assert [query for path, query in stage.server.asked if path.endswith("export")] == [
+        {},
+        {"after": "1", "until": "2"},
+    ]
+    assert "audit.jsonl" in page.notice.text()
+    stage.server.trouble = GovDeskError("NET-001", "连不上服务器。")
+    page.save(tmp_path / "other.jsonl")
+    assert "连不上" in page.notice.text()
+    stage.server.trouble = None
+    page.save(tmp_path / "no such folder" / "x.jsonl")
+    assert "x.jsonl" in page.notice.text()
+    assert [path.name for path in tmp_path.iterdir()] == ["audit.jsonl"]
+    assert page.export.isEnabled()
 
 
 def test_without_the_right_the_audit_log_asks_nothing(stage: Stage) -> None:

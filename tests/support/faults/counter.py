@@ -277,7 +277,10 @@ class Client:
             replica = {scope: _replica(db, scope) for scope in self.store.scopes}
         cursors = {scope: self.store.cursor(scope) for scope in self.store.scopes}
         tray = sorted(entry.cmd_id for entry in self.store.refused_commands())
-        return {"outbox": outbox, "tray": tray, "owed": owed, "cursors": cursors, "replica": replica}
+        holds = {scope: self.store.holds(scope) for scope in self.store.scopes}
+        return {
+            "outbox": outbox, "tray": tray, "owed": owed, "cursors": cursors, "replica": replica, "holds": holds,
+        }  # fmt: skip
 
     def stop(self) -> None:
         self.loop.stop()

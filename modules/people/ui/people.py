@@ -1,14 +1,13 @@
-"""人员与角色, 设备, 审计日志: questions to the server. Who may do what decides which buttons are there."""
+"""人员与角色, 设备: questions to the server. Who may do what decides which buttons are there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
+from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
@@ -37,28 +36,21 @@ from client.widgets.basics import (
     SearchBox,
     SectionTitle,
     StateLabel,
-    TextEdit,
 )
 from client.widgets.dialogs import GrowingDialog
-from client.widgets.forms import DateEdit
 from client.widgets.tables import Column, MasterDetail, RecordTable
 from client.widgets.theme import set_role, theme
-from modules.common.clock import CHINA, iso, parse_iso
+from modules.common.clock import CHINA, parse_iso
 from modules.common.errors import GovDeskError, Refused
 from modules.common.permissions import BUILTIN_ROLES
 from modules.common.server_ports import (
-    AuditPage,
-    AuditVerdict,
     DeviceView,
     OneTime,
     PeoplePage,
     PersonView,
 )
-from modules.common.server_ports import (
-    AuditView as Link,
-)
 from modules.common.text import tr
-from modules.people.domain import AUDIT, GRANT, MANAGE, NewPerson, faults
+from modules.people.domain import GRANT, MANAGE, NewPerson, faults
 from sync.protocol import from_wire, to_wire
 
 T = TypeVar("T")
@@ -674,158 +666,3 @@ def _device_state(device: DeviceView) -> str:
 
 def _device_look(device: DeviceView) -> str:
     return "paused" if device.revoked_at else "good"
-
-
-class AuditView(Asking):
-    """审计日志: who did what, when, from where; and whether the chain is whole."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
-        set_role(self, "page")
-        self._links: list[Link] = []
-        self.action = SearchBox(tr("操作，如 case.accept"))
-        self.action.setAccessibleName(tr("操作"))
-        self.person = LineEdit(tr("人员编号"))
-        self.person.setPlaceholderText(tr("人员编号"))
-        self.since = DateEdit(tr("从"))
-        self.until = DateEdit(tr("到"))
-        self.since.setPlaceholderText(tr("从 2026-11-01"))
-        self.until.setPlaceholderText(tr("到 2026-11-30"))
-        self.query = Button(tr("查询"), icon="search")
-        self.verify = PrimaryButton(tr("校验全链"), icon="check-check")
-        self.more = Button(tr("更早的记录"), icon="chevron-down")
-        self.query.clicked.connect(self.reload)
-        self.verify.clicked.connect(self._verify)
-        self.more.clicked.connect(self._more)
-        self._head = QGridLayout()
-        self._head.setSpacing(theme().space(2))
-        for widget in (self.action, self.person, self.since, self.until):
-            widget.submitted.connect(self.reload)
-        self.table = RecordTable(
-            (
-                Column("seq", tr("序号"), lambda link: str(link.seq), 5, sort=lambda link: link.seq, numeric=True),
-                Column("at", tr("时间"), lambda link: said_time(link.at), 10),
-                Column("action", tr("操作"), lambda link: link.action, 10),
-                Column("person", tr("人员"), lambda link: link.person, 10),
-                Column("device", tr("设备"), lambda link: link.device, 10),
-                Column("subject", tr("对象"), lambda link: link.subject, 12, stretch=True),
-            ),
-            title=tr("审计记录"),
-            name="people.audit",
-            key=lambda link: str(link.seq),
-            memory=host.service(Settings),
-        )
-        self.table.chosen.connect(self._choose)
-        self.table.acted.connect(self.reload)
-        self.detail = TextEdit(tr("所选记录"), lines=3)
-        self.detail.setReadOnly(True)
-        self.detail.setMaximumHeight(theme().text_width(9))
-        self.table.setMinimumHeight(theme().text_width(12))
-        inside = QWidget()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(inside)
-        around = QVBoxLayout(self)
-        around.setContentsMargins(0, 0, 0, 0)
-        around.addWidget(area)
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(*(theme().space(4),) * 4)
-        column.setSpacing(theme().space(3))
-        column.addLayout(self._head)
-        self._lay()  # now, because Tab visits widgets in the order in which they found a parent
-        column.addWidget(self.notice)
-        column.addWidget(self.table, 1)
-        column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self.detail)
-        self.setFocusProxy(self.action)
-        self.more.hide()
-        theme().changed.connect(self._lay)
-        if self.may(AUDIT):
-            self.reload()
-        else:
-            self.table.show_forbidden()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._lay()
-
-    @Slot()
-    def _lay(self) -> None:
-        """The questions in one row where there is room, else in two."""
-        lines = (self.action, self.person, self.since, self.until, self.query, self.verify)
-        across = 6 if self.width() >= theme().text_width(66) else 3
-        for number, widget in enumerate(lines):
-            self._head.addWidget(widget, number // across, number % across)
-        for column in range(6):
-            self._head.setColumnStretch(column, int(column < min(across, 4)))
-
-    @Slot()
-    def reload(self) -> None:
-        """Ask anew, newest first."""
-        self._links = []
-        self.notice.clear()
-        self.table.show_loading()
-        self._ask_before("0")
-
-    @Slot()
-    def _more(self) -> None:
-        self._ask_before(str(self._links[-1].seq))
-
-    def _ask_before(self, before: str) -> None:
-        try:
-            asked = {
-                "action": self.action.text().strip(),
-                "person": self.person.text().strip(),
-                "since": _day(self.since.text(), 0),
-                "until": _day(self.until.text(), 1),
-                "before": before,
-            }
-        except ValueError:
-            self.table.show_rows([], empty=tr("日期请写成 2026-11-20。"))
-            return
-        self.ask(
-            lambda server: from_wire(AuditPage, server.get(f"{BASE}/audit", **asked)),
-            self._show,
-            partial(show_trouble, self.table),
-        )
-
-    def _show(self, page: AuditPage) -> None:
-        self._links += page.items
-        self.table.show_rows(self._links, empty=tr("没有符合条件的记录。"))
-        self.more.setVisible(page.more)
-
-    @Slot(object)
-    def _choose(self, link: Link | None) -> None:
-        if link is None:
-            self.detail.setText("")
-            return
-        lines = [tr("校验值 {hash}", hash=link.hash), *(f"{name}: {value}" for name, value in link.detail.items())]
-        self.detail.setText("\n".join(lines))
-
-    @Slot()
-    def _verify(self) -> None:
-        self.verify.setEnabled(False)
-        self.notice.say(tr("正在逐条校验…"), "info")
-        self.ask(
-            lambda server: from_wire(AuditVerdict, server.get(f"{BASE}/audit/verify")), self._judged, self._not_judged
-        )
-
-    def _judged(self, verdict: AuditVerdict) -> None:
-        self.verify.setEnabled(True)
-        if verdict.broken_at is None:
-            self.notice.say(tr("校验完成：{n} 条记录首尾相接，没有被改动。", n=verdict.checked), "good")
-        else:
-            words = tr("第 {seq} 条记录对不上，它或它之前的记录被改动过。请保护现场并报告。", seq=verdict.broken_at)
-            self.notice.say(words, "red")
-
-    def _not_judged(self, error: GovDeskError) -> None:
-        self.verify.setEnabled(True)
-        self.say(error)
-
-
-def _day(text: str, after: int) -> str:
-    """Midnight in China, ``after`` days on, as UTC text; nothing for nothing. Raises ``ValueError`` for no date."""
-    if not text.strip():
-        return ""
-    return iso(datetime.combine(date.fromisoformat(text.strip()) + timedelta(days=after), time(), CHINA))
