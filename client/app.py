@@ -16,7 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from client.adapters import (
@@ -26,6 +27,7 @@ from client.adapters import (
     OutboxGateway,
     SendingCommands,
     SessionDesk,
+    Tokens,
     on_data_lane,
     use_server,
 )
@@ -61,6 +63,7 @@ CHECK_SYNC_MS = 5_000
 DESK = (
     "client.data.blobs",
     "client.kernel.registry",
+    "client.shell.guards",
     "client.shell.main_window",
     "client.widgets.printing",
     "sync.engine",
@@ -161,6 +164,8 @@ class Application(QObject):
             self._tell(fault)
         use_server(profile, options.server)
         self.accounts = Accounts(profile, self.clock)
+        bindings = self._bindings(options)
+        self.tokens = Tokens(str(bindings.pop("token", {}).get("library", "")))
         self.door = AccountsDoor(
             self.accounts,
             profile,
@@ -168,20 +173,29 @@ class Application(QObject):
             url=options.server,
             keyring=not options.no_keyring,
             prepare=_load_desk,
+            tokens=self.tokens,
+            open_url=self.open_url,
         )
         self._enrol(options.server, options.enrol)
-        self.devices = self._bound(options)
+        self.devices = DeviceManager(bindings, clock=self.clock)
         self.devices.listen(self._device_changed)
         self.entrance: SignInWindow | None = None
         self.session: OpenDesk | None = None
 
-    def _bound(self, options: argparse.Namespace) -> DeviceManager:
+    def _bindings(self, options: argparse.Namespace) -> dict[str, Mapping[str, Any]]:
         """The devices of this place; a file of bindings that is none is told, and the window works without."""
         try:
-            return DeviceManager(_bindings(options), clock=self.clock)
+            return _bindings(options)
         except GovDeskError as error:
             self._tell(error)
-            return DeviceManager({}, clock=self.clock)
+            return {}
+
+    def open_url(self, url: str) -> None:
+        """Show an address in the person's browser; from any thread."""
+        self.gui.post(lambda: self._open_url(url))
+
+    def _open_url(self, url: str) -> None:
+        QDesktopServices.openUrl(QUrl(url))
 
     def _enrol(self, url: str, code: str) -> None:
         """Enrol with the code of the command line; what goes wrong is told, and the window asks for another."""
@@ -256,6 +270,7 @@ class Application(QObject):
             self.session.hang_up()
         self.crash.release()
         self.devices.close()
+        self.tokens.close()
         held = self.lanes.close()
         self.accounts.close()
         self.settings.flush()
@@ -326,6 +341,7 @@ class OpenDesk(QObject):
         super().__init__(suite)
         from client.data.blobs import Blobs
         from client.kernel.registry import Registry
+        from client.shell.guards import Guards
         from client.widgets.printing import PdfPrinter
         from sync.engine import SyncEngine
         from sync.loop import SyncLoop
@@ -384,7 +400,7 @@ class OpenDesk(QObject):
         }
         self.host = AppHost(suite.lanes, suite.notices, services)
         self.registry = Registry(suite.manifests, self.host)
-        self.desk = SessionDesk(suite.accounts, store, self.loop)
+        self.desk = SessionDesk(suite.accounts, store, self.loop, suite.tokens, suite.open_url)
         self.window = self._make_window()
         self._told: SyncChanged | None = None
         self._watch = QTimer(self)
@@ -392,6 +408,8 @@ class OpenDesk(QObject):
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
+        self.guards = Guards(self.host, self.desk, self._lock, self)
+        QTimer.singleShot(PRELOAD_AFTER_MS, self, self._guard)
         self._keeping = QTimer(self)
         self._keeping.setSingleShot(True)
         self._keeping.timeout.connect(self._keep_words)
@@ -405,6 +423,13 @@ class OpenDesk(QObject):
         """The home page is there: what the other pages need is imported before they are asked for."""
         work = partial(self.registry.preload, self._suite.accounts.actor.may)
         self._suite.lanes.run("cpu", work, done=lambda nothing: linecache.clearcache(), name=tr("准备页面"))
+
+    @Slot()
+    def _guard(self) -> None:
+        self.guards.start(int(self.window.winId()))
+
+    def _lock(self, reason: str) -> None:
+        self.window.lock_because(reason)
 
     @Slot()
     def _keep_words(self) -> None:
@@ -447,6 +472,7 @@ class OpenDesk(QObject):
     def end(self) -> None:
         """Close the window and stop the modules."""
         self._watch.stop()
+        self.guards.stop()
         self._keeping.stop()
         self._ended = True
         self.window.close()
@@ -461,6 +487,7 @@ class OpenDesk(QObject):
         # what was typed and given last is written before the store closes
         self._suite.lanes.settle("data")
         self._suite.accounts.sign_out()
+        self._suite.tokens.release()
 
     def _records_changed(self, keys: frozenset[tuple[str, str]]) -> None:
         self._suite.gui.post(partial(self._suite.events.publish, RecordsChanged(keys)))
@@ -516,7 +543,7 @@ class Lazy:
         return lambda *arguments, **named: getattr(self._find(), name)(*arguments, **named)
 
 
-def _bindings(options: argparse.Namespace) -> Mapping[str, Mapping[str, Any]]:
+def _bindings(options: argparse.Namespace) -> dict[str, Mapping[str, Any]]:
     """The devices of this place: those of the file, and the reader of the command line in its place.
 
     Raises ``GovDeskError`` DEV-010 for a file that is none.
@@ -525,7 +552,7 @@ def _bindings(options: argparse.Namespace) -> Mapping[str, Mapping[str, Any]]:
     if options.devices is not None:
         try:
             bindings.update(json.loads(options.devices.read_text("utf-8")))
-            DeviceManager(bindings)
+            DeviceManager({kind: binding for kind, binding in bindings.items() if kind != "token"})
         except (OSError, TypeError, ValueError) as error:
             raise GovDeskError(
                 "DEV-010",

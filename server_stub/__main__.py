@@ -156,44 +156,72 @@ def _announce(config: Config, ready: dict[str, Any]) -> None:
 
 
 def backup(arguments: Sequence[str]) -> int:
-    """Write a verified backup of the database; the server may be running."""
+    """Write an encrypted backup of everything; the server may be running."""
     parser = _parser(
         "backup",
-        "Write a verified backup (备份) of the database. Keep the folders DIR/tls, whose authority clients pin, "
-        "and DIR/blobs, the page images, beside it.",
+        "Write an encrypted backup (备份) of everything: database, blobs, certificates, master key, settings. "
+        "The server may be running.",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file, or folder of such files (位置)")
+    parser.add_argument("--to", default="", metavar="RECIPIENT", help="as backup-key prints it; default: backup_to")
+    parser.add_argument("--secret-file", type=Path, metavar="FILE", help="holds a passphrase instead (口令文件)")
+    parser.add_argument("--keep", type=int, default=0, metavar="N", help="in a folder: keep the newest N (保留份数)")
+    options = parser.parse_args(arguments)
+    config = _config(options)
+    from modules.common.clock import SystemClock
+    from server_stub.backup import write
+    from server_stub.container import recipient, secret_in
+    from server_stub.database import Database
+
+    if options.secret_file:
+        secret = secret_in(options.secret_file.read_text("utf-8"))
+    else:
+        secret = recipient(options.to or config.settings.backup_to)
+    database = Database(config.url)
+    try:
+        file = write(config, database, options.out.resolve(), secret, SystemClock().now(), options.keep)
+    finally:
+        database.close()
+    _say(str(file))
+    return 0
+
+
+def backup_key(arguments: Sequence[str]) -> int:
+    """Make a key pair for backups: the server needs the printed half alone."""
+    parser = argparse.ArgumentParser(
+        prog="python -m server_stub backup-key",
+        description="Make a key pair for backups (备份密钥): the file opens backups, keep it away from the server; "
+        "the printed half is for server.toml (backup_to).",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
-    from server_stub.backup import backup as write
-    from server_stub.database import Database
+    from server_stub.container import new_pair
 
-    database = Database(_config(options).url)
-    try:
-        write(database, options.out.resolve())
-    finally:
-        database.close()
-    _say(str(options.out))
+    opener, recipient = new_pair()
+    with os.fdopen(os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(opener + "\n")
+    _say(recipient)
     return 0
 
 
 def restore(arguments: Sequence[str]) -> int:
-    """Put a backup in the place of the database; the server must not be running."""
+    """Bring a backup back; the server is stopped."""
     parser = _parser(
         "restore",
-        "Put a backup in the place of the database (恢复). Every device notices, and sends again what it lacks. "
-        "Put the folders DIR/tls and DIR/blobs back as well.",
+        "Bring a backup back (恢复): it is checked whole before anything is touched. Stop the server before.",
     )
     parser.add_argument("--from", dest="source", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--secret-file", type=Path, required=True, metavar="FILE", help="the key or the passphrase")
     options = parser.parse_args(arguments)
-    from server_stub.database import Database
-    from server_stub.restore import restore as put_back
+    from modules.common.clock import SystemClock
+    from server_stub.container import secret_in
+    from server_stub.restoring import restore as put_back
 
-    database = Database(_config(options).url)
-    try:
-        aside = put_back(database, options.source.resolve())
-    finally:
-        database.close()
-    _say(str(aside or options.source))
+    secret = secret_in(options.secret_file.read_text("utf-8"))
+    before = put_back(_config(options), options.source, secret, SystemClock().now())
+    _say(tr("已恢复。请启动服务器。"))
+    if before is not None:
+        _say(tr("原来的数据在 {folder}。", folder=before))
     return 0
 
 
@@ -240,6 +268,19 @@ def reset_password(arguments: Sequence[str]) -> int:
 
     with opened(_config(options)) as services:
         _say(services.people.reset_password(CONSOLE, services.people.id_of(options.login)).secret)
+    return 0
+
+
+def reset_second_factor(arguments: Sequence[str]) -> int:
+    """Ask a person for no one-time code any more; the only way when every security administrator has lost theirs."""
+    parser = _parser("reset-second-factor", "Remove a person's second factor, for a lost telephone (停用动态口令).")
+    parser.add_argument("--login", required=True)
+    options = parser.parse_args(arguments)
+    from server_stub.seeding import CONSOLE
+    from server_stub.services import opened
+
+    with opened(_config(options)) as services:
+        services.ways_in.remove_second_factor(CONSOLE, services.people.id_of(options.login))
     return 0
 
 
@@ -309,6 +350,37 @@ def prove(arguments: Sequence[str]) -> int:
     return 1 if verdict.broken_at is not None else 0
 
 
+def rekey(arguments: Sequence[str]) -> int:
+    """Seal everything anew under a new data key, or wrap the data keys by a new master key."""
+    parser = _parser(
+        "rekey",
+        "Seal everything anew under a new data key (更换数据密钥); the server may be running. "
+        "Cut off, --go-on does the rest. --master changes the master key instead (更换主密钥); stop the server before.",
+    )
+    parser.add_argument("--go-on", action="store_true", help="make no new key: seal what is still under an old one")
+    parser.add_argument("--master", action="store_true", help="a new master key in the place of the old one")
+    options = parser.parse_args(arguments)
+    config = _config(options)
+    from modules.common.clock import SystemClock
+    from server_stub import keyring, rekeying
+    from server_stub.database import Database
+
+    database = Database(config.url, config.master_key)
+    try:
+        database.must_exist()
+        database.upgrade()
+        if options.master:
+            keyring.change_master(database.engine, config.master_key)
+            _say(str(config.master_key))
+            return 0
+        if not options.go_on:
+            rekeying.begin(database, keyring.read_master(config.master_key), SystemClock().now())
+        _say(tr("已用新密钥重新封存 {n} 行。", n=rekeying.seal_anew(database)))
+    finally:
+        database.close()
+    return 0
+
+
 def documents(arguments: Sequence[str]) -> int:
     """Print documents, opened: one JSON array for each kind that a line of standard input names."""
     parser = _parser(
@@ -343,10 +415,13 @@ def openapi(arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "backup": backup,
+    "backup-key": backup_key,
     "restore": restore,
+    "rekey": rekey,
     "enrol-code": enrol_code,
     "add-person": add_person,
     "reset-password": reset_password,
+    "reset-second-factor": reset_second_factor,
     "rotate-key": rotate_key,
     "audit": audit_log,
     "prove": prove,

@@ -50,7 +50,8 @@ def disabled() -> GovDeskError:
     return GovDeskError("AUTH-004", tr("此账号已停用。"), fix=tr("请联系系统管理员。"))
 
 
-def _nobody() -> GovDeskError:
+def nobody() -> GovDeskError:
+    """The answer to an unknown person."""
     return GovDeskError("AUTH-023", tr("没有这个人员。"))
 
 
@@ -107,7 +108,7 @@ class Accounts:
         with self._database.read() as session:
             person_id = session.execute(select(Person.id).filter_by(login=login.strip().lower())).scalar_one_or_none()
         if person_id is None:
-            raise _nobody()
+            raise nobody()
         return person_id
 
     def create(self, by: Caller, login: str, name: str, hall_id: str, department_id: str) -> OneTime:
@@ -231,7 +232,7 @@ class Accounts:
     def _another(self, session: Session, by: Caller, person_id: str) -> Person:
         person = session.get(Person, person_id, with_for_update=True)
         if person is None:
-            raise _nobody()
+            raise nobody()
         if person_id == by.actor.id:
             raise GovDeskError("AUTH-024", tr("不能更改自己的账号和角色。"), fix=tr("请由另一位管理员办理。"))
         return person

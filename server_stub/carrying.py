@@ -128,7 +128,8 @@ def carry_out(
         scopes, command.kind, command.aggregate_id, rev, "put", feed.dump(doc), fields, command.id, before
     )
     feed.store(session, iso(work.now), entry, summary)
-    names.note(session, iso(work.now), entry.kind, entry.id, entry.doc, giver.device, giver.scopes)
+    about = (entry.kind, entry.id, rev, entry.doc)
+    names.note(session, iso(work.now), *about, giver.device, giver.scopes)
     _store_events(session, command, rev, giver.at, events)
     return (entry, *feed.left(entry, before))
 

@@ -80,6 +80,11 @@ def whole(summary: Summary, doc: str) -> str:
     return f'{{"title":{dump(summary.title)},"search":{dump(summary.search)},"doc":{doc}}}'
 
 
+def words_of(text: str) -> str:
+    """The words for search in what ``whole`` made."""
+    return str(json.loads(text)["search"])
+
+
 def document(session: Session, kind: str, id: str, sealed: bytes) -> Doc:
     """The document of an aggregate."""
     doc: Doc = json.loads(open_sealed(session, AggregateState, (kind, id), sealed))["doc"]
@@ -264,7 +269,7 @@ def publish(
             entry = Entry(scopes, reference.kind, reference.id, rev, "put", doc, fields, before=before)
             entries += (entry, *left(entry, before))
             store(session, at, entry, summary)
-            names.note(session, at, entry.kind, entry.id, entry.doc)
+            names.note(session, at, entry.kind, entry.id, entry.rev, entry.doc)
     append(session, at, entries)
     return sum(entry.op == "put" for entry in entries)
 

@@ -3,7 +3,7 @@
 A push is one transaction. Inside it every command has its own savepoint and its own answer: a command
 that is refused, or on which a rule breaks, blocks no other. What lacks a file, or history that a restore has lost, is
 *deferred*: its number is spent, later commands of the same record wait behind it, and the device asks again
-(ADR 15). A command that the server gives itself (``Processor.give``) goes the same way, in a transaction of its own.
+(ADR 17). A command that the server gives itself (``Processor.give``) goes the same way, in a transaction of its own.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from modules.common.aggregate import Aggregate
 from modules.common.clock import Clock, SystemClock, iso
 from modules.common.manifest import installed, rules_of
 from modules.common.server_ports import Caller
-from server_stub import answers, feed, identity, tls
+from server_stub import answers, backup, feed, identity, tls
 from server_stub.accounts import Accounts, sync_roles
 from server_stub.audit_log import AuditLog
 from server_stub.blobs import names
@@ -23,6 +23,7 @@ from server_stub.blobs.keeper import Keeper
 from server_stub.blobs.uploads import Uploads
 from server_stub.commands import OwnCommands
 from server_stub.config import Config
+from server_stub.container import recipient
 from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
 from server_stub.guard import Guard, RateLimiter
@@ -31,6 +32,7 @@ from server_stub.numbers import Numbers
 from server_stub.processor import Processor
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import published_password
+from server_stub.signin.administration import Administration
 from server_stub.signin.certificates import Certificates
 from server_stub.signin.door import Door
 from server_stub.signin.oidc import Oidc
@@ -65,6 +67,7 @@ class Services:
         self.totp = Totp(self.database, self.writer, self.clock, settings)
         self.certificates = Certificates(config.data, self.database, self.writer, self.clock, settings)
         self.sessions = Sessions(self.database, self.writer, self.clock, settings, self.identity, self.totp)
+        self.ways_in = Administration(self.sessions, self.totp, self.certificates)
         self.door = Door(
             self.database,
             self.writer,
@@ -104,6 +107,8 @@ class Services:
             Scheduled("server.blobs", 3600, self._sweep_blobs),
             Scheduled("server.thin", 3600, self._thin),
         ]
+        if settings.backup_folder:
+            jobs.append(Scheduled("server.backup", settings.backup_seconds, self._back_up))
         for manifest in installed():
             jobs += [
                 Scheduled(job.id, job.every, partial(self._module_job, job.run.load)) for job in manifest.server.jobs
@@ -139,6 +144,19 @@ class Services:
 
     def _module_job(self, load: Callable[[], Callable[[Services], None]]) -> None:
         load()(self)
+
+    def _back_up(self) -> None:
+        settings = self.config.settings
+        folder = self.config.data / settings.backup_folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        backup.write(
+            self.config,
+            self.database,
+            folder,
+            recipient(settings.backup_to),
+            self.clock.now(),
+            settings.backup_keep,
+        )
 
     def _sweep_blobs(self) -> None:
         self.uploads.sweep()

@@ -261,14 +261,25 @@ class Accounts:
         """Where a browser has to go to sign a person in, and come back to ``redirect``. Raises AUTH-042, AUTH-043."""
         return self.transport.challenge(ChallengeRequest(OIDC, redirect))
 
-    def sign_in_by_oidc(self, challenge: str, code: str, login: str = "", password: str = "") -> OpenSession:
+    def sign_in_by_oidc(
+        self, challenge: str, answer: str, login: str = "", password: str = "", code: str = ""
+    ) -> OpenSession:
         """Open a session by what the browser brought back. Login and password make an unknown account the person's own.
 
         Raises AUTH-033 too late, AUTH-039 nobody's yet, AUTH-044 refused, AUTH-045 another's, and as ``sign_in``.
         """
         device = self._ready()
-        request = SignInRequest(login, password, OIDC, challenge=challenge, answer=code)
+        request = SignInRequest(login, password, OIDC, code, challenge, answer)
         return self._open_there(device, self.transport.sign_in(request), OIDC, by_escrow)
+
+    def verify_oidc(self, challenge: str, answer: str) -> None:
+        """Check that the signed-in person came back from the browser, to unlock the window. Raises AUTH-048."""
+        session = self._signed_in()
+        reply = self.transport.sign_in(SignInRequest("", "", OIDC, challenge=challenge, answer=answer))
+        if read(reply.statement).person != session.actor.id:
+            self.transport.sign_out(reply.statement)
+            raise _another()
+        self._open = self._begin(session.store, session.device, reply, OIDC)
 
     def renew(self) -> OpenSession:
         """Keep the statement fresh; sign in at the server whoever signed in without it. The store stays open.
@@ -310,7 +321,7 @@ class Accounts:
     def verify_signer(self, signer: Signer) -> None:
         """Check that it is the key with which the person signed in, to unlock the window. Raises AUTH-048."""
         if self._signer is None or signer.certificate != self._signer.certificate or not proves_itself(signer):
-            raise GovDeskError("AUTH-048", tr("这不是您登录时用的证书。"), fix=tr("请插入自己的证书介质，或换人登录。"))
+            raise _another()
         self._signer = signer
 
     def has_password_here(self) -> bool:
@@ -507,6 +518,10 @@ def never_here() -> GovDeskError:
         tr("连不上服务器，而您还没有在这台电脑上登录过。"),
         fix=tr("请在网络恢复后登录一次，以后就可以离线登录。"),
     )
+
+
+def _another() -> GovDeskError:
+    return GovDeskError("AUTH-048", tr("这不是登录时的那个人。"), fix=tr("请用自己的证书或账号，或换人登录。"))
 
 
 def person_wanted() -> GovDeskError:

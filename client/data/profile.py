@@ -98,12 +98,16 @@ def written_atomically(path: Path, scratch: Path) -> Iterator[IO[bytes]]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make ``folder``, for its owner only, so that it and what is put into it are still there after a power cut."""
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        return
-    _sync_folder(folder.parent)
+    """Make ``folder``, for its owner only, so that it and what is put into it are still there after a power cut.
+
+    Raises ``GovDeskError`` DATA-010 when the disk is full.
+    """
+    with disk_full_in_words():
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            return
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ from client.shell.look import change_look
 from client.shell.ports import Desk
 from client.shell.preferences import IDLE_MINUTES, LANGUAGE, PALETTE, PRINTER, ZOOM, words
 from client.widgets.basics import Banner, Button, Card, ComboBox, Label
+from client.widgets.flow import flowing
 from client.widgets.theme import theme
 from modules.common.text import set_language, tr
 
@@ -24,6 +25,8 @@ class SettingsPage(QWidget):
 
     language_changed = Signal()
     password_wanted = Signal()
+    totp_wanted = Signal()
+    sessions_wanted = Signal()
     idle_changed = Signal(int)
 
     def __init__(self, host: Host, settings: Settings, desk: Desk) -> None:
@@ -58,7 +61,11 @@ class SettingsPage(QWidget):
         safety = self._card(tr("安全"))
         safety.body.addWidget(self.idle)
         safety.body.addWidget(Label(tr("离开座位时按 Ctrl+L 立即锁定。最长 10 分钟，不能关闭。"), "small", wrap=True))
-        safety.body.addWidget(self.password, 0, Qt.AlignmentFlag.AlignLeft)
+        self.totp = Button(tr("动态口令"), icon="smartphone")
+        self.totp.clicked.connect(self.totp_wanted)
+        self.sessions = Button(tr("我的登录"), icon="users")
+        self.sessions.clicked.connect(self.sessions_wanted)
+        safety.body.addWidget(flowing(self.password, self.totp, self.sessions))
 
         area = QScrollArea()
         area.setWidgetResizable(True)

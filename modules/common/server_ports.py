@@ -155,6 +155,41 @@ class People(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateView:
+    """A certificate that stands for a person; ``revoked_at`` is empty while it does."""
+
+    fingerprint: str
+    subject: str
+    not_after: str
+    bound_at: str
+    revoked_at: str
+
+
+class WaysIn(Protocol):
+    """Other people's ways to sign in. Every change is audited; raises AUTH-023 unknown person, AUTH-052 oneself."""
+
+    def certificates(self, person_id: str) -> Sequence[CertificateView]:
+        """A person's certificates, the newest first."""
+        ...
+
+    def bind_certificate(self, by: Caller, person_id: str, text: str) -> None:
+        """Let a certificate (PEM) stand for a person. Raises AUTH-037, AUTH-038, AUTH-040."""
+        ...
+
+    def take_certificate_back(self, by: Caller, person_id: str, fingerprint: str) -> None:
+        """Let it stand for nobody any more. Raises AUTH-041."""
+        ...
+
+    def remove_second_factor(self, by: Caller, person_id: str) -> None:
+        """For a lost telephone: ask for no code any more, and end the person's sessions."""
+        ...
+
+    def end_sessions(self, by: Caller, person_id: str) -> None:
+        """End all of a person's sessions; what was done before stands."""
+        ...
+
+
 class Devices(Protocol):
     """Enrolled devices."""
 
@@ -283,6 +318,9 @@ class ServerServices(Protocol):
 
     @property
     def people(self) -> People: ...
+
+    @property
+    def ways_in(self) -> WaysIn: ...
 
     @property
     def devices(self) -> Devices: ...

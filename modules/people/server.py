@@ -13,6 +13,7 @@ from modules.common.server_ports import (
     AuditPage,
     AuditVerdict,
     Caller,
+    CertificateView,
     DeviceView,
     OneTime,
     PeoplePage,
@@ -46,6 +47,20 @@ class NewCode:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateText:
+    """A certificate in PEM."""
+
+    pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateName:
+    """A certificate by its SHA-256."""
+
+    fingerprint: str
+
+
 def routes(services: ServerServices) -> APIRouter:
     """The module's router; every route names its permission."""
     router = APIRouter()
@@ -53,7 +68,7 @@ def routes(services: ServerServices) -> APIRouter:
     manage = Depends(services.require(domain.MANAGE))
     grants = Depends(services.require(domain.GRANT))
     audits = Depends(services.require(domain.AUDIT))
-    people, devices, audit = services.people, services.devices, services.audit
+    people, devices, audit, ways_in = services.people, services.devices, services.audit, services.ways_in
 
     @router.get("/people")
     def find_people(
@@ -91,6 +106,31 @@ def routes(services: ServerServices) -> APIRouter:
     def revoke_role(person: str, body: RoleName, caller: Caller = grants) -> None:
         """Take a role away."""
         people.revoke(caller, person, body.role)
+
+    @router.get("/people/{person}/certificates")
+    def person_certificates(person: str, caller: Caller = grants) -> list[CertificateView]:
+        """The certificates that stand for a person."""
+        return list(ways_in.certificates(person))
+
+    @router.post("/people/{person}/certificates", status_code=204)
+    def bind_certificate(person: str, body: CertificateText, caller: Caller = grants) -> None:
+        """Let a certificate stand for a person."""
+        ways_in.bind_certificate(caller, person, body.pem)
+
+    @router.post("/people/{person}/certificates/revoke", status_code=204)
+    def take_certificate_back(person: str, body: CertificateName, caller: Caller = grants) -> None:
+        """Let it stand for nobody any more."""
+        ways_in.take_certificate_back(caller, person, body.fingerprint)
+
+    @router.post("/people/{person}/second-factor/remove", status_code=204)
+    def remove_second_factor(person: str, caller: Caller = grants) -> None:
+        """For a lost telephone."""
+        ways_in.remove_second_factor(caller, person)
+
+    @router.post("/people/{person}/sign-out", status_code=204)
+    def end_sessions(person: str, caller: Caller = grants) -> None:
+        """End all sessions of a person."""
+        ways_in.end_sessions(caller, person)
 
     @router.get("/devices")
     def find_devices(caller: Caller = manage) -> list[DeviceView]:

@@ -88,7 +88,9 @@ class Keeper:
             session.execute(delete(BlobUpload).filter_by(device_id=by.device, sha256=sha256))
 
         with self._files:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            if not path.parent.exists():
+                path.parent.mkdir(mode=0o700)
+                sync_folder(self._folder)
             # first the file, then the row: a row without its file would be a promise that is not kept
             if source != path:
                 source.replace(path)

@@ -15,7 +15,14 @@ _SOME = 500
 
 
 def note(
-    session: Session, at: str, kind: str, id: str, doc: str, device_id: str = "", scopes: Collection[str] | None = None
+    session: Session,
+    at: str,
+    kind: str,
+    id: str,
+    rev: int,
+    doc: str,
+    device_id: str = "",
+    scopes: Collection[str] | None = None,
 ) -> None:
     """Remember what the newest document (JSON) of an aggregate names; belongs to the transaction that stores it.
 
@@ -24,6 +31,8 @@ def note(
     heard of opens nothing. The server itself has no scopes and is trusted.
     """
     wanted = names_in(doc)
+    if rev == 1 and not wanted:
+        return  # the first document of most: there is nothing to ask
     mine = and_(BlobName.kind == kind, BlobName.aggregate_id == id)
     known = frozenset(session.execute(select(BlobName.sha256).where(mine)).scalars())
     if wanted == known:
@@ -52,7 +61,7 @@ def fill(session: Session) -> None:
     )
     for some in states.partitions():
         for kind, id, sealed in some:
-            note(session, "", kind, id, open_sealed(session, AggregateState, (kind, id), sealed))
+            note(session, "", kind, id, 0, open_sealed(session, AggregateState, (kind, id), sealed))
 
 
 def missing(

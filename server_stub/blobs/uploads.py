@@ -33,7 +33,7 @@ from modules.common.permissions import forbidden
 from modules.common.server_ports import Caller
 from modules.common.text import tr
 from server_stub import audit
-from server_stub.blobs.keeper import Keeper, at_work, check_name
+from server_stub.blobs.keeper import Keeper, at_work, check_name, sync_folder
 from server_stub.config import Settings
 from server_stub.database import Database
 from server_stub.tables import BlobGiver, BlobUpload
@@ -312,6 +312,8 @@ class Uploads:
                     await self._write(turn, descriptor, offset, held, last=True)
             finally:
                 os.close(descriptor)
+        if state.offset == 0:
+            await _thread(sync_folder, self._folder)  # the file itself is new
         if fault is not None:
             raise fault
         return State(offset + len(held), state.size, state.expires)

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from client.data.tables import OutboxRow
-from modules.common.errors import GovDeskError
-from server_stub.backup import backup
+from server_stub.backup import write
 from server_stub.config import Config
-from server_stub.database import Database
-from server_stub.restore import restore
+from server_stub.container import Secret
+from server_stub.restoring import restore
 from server_stub.seeding import CONSOLE
 from server_stub.services import Services
-from server_stub.tables import CommandRow, EventRow, NumberLease
+from server_stub.tables import EventRow, NumberLease
 from sync.protocol import EnrolRequest, LeaseRequest, SignInRequest
 from tests.support.central import PASSWORD, QUICK, Central, Counter, central, memo_rules
 from tests.support.servers import postgres
 from tests.support.wire import Computer, Wire, settle
+
+SECRET = Secret("a passphrase of the test")
 
 
 @dataclass
@@ -36,18 +36,18 @@ class Hall:
     folder: Path
     url: str
 
+    @property
+    def config(self) -> Config:
+        return Config(self.folder / "data", self.url, settings=QUICK)
+
     def backup(self) -> None:
-        backup(self.office.services.database, self.folder / "backup")
+        services = self.office.services
+        write(services.config, services.database, self.folder / "backup", SECRET, self.office.clock.now())
 
     def restore(self) -> None:
         self.office.services.close()
-        config = Config(self.folder, self.url, settings=QUICK)
-        database = Database(config.url)
-        try:
-            restore(database, self.folder / "backup")
-        finally:
-            database.close()
-        self.office.services = Services(config, self.office.clock, memo_rules)
+        restore(self.config, self.folder / "backup", SECRET, self.office.clock.now())
+        self.office.services = Services(self.config, self.office.clock, memo_rules)
         self.wire.use(self.office.services)
 
     def computer(self, name: str, counter: Counter | None = None) -> Computer:
@@ -69,7 +69,7 @@ class Hall:
 def hall(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hall]:
     with ExitStack() as stack:
         url = stack.enter_context(postgres()) if request.param == "postgres" else ""
-        office = stack.enter_context(central(tmp_path, url))
+        office = stack.enter_context(central(tmp_path / "data", url))
         wire = Wire(office.services)
         hall = Hall(office, wire, tmp_path, url)
         yield hall
@@ -166,37 +166,3 @@ def test_numbers_that_were_handed_out_and_forgotten_are_not_handed_out_again(hal
     with hall.office.services.database.read() as session:
         spans = session.execute(select(NumberLease.series, NumberLease.first, NumberLease.last)).all()
     assert len(spans) == 3
-
-
-def test_a_restore_is_another_history_even_from_a_plain_copy(tmp_path: Path) -> None:
-    with central(tmp_path) as office:
-        epoch = office.services.identity.epoch
-        counter = office.counter()
-        command = counter.command()
-        counter.push(command)
-        database = office.services.database
-        copy = tmp_path / "plain-copy.db"
-        reader, writer = sqlite3.connect(tmp_path / "server.db"), sqlite3.connect(copy)
-        reader.backup(writer)
-        reader.close()
-        writer.close()
-        with pytest.raises(GovDeskError) as caught:
-            restore(database, copy)
-        assert caught.value.code == "SRV-037", "the server is still running"
-    database = Database(f"sqlite:///{tmp_path / 'server.db'}")
-    for wrong in (tmp_path / "nowhere", tmp_path / "tls" / "ca.pem"):
-        before = (tmp_path / "server.db").read_bytes()
-        with pytest.raises(GovDeskError) as caught:
-            restore(database, wrong)
-        assert caught.value.code in ("SRV-034", "SRV-035")
-        assert (tmp_path / "server.db").read_bytes() == before
-    aside = restore(database, copy)
-    database.close()
-    assert aside is not None
-    assert aside.exists()
-    with central(tmp_path) as office:
-        assert office.services.identity.epoch != epoch
-        assert office.services.identity.recovered_at
-        with office.services.database.read() as session:
-            assert session.execute(select(CommandRow.status).filter_by(cmd_id=command.cmd_id)).scalar_one() == "applied"
-            assert session.execute(text("SELECT count(*) FROM epoch")).scalar_one() == 1

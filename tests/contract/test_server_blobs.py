@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, text
 
 from modules.common.blobs import names_in, type_of
 from modules.common.ids import uuid7
@@ -18,7 +17,8 @@ from modules.common.server_ports import Reference
 from server_stub import feed
 from server_stub.app import create_app
 from server_stub.blobs import keeper, names
-from server_stub.tables import Blob, BlobName
+from server_stub.database import Database
+from server_stub.tables import Blob, BlobGiver, BlobName
 from tests.support.blob_desk import BlobDesk, code, name_of, page
 from tests.support.central import Central, Counter, central
 from tests.support.servers import postgres
@@ -226,32 +226,33 @@ def test_old_files_without_a_row_go(office: Central) -> None:
     made[1].unlink()
 
 
-def test_what_an_older_server_kept_is_named_and_given(tmp_path: Path) -> None:
-    """The migration knows who gave a page, and which documents name it."""
+def test_what_older_documents_name_is_noted(tmp_path: Path) -> None:
     with central(tmp_path) as office, asyncio.Runner() as runner:
-        desk = BlobDesk(create_app(office.services), runner)
         clerk, hall = office.counter(), office.hall
-        name = desk.put(clerk, page("older")[1])
+        name = BlobDesk(create_app(office.services), runner).put(clerk, page("older")[1])
         write(clerk, uuid7(), name)
-    database = office.services.database
-    with database.engine.begin() as connection:
-        # as revision 0006 had it
-        for table in ("blob_name", "blob_giver", "blob_upload"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-        for column in ("person_id", "device_id", "hall_id", "department_id"):
-            connection.exec_driver_sql(f"ALTER TABLE blob ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
-        connection.exec_driver_sql(f"UPDATE blob SET device_id = '{clerk.device}', hall_id = '{hall}'")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
-    database.close()
+        office.services.writer.do(lambda session: session.execute(delete(BlobName)))
     with central(tmp_path) as office, asyncio.Runner() as runner:
-        desk = BlobDesk(create_app(office.services), runner)
         office.hall = hall
-        assert readers(desk, name, clerk, office.counter()) == [True, True]
+        assert readers(BlobDesk(create_app(office.services), runner), name, office.counter()) == [True]
 
-        def stored(session: Session) -> list[str]:
-            return list(session.execute(select(BlobName.sha256)).scalars())
 
-        assert office.services.writer.do(stored) == [name]
+def test_whoever_handed_a_page_in_before_has_handed_it_in(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'server.db'}")
+    database._migrate(database._alembic(), "0006")
+    row = {"sha256": "0" * 64, "size": 7, "type": "image/png", "person_id": "p", "device_id": "d", "at": "2026"}
+    columns = ", ".join(row)
+    with database.engine.begin() as connection:
+        insert = (
+            f"INSERT INTO blob ({columns}, hall_id, department_id) VALUES (:{columns.replace(', ', ', :')}, 'h', '')"
+        )
+        connection.execute(text(insert), row)
+    database._migrate(database._alembic(), "head")
+    with database.read() as session:
+        assert session.get_one(Blob, "0" * 64).size == 7
+        giver = session.get_one(BlobGiver, ("0" * 64, "d"))
+        assert (giver.person_id, giver.size, giver.at) == ("p", 7, "2026")
+    database.close()
 
 
 @pytest.mark.parametrize(

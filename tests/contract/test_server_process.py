@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -22,7 +20,6 @@ from sqlalchemy import text
 from modules.common.clock import iso
 from modules.common.ids import uuid7
 from server_stub.__main__ import main
-from server_stub.backup import tool
 from server_stub.config import Config
 from server_stub.database import Database
 from sync.protocol import DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, WireCommand
@@ -117,9 +114,14 @@ def test_a_case_and_the_return_of_a_backup(tmp_path: Path, database: str, consol
         assert refused["status"] == "refused", "an empty case must be refused by the real rules"
         epoch = clerk.http.get(PATHS["hello"]).json()["epoch"]
         out = tmp_path / "copy.backup"
-        assert console("backup", "--data", running.data, *place, "--out", out) == (0, f"{out}\n", "")
+        status, key, _ = console("backup-key", "--out", tmp_path / "opener")
+        assert status == 0
+        making = ("backup", "--data", running.data, *place, "--to", key.strip(), "--out", out)
+        assert console(*making) == (0, f"{out}\n", "")
         clerk.http.close()
-    _restore(tmp_path, database, out)
+    back = ("restore", "--data", tmp_path / "server", *place, "--from", out, "--secret-file", tmp_path / "opener")
+    status, said, complaint = console(*back)
+    assert (status, complaint) == (0, ""), said
     with server(tmp_path, database or None) as running:
         clerk = Window(running, "5号窗")
         assert clerk.http.get(PATHS["hello"]).json()["epoch"] != epoch
@@ -128,15 +130,6 @@ def test_a_case_and_the_return_of_a_backup(tmp_path: Path, database: str, consol
         clerk.http.close()
     status, said, complaint = console("audit", "--data", tmp_path / "server", *place)
     assert (status, complaint) == (0, ""), said
-
-
-def _restore(tmp_path: Path, database: str, out: Path) -> None:
-    if not database:
-        for suffix in ("-wal", "-shm"):
-            (tmp_path / "server" / f"server.db{suffix}").unlink(missing_ok=True)
-        shutil.copy(out, tmp_path / "server" / "server.db")
-        return
-    subprocess.run([tool("pg_restore"), "--clean", "--dbname", database, out], check=True)
 
 
 def test_a_killed_server_comes_back_with_all_it_acknowledged(tmp_path: Path) -> None:
@@ -173,7 +166,8 @@ def test_the_end_waits_for_no_idle_client(tmp_path: Path) -> None:
 def test_what_the_server_keeps_is_for_its_owner_alone(tmp_path: Path, console: Console) -> None:
     out = tmp_path / "copy.backup"
     with server(tmp_path) as running:
-        assert console("backup", "--data", running.data, "--out", out)[0] == 0
+        (tmp_path / "words").write_text("口令", "utf-8")
+        assert console("backup", "--data", running.data, "--secret-file", tmp_path / "words", "--out", out)[0] == 0
         kept = [path for path in running.data.rglob("*") if path.is_file() and path.name != "server.toml"]
         assert {"server.db", "server.jsonl", "ca.key", "ca.pem"} <= {path.name for path in kept}
         open_to_others = [path.name for path in [*kept, out, tmp_path / "ready.json"] if path.stat().st_mode & 0o077]
@@ -240,7 +234,7 @@ def test_the_description_is_printed(console: Console) -> None:
 def test_what_cannot_start_says_why(tmp_path: Path, console: Console) -> None:
     data = tmp_path / "server"
     data.mkdir()
-    for command in (["audit"], ["backup", "--out", tmp_path / "x"]):
+    for command in (["audit"], ["backup", "--out", tmp_path / "x", "--secret-file", __file__]):
         status, _, complaint = console(*command, "--data", data)
         assert (status, "SRV-030" in complaint) == (2, True), complaint
     status, _, complaint = console("--data", data, "--database", "postgresql://govdesk@127.0.0.1:1/none")

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -33,6 +34,7 @@ from sync.protocol import (
     from_wire,
 )
 from tests.support.central import PASSWORD, Central, Counter, central
+from tests.support.certificates import Authority
 
 DEVICE_ONLY = {PATHS[name] for name in ("sign_in", "challenge", "password", "push", "lease")}
 _OWN = ("sign_out", "own", "renew", "sessions", "end_session", "totp_begin", "totp_confirm", "totp_remove")
@@ -458,3 +460,29 @@ def test_ones_own_sign_in_through_its_addresses(office: Central, client: Client)
     assert len(asked.json()["id"]) == 64
     none = client.post(PATHS["challenge"], json={"method": "oidc", "redirect": ""}, headers=known)
     assert problem(none, 400).code == "AUTH-042"
+
+
+def test_the_security_administrator_looks_after_other_peoples_ways_in(
+    office: Central, client: Client, counters: dict[str, Counter]
+) -> None:
+    security, counter = headers(counters["secadmin"]), office.counter()
+    base = f"/v1/m/people/people/{counter.person}"
+    authority = Authority("某市电子认证", office.clock.now())
+    pem = authority.issue(authority.key.public_key()).public_bytes(Encoding.PEM).decode()
+    assert client.post(f"{base}/certificates", json={"pem": pem}, headers=security).status_code == 204
+    (listed,) = client.get(f"{base}/certificates", headers=security).json()
+    assert listed["subject"] == "CN=张三"
+    nonsense = client.post(f"{base}/certificates", json={"pem": "x"}, headers=security)
+    assert problem(nonsense, 401).code == "AUTH-037"
+    name = {"fingerprint": listed["fingerprint"]}
+    assert client.post(f"{base}/certificates/revoke", json=name, headers=security).status_code == 204
+    assert client.get(f"{base}/certificates", headers=security).json()[0]["revoked_at"]
+    assert client.post(f"{base}/second-factor/remove", headers=security).status_code == 204
+    assert problem(client.get(PATHS["own"], headers=headers(counter)), 401).code == "AUTH-016"
+    other = office.counter()
+    assert client.post(f"/v1/m/people/people/{other.person}/sign-out", headers=security).status_code == 204
+    assert problem(client.get(PATHS["own"], headers=headers(other)), 401).code == "AUTH-016"
+    own = f"/v1/m/people/people/{counters['secadmin'].person}/second-factor/remove"
+    assert problem(client.post(own, headers=security), 403).code == "AUTH-052"
+    unknown = client.post("/v1/m/people/people/nobody/sign-out", headers=security)
+    assert problem(unknown, 404).code == "AUTH-023"

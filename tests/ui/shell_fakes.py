@@ -16,7 +16,7 @@ from client.kernel.ports import Record
 from client.kernel.registry import Registry
 from client.kernel.settings import Settings
 from client.shell.main_window import MainWindow
-from client.shell.ports import Entry, ServerNews, Unsent
+from client.shell.ports import Entry, OwnSession, ServerNews, TokenOffer, TotpOffer, Unsent, WaysIn
 from client.shell.preferences import SPECS
 from client.widgets.basics import LineEdit
 from client.widgets.notices import NoticeModel
@@ -127,6 +127,12 @@ class FakeDoor:
         self.place = "3号窗"
         self.online: GovDeskError | None = None
         self.must_change = False
+        self.must_enrol = False
+        self.offers_local = False
+        self.methods = ["password"]
+        self.one_time = ""
+        self.bound = True
+        self.keys: list[TokenOffer] | GovDeskError = [TokenOffer("张三", "政务UKey", 1)]
         self.asked: list[tuple[str, ...]] = []
 
     def offline_until(self, login: str) -> datetime | None:
@@ -135,7 +141,7 @@ class FakeDoor:
     def look(self) -> ServerNews:
         if self.online is not None:
             raise self.online
-        return ServerNews("示范市政务服务中心", DEMO)
+        return ServerNews("示范市政务服务中心", DEMO, "市统一身份认证")
 
     def enrol(self, url: str, code: str) -> None:
         self.asked.append((url, code))
@@ -143,14 +149,63 @@ class FakeDoor:
             raise GovDeskError("AUTH-020", "登记码不对或已用过。", fix="请向大厅管理员要一个新的。")
         self.enrolled = True
 
-    def sign_in(self, login: str, password: str) -> Entry:
-        self.asked.append((login, password))
+    def sign_in(self, login: str, password: str, code: str = "") -> Entry:
+        self.asked.append((login, password, code) if code else (login, password))
         if password != "Govdesk-2026":
             raise GovDeskError("AUTH-002", "用户名或密码不正确。", fix="请检查后重新输入。")
-        return Entry(login, "张三", must_change_password=self.must_change)
+        if self.one_time and not code:
+            raise GovDeskError("AUTH-032", "还需要动态口令。", fix="请输入手机上显示的六位数字。")
+        if self.one_time and code != self.one_time:
+            raise GovDeskError("AUTH-034", "动态口令不正确或已用过。", fix="请等下一个。")
+        return self._entry(login)
 
-    def change_password(self, login: str, old: str, new: str) -> None:
+    def _entry(self, login: str) -> Entry:
+        return Entry(
+            login,
+            "张三",
+            must_change_password=self.must_change,
+            must_enrol_totp=self.must_enrol,
+            offers_local_password=self.offers_local,
+        )
+
+    def tokens(self) -> list[TokenOffer]:
+        if isinstance(self.keys, GovDeskError):
+            raise self.keys
+        return self.keys
+
+    def sign_in_by_token(self, key: TokenOffer, pin: str, login: str, password: str, code: str) -> Entry:
+        self.asked.append(("token", str(key.handle), pin, login, password))
+        if pin != "24681357":
+            raise GovDeskError("DEV-503", "PIN 码不正确。只剩最后一次机会，再错就会锁死。", fix="请核对后再输入。")
+        return self._bound(login)
+
+    def sign_in_by_browser(self, going_on: Callable[[], None], login: str, password: str, code: str) -> Entry:
+        self.asked.append(("browser", login, password))
+        going_on()
+        return self._bound(login)
+
+    def _bound(self, login: str) -> Entry:
+        if not self.bound and not login:
+            raise GovDeskError("AUTH-039", "还没有登记给任何人。", fix="请输入用户名和密码，把它登记为您的。")
+        return self._entry(login or "zhangsan")
+
+    def begin_totp(self, password: str) -> TotpOffer:
+        self.asked.append(("totp", password))
+        return TotpOffer("GEZDGNBVGY3TQOJQ", "otpauth://totp/GovDesk:zhangsan?secret=GEZDGNBVGY3TQOJQ&issuer=GovDesk")
+
+    def confirm_totp(self, code: str) -> list[str]:
+        if code != "287082":
+            raise GovDeskError("AUTH-034", "动态口令不正确或已用过。", fix="请等下一个。")
+        self.must_enrol = False
+        return ["ABCD-EFGH-JKMN", "PQRS-TUVW-XYZ2"]
+
+    def set_local_password(self, password: str) -> None:
+        self.asked.append(("local", password))
+
+    def change_password(self, login: str, old: str, new: str) -> Entry:
         self.asked.append((login, old, new))
+        self.must_change = False
+        return self._entry(login)
 
 
 MANIFEST = """
@@ -304,6 +359,14 @@ class FakeDesk:
             ),
         ]  # fmt: skip
         self.asked: list[tuple[str, ...]] = []
+        self.key = "password"
+        self.another = False
+        self.ways = WaysIn(False, False, 0)
+        self.own_sessions = [
+            OwnSession("s1", "3号窗", "password", NOW, NOW, True, False),
+            OwnSession("s2", "5号窗", "certificate", NOW, NOW, False, False),
+            OwnSession("s3", "综合科", "oidc", NOW, NOW, False, True),
+        ]
 
     def unsent(self) -> list[Unsent]:
         return self.waiting
@@ -317,6 +380,42 @@ class FakeDesk:
     def check_password(self, password: str) -> None:
         if password != "Govdesk-2026":
             raise GovDeskError("AUTH-002", "密码不正确。", fix="请重新输入。")
+
+    def check_in_browser(self, going_on: Callable[[], None]) -> None:
+        going_on()
+        self.asked.append(("browser",))
+        if self.another:
+            raise GovDeskError("AUTH-048", "这不是登录时的那个人。", fix="请用自己的账号。")
+
+    def token_present(self) -> bool:
+        return True
+
+    def ways_in(self) -> WaysIn:
+        return self.ways
+
+    def begin_totp(self, password: str) -> TotpOffer:
+        self.check_password(password)
+        return TotpOffer("GEZDGNBVGY3TQOJQ", "otpauth://totp/GovDesk:zhangsan?secret=GEZDGNBVGY3TQOJQ&issuer=GovDesk")
+
+    def confirm_totp(self, code: str) -> list[str]:
+        if code != "287082":
+            raise GovDeskError("AUTH-034", "动态口令不正确或已用过。", fix="请等下一个。")
+        self.ways = WaysIn(True, False, 2)
+        return ["ABCD-EFGH-JKMN", "PQRS-TUVW-XYZ2"]
+
+    def remove_totp(self, password: str, code: str) -> None:
+        self.check_password(password)
+        self.ways = WaysIn(False, False, 0)
+
+    def set_local_password(self, password: str) -> None:
+        self.asked.append(("local", password))
+
+    def sessions(self) -> list[OwnSession]:
+        return self.own_sessions
+
+    def end_session(self, id: str) -> None:
+        self.asked.append(("end", id))
+        self.own_sessions = [each for each in self.own_sessions if each.current or (id and each.id != id)]
 
     def change_password(self, old: str, new: str) -> None:
         self.check_password(old)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from client.data.profile import Profile
 from client.driver.parts import PROJECT, Part
 from client.driver.relay import Relay, random_sabotage
-from server_stub.backup import backup
+from server_stub.backup import snapshot
 from server_stub.config import Config, read_settings
 from server_stub.database import Database
 from server_stub.seeding import CONSOLE, seed
@@ -174,7 +174,7 @@ class Hall:
             self._second()
         elif what == "backup":
             database = Database(f"sqlite:///{self.data / 'server.db'}")
-            backup(database, self.folder / "backup.db")
+            snapshot(database, self.folder / "backup.db")
             database.close()
         elif what == "restored":
             self.restore()

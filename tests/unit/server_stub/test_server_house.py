@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 
 from modules.common.errors import GovDeskError
 from server_stub import tls
-from server_stub.backup import backup
+from server_stub.backup import snapshot
 from server_stub.config import Config, Settings, read_settings
 from server_stub.database import Database
 from server_stub.log import trail
@@ -144,7 +144,7 @@ def test_a_broken_chain_is_found_by_the_job(office: Central) -> None:
 def test_a_backup_is_verified_and_has_no_epoch(office: Central, tmp_path: Path) -> None:
     office.counter()
     out = tmp_path / "copy.db"
-    backup(office.services.database, out)
+    snapshot(office.services.database, out)
     copy = sqlite3.connect(out)
     assert copy.execute("SELECT count(*) FROM epoch").fetchone() == (0,)
     assert copy.execute("SELECT count(*) FROM device").fetchone() == (1,)
@@ -160,7 +160,7 @@ def test_a_backup_that_fails_its_check_is_not_kept(office: Central, tmp_path: Pa
         unguard(connection)
         connection.execute(text("UPDATE audit SET action = 'x' WHERE seq = 1"))
     with pytest.raises(GovDeskError) as caught:
-        backup(office.services.database, out)
+        snapshot(office.services.database, out)
     assert caught.value.code == "SRV-031"
     assert out.read_bytes() == b"the backup of yesterday"
 
