@@ -371,6 +371,10 @@ class SessionDesk(OwnAccount):
     def change_password(self, old: str, new: str) -> None:
         self._accounts.change_password(self.actor.login, old, new)
 
+    @property
+    def key_place(self) -> str:
+        return self._accounts.credential.place
+
     def printers(self) -> Sequence[str]:
         from client.widgets.printing import printers
 
@@ -472,7 +476,7 @@ def use_server(profile: Profile, url: str) -> None:
     """Follow the server to another address. The authority stays pinned: no other server can take its place."""
     device = profile.device()
     if url and device is not None and device.server != url.rstrip("/"):
-        profile.save_device(replace(device, server=url.rstrip("/")), profile.token())
+        profile.save_device(replace(device, server=url.rstrip("/")))
 
 
 class OutboxGateway:

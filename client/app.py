@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("client.app")
 CHECK_SYNC_MS = 5_000
+KEEP_KNOWN_MS = 3_600_000
+"""How often the server is asked for its next key, and the device's certificate looked at."""
 DESK = (
     "client.data.blobs",
     "client.kernel.registry",
@@ -243,6 +245,8 @@ class Application(QObject):
                 tr("连不上服务器，您已离线登录，有效期到 {until}。办的件先存在本机，联网后自动送达。", until=until),
                 state="due",
             )
+        if (trouble := self.accounts.credential.trouble) is not None:
+            self._tell(trouble)
         self.devices.start()
 
     def leave_session(self) -> None:
@@ -407,6 +411,10 @@ class OpenDesk(QObject):
         self._watch.setInterval(CHECK_SYNC_MS)
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
+        self._known = QTimer(self)
+        self._known.setInterval(KEEP_KNOWN_MS)
+        self._known.timeout.connect(self._keep_known)
+        self._known.start()
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
         self.guards = Guards(self.host, self.desk, self._lock, self)
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._guard)
@@ -472,6 +480,7 @@ class OpenDesk(QObject):
     def end(self) -> None:
         """Close the window and stop the modules."""
         self._watch.stop()
+        self._known.stop()
         self.guards.stop()
         self._keeping.stop()
         self._ended = True
@@ -520,6 +529,21 @@ class OpenDesk(QObject):
         self._renewing = self._suite.lanes.run(
             "net", lambda token: self._suite.accounts.renew(), failed=self._not_renewed, name=tr("联网登录")
         )
+
+    @Slot()
+    def _keep_known(self) -> None:
+        if self.loop.status.state == "online":
+            self._suite.lanes.run(
+                "net",
+                lambda token: self._suite.accounts.keep_known(),
+                failed=self._not_kept_known,
+                name=tr("更新设备证书"),
+            )
+
+    def _not_kept_known(self, error: BaseException) -> None:
+        if not isinstance(error, GovDeskError):
+            raise error
+        log.warning("the device's certificate was not looked after: %s", error.code)
 
     def _not_renewed(self, error: BaseException) -> None:
         if not isinstance(error, GovDeskError):

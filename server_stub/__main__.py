@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from modules.common.core_dumps import forbid_core_dumps
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 from server_stub.config import Config, read_settings
@@ -228,14 +229,17 @@ def restore(arguments: Sequence[str]) -> int:
 def enrol_code(arguments: Sequence[str]) -> int:
     """Print a one-time enrolment code."""
     parser = _parser("enrol-code", "Print a one-time enrolment code (登记码).")
-    parser.add_argument("--hall", required=True, help="id of the hall")
-    parser.add_argument("--name", required=True, help="name of the window or room")
+    parser.add_argument("--hall", default="", help="id of the hall")
+    parser.add_argument("--name", default="", help="name of the window or room")
+    parser.add_argument("--device", default="", metavar="ID", help="for this device, that lost its certificate")
     options = parser.parse_args(arguments)
     from server_stub.seeding import CONSOLE
     from server_stub.services import opened
 
     with opened(_config(options)) as services:
-        _say(services.devices.new_code(CONSOLE, options.hall, options.name).secret)
+        devices = services.devices
+        again = options.device and devices.again_code(CONSOLE, options.device)
+        _say((again or devices.new_code(CONSOLE, options.hall, options.name)).secret)
     return 0
 
 
@@ -445,4 +449,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    forbid_core_dumps()
     sys.exit(main(sys.argv[1:]))

@@ -28,6 +28,8 @@ from sync.protocol import (
     PROTOCOL_MIN,
     PULL_LIMIT,
     UPLOAD_PATH,
+    CertificateReply,
+    CertificateRequest,
     Challenge,
     ChallengeRequest,
     ChangesReply,
@@ -130,6 +132,7 @@ def _public(services: Services) -> APIRouter:
                 server_time=iso(services.clock.now()),
                 ca_sha256=services.tls.ca_sha256,
                 demo=demo_people() if services.config.demo else [],
+                pins=list(services.tls.pins),
                 methods=services.door.methods,
                 oidc_name=settings.oidc_name if settings.oidc_issuer else "",
             )
@@ -156,6 +159,7 @@ def _accounts(services: Services) -> APIRouter:
     router = APIRouter(tags=["accounts"])
     door, sessions = services.door, services.sessions
     device = Depends(services.guard.limited_device())
+    certified = Depends(services.guard.certified_device())
     signed_in = Depends(services.guard.signed_in())
     renewing = Depends(services.guard.renewing())
 
@@ -163,6 +167,11 @@ def _accounts(services: Services) -> APIRouter:
     def challenge(body: ChallengeRequest, device: str = device) -> Response:
         """Something to sign, or to bring back from a browser."""
         return _json(door.challenge(device, body))
+
+    @router.post(PATHS["certificate"], response_model=CertificateReply)
+    def certificate(body: CertificateRequest, device: str = certified) -> Response:
+        """The device's next certificate."""
+        return _json(services.devices.renew(device, body))
 
     @router.post(PATHS["sign_in"], response_model=SignInReply)
     def sign_in(body: SignInRequest, device: str = device) -> Response:

@@ -80,11 +80,11 @@ class Services:
             Oidc(config.data, self.writer, self.clock, settings),
             None if config.demo else published_password(),
         )
-        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls.ca_sha256)
+        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls)
         self.audit = AuditLog(self.database, self.writer, self.clock, self.identity, config.data / "audit-heads.jsonl")
         self.nudges = Nudges(self.database)
         self.writer.grown = self.nudges.announce
-        self.numbers = Numbers(self.writer, self.clock, self.identity)
+        self.numbers = Numbers(self.writer, self.clock)
         self.writer.do(names.fill)
         folder = config.data / "blobs"
         self.blobs = Keeper(folder, self.database, self.writer, self.clock)
@@ -103,6 +103,7 @@ class Services:
         jobs = [
             Scheduled("server.audit", 3600, self.audit.check),
             Scheduled("server.audit-all", 24 * 3600, self.audit.check_all),
+            Scheduled("server.devices", 300, self.devices.note_seen),
             Scheduled("server.expire", 900, lambda: self.writer.do(self._expire)),
             Scheduled("server.blobs", 3600, self._sweep_blobs),
             Scheduled("server.thin", 3600, self._thin),
@@ -139,6 +140,7 @@ class Services:
         """Stop jobs, finish writes, close the database."""
         self.nudges.close()
         self.scheduler.stop()
+        self.devices.note_seen()
         self.writer.close()
         self.database.close()
 

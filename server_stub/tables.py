@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -122,11 +123,11 @@ class PersonRole(Base):
 class Device(Base):
     """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64).
 
-    ``former`` is what it was called in a history that a restore has lost.
+    ``keyless``: it has no system keyring, and may sign people in before it can show its certificate. ``token_hash`` is
+    of the time before certificates, and empty as soon as it has one.
     """
 
     __tablename__ = "device"
-    __table_args__ = (Index(None, "former", unique=True),)
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
@@ -135,11 +136,24 @@ class Device(Base):
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
-    former: Mapped[str | None]
+    revoked_for: Mapped[str] = mapped_column(server_default="", default="")
+    keyless: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    seen_at: Mapped[str] = mapped_column(server_default="", default="")
+
+
+class DeviceCertificate(Base):
+    """A certificate by which a device is known, by its SHA-256; until it is first used, the one before is good, too."""
+
+    __tablename__ = "device_certificate"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"), index=True)
+    key_sha256: Mapped[str] = mapped_column(String(64))
+    until: Mapped[str]
+    used_at: Mapped[str | None]
 
 
 class EnrolmentCode(Base):
-    """A one-time code by which a machine becomes a device; only its hash is kept."""
+    """A one-time code by which a machine becomes a device, or ``device_id`` again; only its hash is kept."""
 
     __tablename__ = "enrolment_code"
     code_hash: Mapped[str] = mapped_column(primary_key=True)
@@ -147,6 +161,7 @@ class EnrolmentCode(Base):
     name: Mapped[str]
     expires_at: Mapped[str]
     used_by: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
+    device_id: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
 
 
 class SignInSession(Base):

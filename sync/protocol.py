@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -146,24 +147,47 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class EnrolRequest:
-    """``code`` is the one-time enrolment code; ``name`` the counter's or room's name. ``former`` is the id of a device
-    that the server has forgotten: it was enrolled after the backup from which the server was restored.
+    """``code`` is the one-time enrolment code; ``name`` the counter's or room's name; ``csr`` (PEM) a request for a
+    certificate by a key on P-256. ``device``: this computer was a device before, and wants to be it again.
+    ``keyless``: it has no system keyring, so that its key opens only when somebody signs in.
     """
 
     code: str
+    csr: str
     name: str = ""
-    former: str = ""
+    device: str = ""
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """``token`` is the device's credential, shown once. ``hall_id`` and ``place`` come from the code."""
+    """``certificate`` (PEM) is the device's credential. ``hall_id`` and ``name`` come from the code. ``escrow``
+    (base64) opens a store that is yet to be made; empty for a device that has one. ``pins``: see ``Hello``.
+    """
 
     device: str
-    token: str
+    certificate: str
     name: str
     hall_id: str
     series: str
+    escrow: str
+    pins: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRequest:
+    """A device asks for its next certificate, while the present one (or the token of old) is good."""
+
+    csr: str
+    keyless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateReply:
+    """``certificate`` (PEM) replaces the present one as soon as it is used. ``pins``: see ``Hello``."""
+
+    certificate: str
+    pins: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +323,8 @@ class PasswordChange:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a server says to anyone. ``demo`` lists one-click people, only on a demonstration server. ``methods`` are
+    """What a server says to anyone. ``demo`` lists one-click people, only on a demonstration server. ``pins``: SHA-256
+    (hex) of the public keys by which the server is known, the present one and the next. ``methods`` are
     the ways to sign in; ``oidc_name`` is what people call the provider of single sign-on.
     """
 
@@ -312,6 +337,7 @@ class Hello:
     server_time: str
     ca_sha256: str
     demo: list[dict[str, str]] = field(default_factory=list)
+    pins: list[str] = field(default_factory=list)
     methods: list[str] = field(default_factory=lambda: ["password"])
     oidc_name: str = ""
 
@@ -330,6 +356,7 @@ PATHS = {
     "hello": "/v1/hello",
     "ca": "/v1/ca.pem",
     "enrol": "/v1/devices/enrol",
+    "certificate": "/v1/devices/certificate",
     "sign_in": "/v1/sign-in",
     "sign_out": "/v1/sign-out",
     "challenge": "/v1/sign-in/challenge",
@@ -354,7 +381,7 @@ SHA-256 in ``Upload-Metadata``; ``/<sha256>`` is the asking device's upload of t
 TUS = "1.0.0"
 TUS_BODY = "application/offset+octet-stream"
 DEVICE_HEADER = "GovDesk-Device"
-"""Carries ``<device id>:<token>``."""
+"""Carries the device's id where it cannot show its certificate yet; ``<id>:<token>`` from one enrolled long ago."""
 STATEMENT_HEADER = "GovDesk-Statement"
 """Carries the signed-in person's statement token, on whatever a person asks."""
 CODE_HEADER = "GovDesk-Code"
@@ -376,11 +403,16 @@ def from_wire(cls: type[T], data: Any) -> T:
         raise ValueError(f"not a {cls.__name__}: {error}") from error
 
 
+@cache
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
 def _build(hint: Any, value: Any) -> Any:
     if is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, Mapping):
             raise TypeError(f"{hint.__name__} from {type(value).__name__}")
-        hints = get_type_hints(hint)
+        hints = _hints(hint)
         known = {item.name: _build(hints[item.name], value[item.name]) for item in fields(hint) if item.name in value}
         return hint(**known)
     if get_origin(hint) is list:

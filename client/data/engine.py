@@ -44,6 +44,8 @@ def open_engine(path: Path, key: bytes, check: Callable[[Any], None] = lambda co
             poolclass=QueuePool,
             pool_size=4,
             max_overflow=4,
+            # the connection that was used last has its pages decrypted already
+            pool_use_lifo=True,
             json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
         )
         event.listen(engine, "begin", _begin)

@@ -76,7 +76,7 @@ def command_of(entry: OutboxRow) -> Command:
 
 
 def must_carry(connection: Any, rules: Callable[[str], Aggregate]) -> None:
-    """Raise ``GovDeskError`` DATA-040 when something unsent is of a version that ``rules`` do not understand."""
+    """Raise ``GovDeskError`` DATA-046 when something unsent is of a version that ``rules`` do not understand."""
     unsent = "SELECT kind, version, count(*) FROM outbox WHERE state IN (?, ?) GROUP BY kind, version"
     lost = 0
     for kind, version, count in connection.execute(unsent, (WAITING, DEFERRED)).fetchall():
@@ -87,7 +87,7 @@ def must_carry(connection: Any, rules: Callable[[str], Aggregate]) -> None:
         lost += 0 if known else count
     if lost:
         raise GovDeskError(
-            "DATA-040",
+            "DATA-046",
             tr("本机有 {n} 笔还没送达的业务，本版本的程序不能识别，因此没有打开。数据没有改动。", n=lost),
             fix=tr("请用原来的版本登录并联网，待这些业务全部送达后再升级。"),
         )

@@ -125,7 +125,7 @@ class Store:
     @classmethod
     def open(cls, path: Path, key: bytes, clock: Clock, *, rules: Callable[[str], Aggregate] = rules_of) -> Store:
         """The store in the file ``path``, with page images beside it. Raises what ``engine.open_engine`` raises, and
-        DATA-040, with nothing changed, when the outbox holds what these rules no longer understand.
+        DATA-046, with nothing changed, when the outbox holds what these rules no longer understand.
         """
         engine = open_engine(path, key, lambda connection: must_carry(connection, rules))
         return cls(engine, clock, BlobFiles(path.with_name("blobs"), key), rules=rules)

@@ -253,6 +253,11 @@ class Desk(Protocol):
         """As ``Door.change_password``, for the signed-in person. Lane ``net``."""
         ...
 
+    @property
+    def key_place(self) -> str:
+        """In words, where this computer's own key is kept."""
+        ...
+
     def printers(self) -> Sequence[str]:
         """The names of the printers of this computer. Lane ``cpu``."""
         ...

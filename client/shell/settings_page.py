@@ -66,6 +66,8 @@ class SettingsPage(QWidget):
         self.sessions = Button(tr("我的登录"), icon="users")
         self.sessions.clicked.connect(self.sessions_wanted)
         safety.body.addWidget(flowing(self.password, self.totp, self.sessions))
+        self.key_place = Label(desk.key_place, "small", wrap=True)
+        safety.body.addWidget(self.key_place)
 
         area = QScrollArea()
         area.setWidgetResizable(True)

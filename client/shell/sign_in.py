@@ -30,13 +30,12 @@ from modules.common.clock import Clock
 from modules.common.errors import GovDeskError
 from modules.common.text import aside, together, tr
 
-FORGOTTEN = "AUTH-010"
-"""The server does not know this computer (any more)."""
-
 T = TypeVar("T")
 FIRST_LOOK_MS = 100
 """The window is painted before the server is asked: asking loads the network libraries."""
 LOOK_AGAIN_MS = 10_000
+NOT_KNOWN = frozenset({"AUTH-010", "AUTH-071", "NET-009", "NET-011"})
+"""Computer and server do not know each other any more: a code mends it, a password does not."""
 
 
 class SignInWindow(QWidget):
@@ -78,6 +77,7 @@ class SignInWindow(QWidget):
         self.sign_in.login.textChanged.connect(self._say_offline)
         self.enrol = EnrolPane(self._door.url)
         self.enrol.submitted.connect(self._enrol)
+        self.enrol.left.connect(self._start_over)
         self.change = ChangePasswordPane()
         self.change.submitted.connect(self._change)
         self.change.left.connect(self._start_over)
@@ -373,12 +373,11 @@ class SignInWindow(QWidget):
         self._stop_entering()
         if not isinstance(error, GovDeskError):
             raise error
-        if error.code == FORGOTTEN:
-            # restored from a backup: what is here is kept, and goes on under a new enrolment
+        if error.code in NOT_KNOWN:
+            self.enrol.ask_again(error)
             self._panes.show_pane(self.enrol)
-            self.enrol.show_error(error)
-            return
-        self.sign_in.show_error(error)
+        else:
+            self.sign_in.show_error(error)
 
     @Slot(str, str)
     def _enrol(self, url: str, code: str) -> None:

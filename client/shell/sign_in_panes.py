@@ -50,6 +50,7 @@ class SignInPane(Card):
         self.method = PASSWORD
         self._online = True
         self._binding = False
+        self._eager = False
         self._refused = False
         self.notice = Banner()
         self.methods = Methods()
@@ -206,9 +207,13 @@ class SignInPane(Card):
         for each in keys:
             self.key.addItem(f"{each.name} · {each.token}", each)
         self.key.setEnabled(len(keys) > 1)
+        eager, self._eager = self._eager, False
+        if eager and len(keys) == 1:
+            self.submit()  # the PIN was there before the certificate
 
     def no_tokens(self, words: str) -> None:
         """Why there is none."""
+        self._eager = False
         self.key.clear()
         self._key_field.show_fault(words)
 
@@ -224,6 +229,7 @@ class SignInPane(Card):
         self._code_field.show_fault("" if self.code.text().strip() or not coded else tr("请输入动态口令。"))
         self.pin.show_fault("" if self.pin.take() or self.method != CERTIFICATE else tr("请输入 PIN 码。"))
         if self.method == CERTIFICATE and key is None:
+            self._eager = bool(self.pin.take())
             self.tokens_wanted.emit()
         elif self.method == CERTIFICATE and not self.pin.take():
             self.pin.line.setFocus()
@@ -378,6 +384,7 @@ class EnrolPane(Card):
     """The first start: makes this computer known to a server."""
 
     submitted = Signal(str, str)
+    left = Signal()
 
     def __init__(self, url: str) -> None:
         super().__init__(tr("登记本机"))
@@ -389,13 +396,24 @@ class EnrolPane(Card):
         self._url_field = Labelled(self.url)
         self._code_field = Labelled(self.code, hint=tr("由系统管理员在“人员与角色”的“设备”中发出，只能用一次。"))
         self.go = PrimaryButton(tr("登记"), icon="monitor")
-        words = Label(tr("这台电脑还没有登记。登记后它知道自己是哪个窗口，并只信任这台服务器。"), "quiet", wrap=True)
-        for widget in (words, self.notice, self._url_field, self._code_field, self.go):
+        self._back = LinkButton(tr("返回登录"))
+        self._back.clicked.connect(self.left)
+        self._back.hide()
+        self._words = Label(
+            tr("这台电脑还没有登记。登记后它知道自己是哪个窗口，并只信任这台服务器。"), "quiet", wrap=True
+        )
+        for widget in (self._words, self.notice, self._url_field, self._code_field, self.go, self._back):
             self.body.addWidget(widget)
         self.setFocusProxy(self.code if url else self.url)
         self.url.submitted.connect(self.code.setFocus)
         self.code.submitted.connect(self.submit)
         self.go.clicked.connect(self.submit)
+
+    def ask_again(self, error: GovDeskError) -> None:
+        """The server knows this computer no more: ask for a code made for it, or go back."""
+        self._words.setText(tr("要让服务器重新认识这台电脑，请输入系统管理员发的“重新登记码”。本机的业务都保留。"))
+        self._back.show()
+        self.show_error(error)
 
     @Slot()
     def submit(self) -> None:

@@ -50,13 +50,25 @@ class PeoplePage:
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """An enrolled device; ``revoked_at`` is empty while it is trusted."""
+    """An enrolled device; ``revoked_at`` is empty while it is trusted, ``revoked_for`` a key of ``REVOKED_FOR``.
+
+    ``seen_at`` is right to a minute. ``until`` is the end of its certificate, empty before it has one. ``keyless``: it
+    has no system keyring.
+    """
 
     id: str
     name: str
     hall_id: str
     enrolled_at: str
     revoked_at: str
+    revoked_for: str = ""
+    seen_at: str = ""
+    until: str = ""
+    keyless: bool = False
+
+
+REVOKED_FOR = ("lost", "stolen", "scrapped", "moved", "suspect", "other")
+"""Why a device is revoked: of a list, so that nobody's name gets into the audit log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +179,7 @@ class CertificateView:
 
 
 class WaysIn(Protocol):
-    """Other people's ways to sign in. Every change is audited; raises AUTH-023 unknown person, AUTH-052 oneself."""
+    """Other people's ways to sign in. Every change is audited; raises AUTH-023 unknown person, AUTH-072 oneself."""
 
     def certificates(self, person_id: str) -> Sequence[CertificateView]:
         """A person's certificates, the newest first."""
@@ -197,12 +209,16 @@ class Devices(Protocol):
         """All devices, newest first."""
         ...
 
-    def revoke(self, by: Caller, device_id: str) -> None:
-        """Stop trusting a device. Raises AUTH-026 for an unknown one."""
+    def revoke(self, by: Caller, device_id: str, reason: str) -> None:
+        """Stop trusting a device, for one of ``REVOKED_FOR``. Raises AUTH-026 for an unknown one, AUTH-072."""
         ...
 
     def new_code(self, by: Caller, hall_id: str, name: str) -> OneTime:
         """A one-time enrolment code. Raises AUTH-027 for an unknown hall."""
+        ...
+
+    def again_code(self, by: Caller, device_id: str) -> OneTime:
+        """A one-time code by which that computer gets a new certificate. Raises AUTH-026 unknown, AUTH-011 revoked."""
         ...
 
 

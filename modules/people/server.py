@@ -48,6 +48,13 @@ class NewCode:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a device is revoked: one of ``REVOKED_FOR``."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateText:
     """A certificate in PEM."""
 
@@ -138,9 +145,14 @@ def routes(services: ServerServices) -> APIRouter:
         return devices.find()
 
     @router.post("/devices/{device}/revoke", status_code=204)
-    def revoke_device(device: str, caller: Caller = manage) -> None:
+    def revoke_device(device: str, body: Reason, caller: Caller = manage) -> None:
         """Stop trusting a device."""
-        devices.revoke(caller, device)
+        devices.revoke(caller, device, body.reason)
+
+    @router.post("/devices/{device}/code")
+    def again_code(device: str, caller: Caller = manage) -> OneTime:
+        """A one-time code for a computer that is enrolled and lost its certificate."""
+        return devices.again_code(caller, device)
 
     @router.post("/codes")
     def new_code(body: NewCode, caller: Caller = manage) -> OneTime:

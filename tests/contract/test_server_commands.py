@@ -31,6 +31,7 @@ from server_stub.tables import (
     Epoch,
     EventRow,
     NumberLease,
+    NumberSeries,
     NumberUsed,
     Organisation,
     Person,
@@ -453,7 +454,7 @@ def _disable(office: Central, counter: Any) -> None:
 
 
 def _revoke_device(office: Central, counter: Any) -> None:
-    office.services.devices.revoke(CONSOLE, counter.device)
+    office.services.devices.revoke(CONSOLE, counter.device, "lost")
 
 
 @pytest.mark.parametrize("revoke", [_revoke_session, _disable, _revoke_device])
@@ -536,6 +537,27 @@ def test_numbers_of_a_lost_history_belong_to_whoever_printed_them(office: Centra
     following = office.services.numbers.lease(other.device, LeaseRequest(other.series, 1))
     assert following.first == kept.last + 1 + identity.LOST_NUMBERS
     assert refused(office, counter, number={**number, "serial": following.last + 1}) == "NUM-003"
+
+
+def test_a_series_that_a_lost_history_began_is_not_begun_again(office: Central) -> None:
+    counter, other = office.counter(), office.counter()
+    today, far = (f"{counter.series}QA{office.clock.now() + timedelta(days=days):%y%m%d}" for days in (0, 3))
+    lease = office.services.numbers.lease(counter.device, LeaseRequest(today, 20))
+
+    def restore(session: Session) -> None:
+        session.execute(delete(NumberLease).filter_by(series=today))
+        session.execute(delete(NumberSeries).filter_by(series=today))
+        session.execute(delete(Epoch))
+        identity.ensure(session, office.clock.now())
+
+    office.services.writer.do(restore)
+    printed = {"series": today, "serial": lease.first}
+    assert refused(office, counter, number=printed) == ""
+    assert office.services.numbers.lease(other.device, LeaseRequest(today, 20)).first == identity.LOST_NUMBERS + 1
+    assert refused(office, counter, number={**printed, "serial": lease.last}) == ""
+    office.clock.advance(2 * 86400)
+    # of a day that was too far ahead, nothing had been handed out
+    assert office.services.numbers.lease(other.device, LeaseRequest(far, 20)).first == 1
 
 
 # -- numbers

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from modules.common.permissions import BUILTIN_ROLES
 from server_stub.app import create_app
-from sync.protocol import CODE_HEADER, DEVICE_HEADER, PATHS, STATEMENT_HEADER, Problem, from_wire
+from sync.protocol import CODE_HEADER, PATHS, STATEMENT_HEADER, Problem, from_wire
 from tests.support.central import QUICK, Central, Counter, central
+from tests.support.devices import showing, shown
 from tests.support.servers import postgres
 
 UNLIMITED = replace(
@@ -67,7 +68,7 @@ def guesses(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> st.SearchS
 
 
 async def answers(app: FastAPI, asked: list[httpx.Request]) -> list[httpx.Response]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as session:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(showing(app))) as session:
         return [await session.send(request) for request in asked]
 
 
@@ -102,7 +103,7 @@ def test_nothing_that_is_sent_breaks_the_server(office: Central, counters: list[
             if "requestBody" in operation:
                 schema = operation["requestBody"]["content"]["application/json"]["schema"]
                 content = json.dumps(data.draw(guesses(schema, schemas))).encode()
-            sent = {DEVICE_HEADER: f"{role.device}:{role.token}", STATEMENT_HEADER: role.statement}
+            sent = {**shown(role.certificate), STATEMENT_HEADER: role.statement}
             sent["content-type"] = "application/json"
             asked.append(
                 httpx.Request(method, f"https://server{address}", params=params, headers=sent, content=content)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -22,7 +21,8 @@ from modules.common.ids import uuid7
 from server_stub.__main__ import main
 from server_stub.config import Config
 from server_stub.database import Database
-from sync.protocol import DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, WireCommand
+from sync.protocol import PATHS, PROTOCOL, STATEMENT_HEADER, WireCommand
+from tests.support.devices import enrolled, trusting
 from tests.support.servers import RunningServer, postgres, server
 
 PASSWORD = "Govdesk-2026"
@@ -37,20 +37,11 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
             yield url
 
 
-def trusting(ca: Path) -> ssl.SSLContext:
-    """Verifies strictly: what the newest clients ask of a certificate."""
-    context = ssl.create_default_context(cafile=ca)
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
-    return context
-
-
 class Window:
     """A counter that knows only what is on the wire."""
 
     def __init__(self, running: RunningServer, place: str) -> None:
-        self.http = httpx.Client(base_url=running.url, verify=trusting(running.ca), trust_env=False)
-        self.enrolled = self.post("enrol", {"code": running.codes[place]})
-        self.http.headers[DEVICE_HEADER] = f"{self.enrolled['device']}:{self.enrolled['token']}"
+        self.http, self.enrolled, self.context = enrolled(running.url, running.ca, running.codes[place])
 
     def post(self, name: str, body: dict[str, Any]) -> Any:
         answer = self.http.post(PATHS[name], json=body)
@@ -142,8 +133,7 @@ def test_a_killed_server_comes_back_with_all_it_acknowledged(tmp_path: Path) -> 
         (tmp_path / "ready.json").unlink()
         clerk.http.close()
     with server(tmp_path) as running:
-        with httpx.Client(base_url=running.url, verify=trusting(running.ca)) as http:
-            http.headers[DEVICE_HEADER] = clerk.http.headers[DEVICE_HEADER]
+        with httpx.Client(base_url=running.url, verify=clerk.context) as http:
             again = http.post(PATHS["lease"], json={"series": lease["series"], "count": 1}).json()
         assert again["first"] == lease["last"] + 1
 
@@ -181,10 +171,9 @@ def test_a_published_password_opens_nothing_but_a_demonstration(tmp_path: Path, 
         clerk.http.close()
     with (
         server(tmp_path, demo=False) as running,
-        httpx.Client(base_url=running.url, verify=trusting(running.ca)) as http,
+        httpx.Client(base_url=running.url, verify=clerk.context) as http,
     ):
         assert http.get(PATHS["hello"]).json()["demo"] == []
-        http.headers[DEVICE_HEADER] = clerk.http.headers[DEVICE_HEADER]
         for login in ("zhangsan", "xitong", "nobody"):
             answer = http.post(PATHS["sign_in"], json={"login": login, "password": PASSWORD})
             assert answer.json()["code"] == "AUTH-002"

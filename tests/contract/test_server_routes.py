@@ -25,7 +25,6 @@ from server_stub.signin.totp import PERIOD, RECOVERY_CODES, code_at
 from sync.protocol import (
     BLOB_PATH,
     CODE_HEADER,
-    DEVICE_HEADER,
     PATHS,
     PROTOCOL,
     STATEMENT_HEADER,
@@ -35,8 +34,9 @@ from sync.protocol import (
 )
 from tests.support.central import PASSWORD, Central, Counter, central
 from tests.support.certificates import Authority
+from tests.support.devices import Computer, showing, shown
 
-DEVICE_ONLY = {PATHS[name] for name in ("sign_in", "challenge", "password", "push", "lease")}
+DEVICE_ONLY = {PATHS[name] for name in ("sign_in", "challenge", "password", "push", "lease", "certificate")}
 _OWN = ("sign_out", "own", "renew", "sessions", "end_session", "totp_begin", "totp_confirm", "totp_remove")
 SIGNED_IN = {PATHS[name] for name in (*_OWN, "changes", "nudges")} | {
     BLOB_PATH + "{sha256}",
@@ -58,7 +58,7 @@ class Client:
         self.app = app
         self._runner = runner
         # what the application does not answer itself must not look like an answer
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+        self._transport = httpx.ASGITransport(showing(app), raise_app_exceptions=True)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -89,7 +89,7 @@ def counters(office: Central) -> dict[str, Counter]:
 
 
 def headers(counter: Counter, statement: bool = True) -> dict[str, str]:
-    made = {DEVICE_HEADER: f"{counter.device}:{counter.token}"}
+    made = shown(counter.certificate)
     return {**made, STATEMENT_HEADER: counter.statement} if statement else made
 
 
@@ -282,7 +282,7 @@ def test_a_revoked_device_may_only_hand_in_its_work(office: Central, client: Cli
     counter = office.counter()
     command = counter.command()
     office.clock.advance(1)
-    office.services.devices.revoke(CONSOLE, counter.device)
+    office.services.devices.revoke(CONSOLE, counter.device, "lost")
     body = {"proto": PROTOCOL, "epoch": "", "client_time": "", "cmds": [asdict(command)]}
     assert client.post(PATHS["push"], json=body, headers=headers(counter)).json()["acks"][0]["status"] == "applied"
     pull = client.get(PATHS["changes"], params={"scope": "ref"}, headers=headers(counter))
@@ -372,14 +372,17 @@ def test_devices_and_codes(office: Central, client: Client, counters: dict[str, 
     secret, _, pin = made["secret"].partition(".")
     assert pin == office.services.tls.ca_sha256[:20]
     # as people type it: without its dash, in small letters
-    enrolled = client.post(PATHS["enrol"], json={"code": secret.replace("-", "").lower()}).json()
+    asked = {"code": secret.replace("-", "").lower(), "csr": Computer().csr}
+    enrolled = client.post(PATHS["enrol"], json=asked).json()
     assert (enrolled["name"], enrolled["hall_id"]) == ("9号窗", office.hall)
-    again = client.post(PATHS["enrol"], json={"code": made["secret"]})
+    again = client.post(PATHS["enrol"], json={"code": made["secret"], "csr": Computer().csr})
     assert problem(again, 403).code == "AUTH-012"
     listed = client.get("/v1/m/people/devices", headers=system).json()
     assert listed[0]["id"] == enrolled["device"]
-    assert client.post(f"/v1/m/people/devices/{enrolled['device']}/revoke", headers=system).status_code == 204
-    device = {DEVICE_HEADER: f"{enrolled['device']}:{enrolled['token']}"}
+    revoke = f"/v1/m/people/devices/{enrolled['device']}/revoke"
+    assert problem(client.post(revoke, json={"reason": "张三丢了"}, headers=system), 400).code == "AUTH-072"
+    assert client.post(revoke, json={"reason": "lost"}, headers=system).status_code == 204
+    device = shown(enrolled["certificate"])
     refused = client.post(PATHS["lease"], json={"series": enrolled["series"], "count": 1}, headers=device)
     assert problem(refused, 401).code == "AUTH-011"
     nowhere = client.post("/v1/m/people/codes", json={"hall_id": "nowhere", "name": ""}, headers=system)
@@ -408,7 +411,7 @@ def test_the_log_names_nobody(tmp_path: Path, office: Central, client: Client, c
     written = (tmp_path / "server.jsonl").read_text("utf-8")
     assert counters["sysadmin"].person in written
     assert "ZeroDivisionError" in written
-    for secret in ("郑好", "张三", "110105194912310021", counters["sysadmin"].token, counters["sysadmin"].statement):
+    for secret in ("郑好", "张三", "110105194912310021", counters["sysadmin"].statement):
         assert secret not in written
 
 

@@ -98,7 +98,7 @@ def test_an_outbox_that_could_not_be_carried_is_not_migrated(released: Path, tmp
     for rules in (lambda kind: later, gone):
         with pytest.raises(GovDeskError, match="2 笔还没送达") as caught:
             Store.open(path, KEY, CLOCK, rules=rules)
-        assert caught.value.code == "DATA-040"
+        assert caught.value.code == "DATA-046"
         assert (revision(path), held(path)) == (released.stem, before)
     assert [file.name for file in tmp_path.glob("*before*")] == []
     later.version = 3

@@ -10,11 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from sync.protocol import DEVICE_HEADER, STATEMENT_HEADER, UPLOAD_PATH, EnrolRequest, SignInRequest
+from client.data.profile import Profile
+from modules.common.clock import SystemClock
+from sync.accounts import Accounts
+from sync.protocol import STATEMENT_HEADER, UPLOAD_PATH
 from sync.transport import HttpTransport
 from sync.uploads import Uploads
 from tests.support.clean_env import clean_env
+from tests.support.faults.counter import CHEAP
 from tests.support.sending import MIB, document
 from tests.support.servers import server
 
@@ -22,8 +27,14 @@ pytestmark = pytest.mark.full
 TUSPY = "tuspy==1.1.0"
 SENDER = """
 import json, sys
+import requests
 from tusclient.client import TusClient
 said = json.loads(sys.argv[1])
+made = requests.Session.__init__
+def showing(self):
+    made(self)
+    self.cert = said["identity"]
+requests.Session.__init__ = showing
 client = TusClient(said["url"], headers=said["headers"])
 metadata = {"sha256": said["name"], "filetype": "application/pdf"}
 uploader = client.uploader(said["file"], chunk_size=said["chunk"], metadata=metadata, url=said["place"])
@@ -53,17 +64,26 @@ def test_a_foreign_client_sends_stops_and_goes_on(tuspy: Path, tmp_path: Path) -
     file = tmp_path / "scan.pdf"
     name = document(file, 3 * MIB + 1)
     with server(tmp_path) as running:
-        stranger = HttpTransport(running.url, running.ca)
-        made = stranger.enrol(EnrolRequest(running.codes["3号窗"]))
-        stranger.close()
-        http = HttpTransport(running.url, running.ca, f"{made.device}:{made.token}")
-        statement = http.sign_in(SignInRequest("zhangsan", "Govdesk-2026")).statement
+        profile = Profile(tmp_path / "profile")
+        accounts = Accounts(profile, SystemClock(), cost=CHEAP)
+        accounts.enrol(running.url, running.codes["3号窗"])
+        statement = accounts.sign_in("zhangsan", "Govdesk-2026").statement
+        http = accounts.transport
+        assert isinstance(http, HttpTransport)
+        identity = tmp_path / "foreign.pem"
+        pem = profile.certificate.read_bytes()
+        secret = accounts.credential._secret
+        assert secret is not None
+        key = load_pem_private_key(pem, secret.encode())
+        plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        identity.write_bytes(plain + pem[pem.index(b"-----BEGIN CERTIFICATE") :])
         ours = Uploads(http, lambda: statement)
 
         def send(place: str | None, offset: int, stop: int) -> tuple[str, int]:
             said = {
                 "url": running.url + UPLOAD_PATH,
-                "headers": {DEVICE_HEADER: f"{made.device}:{made.token}", STATEMENT_HEADER: statement},
+                "headers": {STATEMENT_HEADER: statement},
+                "identity": str(identity),
                 "name": name,
                 "file": str(file),
                 "chunk": MIB // 2,
@@ -89,4 +109,5 @@ def test_a_foreign_client_sends_stops_and_goes_on(tuspy: Path, tmp_path: Path) -
         assert send(place, MIB + 1000, 3 * MIB + 1) == (place, 3 * MIB + 1)
         received = b"".join(ours.fetch(name, 0))
         assert hashlib.sha256(received).hexdigest() == name
-        http.close()
+        accounts.close()
+        profile.close()

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from sync.protocol import BLOB_PATH, CODE_HEADER, DEVICE_HEADER, STATEMENT_HEADER, TUS, TUS_BODY, UPLOAD_PATH
+from sync.protocol import BLOB_PATH, CODE_HEADER, STATEMENT_HEADER, TUS, TUS_BODY, UPLOAD_PATH
 from tests.support.central import Counter
+from tests.support.devices import showing, shown
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 400
 
@@ -31,7 +32,7 @@ class BlobDesk:
     """Speaks tus as a client does that knows the protocol alone."""
 
     def __init__(self, app: FastAPI, runner: asyncio.Runner) -> None:
-        self._transport = httpx.ASGITransport(app)
+        self._transport = httpx.ASGITransport(showing(app))
         self._runner = runner
 
     def ask(
@@ -44,7 +45,7 @@ class BlobDesk:
                 return await session.request(method, path, headers=sent, content=content)
 
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        known = {DEVICE_HEADER: f"{counter.device}:{counter.token}", STATEMENT_HEADER: counter.statement}
+        known = {**shown(counter.certificate), STATEMENT_HEADER: counter.statement}
         whole: Mapping[str, str | None] = {"Tus-Resumable": TUS, **known, **named}
         sent = {name: value for name, value in whole.items() if value is not None}
         return self._runner.run(asked())

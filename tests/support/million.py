@@ -31,7 +31,7 @@ from modules.common.digests import changed
 from tests.support.fake_host import FakeHost, filled, item
 
 KEY = b"m" * 32
-HALL, RARE = "hall:h1", "dept:rare"
+HALL, RARE = "hall:hall-1", "dept:rare"
 FIRST = datetime(2022, 11, 21, 1, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 FAMILIES = (
@@ -130,7 +130,7 @@ def _template() -> str:
 
 
 def store_of(count: int, *, indexed: bool = True) -> Path:
-    """The file with ``count`` cases; ``indexed``: their words are made, too."""
+    """The file with ``count`` cases; ``indexed``: with their words."""
     print_of = hashlib.sha256(Path(__file__).read_bytes() + Path(search.__file__).read_bytes()).hexdigest()[:8]
     path = Path(tempfile.gettempdir()) / f"govdesk-{count}-{HEAD}-{print_of}{'' if indexed else '-bare'}.db"
     if not path.exists():

@@ -16,9 +16,10 @@ from server_stub.app import create_app
 from server_stub.services import Services
 from sync.engine import Borrow, Policy, Prune, Pull, Push, SyncEngine, Wait
 from sync.engine import Store as StoreSlice
-from sync.protocol import DEVICE_HEADER, PATHS, STATEMENT_HEADER
+from sync.protocol import PATHS, STATEMENT_HEADER
 from sync.transport import InMemoryTransport, Request
 from tests.support.central import Counter, memo_rules
+from tests.support.devices import showing, shown
 
 KEY = b"k" * 32
 
@@ -32,10 +33,10 @@ class Wire:
 
     def use(self, services: Services) -> None:
         """From now on this server answers."""
-        self._transport = httpx.ASGITransport(create_app(services))
+        self._transport = httpx.ASGITransport(showing(create_app(services)))
 
     def __call__(self, request: Request) -> tuple[int, Any]:
-        headers = {DEVICE_HEADER: request.device, STATEMENT_HEADER: request.statement}
+        headers = {**shown(request.device), STATEMENT_HEADER: request.statement}
         path = PATHS.get(request.name, request.name)
 
         async def ask() -> httpx.Response:
@@ -65,7 +66,7 @@ class Computer:
         """Work as the counter's person on the counter's device."""
         self.counter = counter
         self.store.open_session(counter.statement, "3号窗", counter.series)
-        self.transport = InMemoryTransport(self.wire, f"{counter.device}:{counter.token}")
+        self.transport = InMemoryTransport(self.wire, counter.certificate)
         self.engine = SyncEngine(self.store, self.clock, Random(1), Policy(block=20, pull_every=30.0))
 
     def write(self, text: str, id: str = "", **options: Any) -> str:

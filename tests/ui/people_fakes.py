@@ -64,7 +64,8 @@ class FakeServer:
         match path.removeprefix("/v1/m/people/"):
             case "people":
                 found = [each for each in self.people if query["text"] in each["login"] + each["name"]]
-                return {"total": len(found), "items": found}
+                first = int(query["offset"])
+                return {"total": len(found), "items": found[first : first + int(query["limit"])]}
             case "devices":
                 return self.devices
             case "audit":
@@ -99,7 +100,7 @@ class FakeServer:
                 self._of(path)["roles"].remove(body["role"])
             case ["devices", device, "revoke"]:
                 next(each for each in self.devices if each["id"] == device)["revoked_at"] = AT
-            case ["codes"]:
+            case ["codes"] | ["devices", _, "code"]:
                 return {"secret": "ABCD-EFGH.0123456789abcdef0123", "expires_at": "", "id": ""}
             case _:
                 raise AssertionError(path)

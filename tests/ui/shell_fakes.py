@@ -127,6 +127,7 @@ class FakeDoor:
         self.place = "3号窗"
         self.online: GovDeskError | None = None
         self.must_change = False
+        self.refuses: GovDeskError | None = None
         self.must_enrol = False
         self.offers_local = False
         self.methods = ["password"]
@@ -151,6 +152,8 @@ class FakeDoor:
 
     def sign_in(self, login: str, password: str, code: str = "") -> Entry:
         self.asked.append((login, password, code) if code else (login, password))
+        if self.refuses is not None:
+            raise self.refuses
         if password != "Govdesk-2026":
             raise GovDeskError("AUTH-002", "用户名或密码不正确。", fix="请检查后重新输入。")
         if self.one_time and not code:
@@ -351,6 +354,7 @@ class FakeDesk:
         granted = frozenset(permissions or ("sample.read", "sample.decide"))
         self.actor = Actor("p1", "zhangsan", "张三", "hall-1", "", frozenset({"clerk"}), granted)
         self.place = "3号窗"
+        self.key_place = "设备密钥由系统密钥环保管。"
         self.waiting = [
             Unsent("c1", "受理 李建国 · 个体工商户设立登记", "3411A-20261120-000003", NOW, "张三"),
             Unsent(

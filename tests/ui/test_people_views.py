@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import shell_fakes
-from people_fakes import FakeServer
+from people_fakes import FakeServer, person
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from shell_fakes import NOW, FakeHost
@@ -20,8 +20,9 @@ from client.widgets.basics import ConfirmDialog
 from client.widgets.theme import Theme
 from modules.common.errors import GovDeskError
 from modules.common.permissions import Actor
+from modules.people.ui.asking import AskDialog, OneTimeDialog
 from modules.people.ui.audit import AuditView
-from modules.people.ui.people import AskDialog, OneTimeDialog, PeopleView
+from modules.people.ui.people import PeopleView
 from tests.support.a11y import Walk
 
 ALL = ("people.view", "people.manage", "people.grant", "people.audit")
@@ -94,6 +95,14 @@ def test_people_are_listed_with_where_they_work_and_searched_at_the_server(stage
     qtbot.keyClicks(pane.search, "zhang")
     assert [person.login for person in pane.table.rows] == ["zhangsan"]
     assert set(stage.host.lanes) == {"net", "read"}
+
+
+def test_people_go_on_as_somebody_scrolls(stage: Stage, qtbot: Any) -> None:
+    stage.server.people += [person(f"zz{n:03}", "众人") for n in range(300)]
+    pane = stage.open(PeopleView).people
+    assert len(pane.table.rows) == 200
+    pane.table.view.verticalScrollBar().setValue(pane.table.view.verticalScrollBar().maximum())
+    assert [person.login for person in pane.table.rows] == sorted(each["login"] for each in stage.server.people)
 
 
 def test_an_older_answer_does_not_overwrite_a_newer_one(stage: Stage) -> None:
@@ -203,8 +212,17 @@ def test_a_device_is_revoked_after_a_question_and_a_code_is_shown_once(stage: St
     pane.table.choose("d1")
     assert not pane.revoke.isEnabled()
     pane.table.choose("d2")
+    pane.again.click()
+    assert stage.server.asked[-1] == ("/v1/m/people/devices/d2/code", {})
+    dialog(OneTimeDialog).accept()
     pane.revoke.click()
-    dialog(ConfirmDialog).go.click()
+    asked = dialog(AskDialog)
+    asked.go.click()
+    assert "原因" in asked._faults["reason"].text()
+    assert not all(device.revoked_at for device in pane.table.rows)
+    asked._fields["reason"].setCurrentIndex(asked._fields["reason"].findData("lost"))
+    asked.go.click()
+    assert ("/v1/m/people/devices/d2/revoke", {"reason": "lost"}) in stage.server.asked
     assert all(device.revoked_at for device in pane.table.rows)
     pane.code.click()
     ask = dialog(AskDialog)

@@ -116,6 +116,18 @@ def test_a_certificate_needs_a_pin_and_nothing_else(stage: Stage, qtbot: Any) ->
     assert pane.pin.take() == ""
 
 
+def test_a_pin_that_was_quicker_than_the_token_need_not_be_sent_twice(stage: Stage) -> None:
+    pane = stage.open().sign_in
+    stage.lanes.hold = True
+    pane.choose("certificate")
+    pane.pin.line.setText("24681357")
+    pane.submit()
+    assert stage.door.asked == []
+    stage.lanes.release()
+    assert stage.door.asked == [("token", "1", "24681357", "", "")]
+    assert [entry.login for entry in stage.entries] == ["zhangsan"]
+
+
 def test_arrow_keys_choose_the_way(stage: Stage, qtbot: Any) -> None:
     pane = stage.open().sign_in
     pane.methods.buttons["password"].setFocus()

@@ -24,7 +24,7 @@ from modules.common.server_ports import AuditLines, AuditPage, AuditVerdict
 from modules.common.server_ports import AuditView as Link
 from modules.common.text import tr
 from modules.people.domain import AUDIT
-from modules.people.ui.people import BASE, Asking, said_time, show_trouble
+from modules.people.ui.asking import BASE, Asking, said_time, show_trouble
 from sync.protocol import from_wire
 
 

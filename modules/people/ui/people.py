@@ -1,15 +1,14 @@
-"""人员与角色, 设备: questions to the server. Who may do what decides which buttons are there."""
+"""人员与角色: questions to the server. Who may do what decides which buttons are there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
-    QDialog,
     QGridLayout,
     QHBoxLayout,
     QScrollArea,
@@ -19,11 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from client.kernel.contract import Host, Token
-from client.kernel.ports import Records, Server, Session
+from client.kernel.contract import Host
 from client.kernel.settings import Settings
 from client.widgets.basics import (
-    Banner,
     Button,
     ComboBox,
     ConfirmDialog,
@@ -37,207 +34,30 @@ from client.widgets.basics import (
     SectionTitle,
     StateLabel,
 )
-from client.widgets.dialogs import GrowingDialog
 from client.widgets.tables import Column, MasterDetail, RecordTable
 from client.widgets.theme import set_role, theme
-from modules.common.clock import CHINA, parse_iso
-from modules.common.errors import GovDeskError, Refused
 from modules.common.permissions import BUILTIN_ROLES
 from modules.common.server_ports import (
-    DeviceView,
     OneTime,
     PeoplePage,
     PersonView,
 )
 from modules.common.text import tr
 from modules.people.domain import GRANT, MANAGE, NewPerson, faults
+from modules.people.ui.asking import (
+    BASE,
+    AskDialog,
+    Asking,
+    OneTimeDialog,
+    Organisations,
+    organisations,
+    role_name,
+    role_names,
+    said_time,
+    show_trouble,
+)
+from modules.people.ui.devices import DevicesPane
 from sync.protocol import from_wire, to_wire
-
-T = TypeVar("T")
-BASE = "/v1/m/people"
-ROLES = {role.id: role for role in BUILTIN_ROLES}
-OFFLINE = ("NET-001", "NET-003")
-
-
-def role_name(role: str) -> str:
-    """A role as people call it; one this program does not know keeps its id."""
-    return tr(ROLES[role].name) if role in ROLES else role
-
-
-def role_names(roles: Sequence[str]) -> str:
-    """Roles as people call them."""
-    return tr("、").join(role_name(role) for role in roles)
-
-
-def said_time(text: str) -> str:
-    """A time of the wire in China: ``2026-11-20 10:24``; nothing for nothing."""
-    return f"{parse_iso(text).astimezone(CHINA):%Y-%m-%d %H:%M}" if text else ""
-
-
-class Asking(QWidget):
-    """A pane that asks the server; what still runs when it closes is cancelled."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__()
-        self._host = host
-        self._tokens: list[Token] = []
-        self.notice = Banner()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        for token in self._tokens:
-            token.cancel()
-        super().closeEvent(event)
-
-    def may(self, permission: str) -> bool:
-        """Whether the signed-in person holds it; the server judges again."""
-        return self._host.service(Session).actor.may(permission)  # type: ignore[type-abstract]
-
-    def ask(
-        self,
-        work: Callable[[Server], T],
-        done: Callable[[T], None],
-        failed: Callable[[GovDeskError], None] | None = None,
-    ) -> None:
-        """Ask on lane ``net``. A refusal goes to ``failed``, else into the notice of this pane."""
-        server = self._host.service(Server)  # type: ignore[type-abstract]
-        self._tokens = [token for token in self._tokens if not token.finished]
-        told = failed or self.say
-        self._tokens.append(
-            self._host.run("net", lambda token: work(server), done=done, failed=partial(_sort, told), name=BASE)
-        )
-
-    def say(self, error: GovDeskError) -> None:
-        """An error in its place."""
-        self.notice.say(error.words(), "offline" if error.code in OFFLINE else "red", code=error.code)
-
-
-def _sort(told: Callable[[GovDeskError], None], error: BaseException) -> None:
-    if not isinstance(error, GovDeskError):
-        raise error
-    told(error)
-
-
-def show_trouble(table: RecordTable, error: GovDeskError) -> None:
-    """The state of a list that could not be had."""
-    if error.code in OFFLINE:
-        table.show_offline(
-            tr("人员、设备和审计只存在服务器上，现在连不上。连上后可重试。（{code}）", code=error.code), tr("重试")
-        )
-    elif error.code == "AUTH-403":
-        table.show_forbidden()
-    else:
-        table.show_failed(error.sentence(), tr("重试"))
-
-
-class OneTimeDialog(QDialog):
-    """A secret that is shown this once."""
-
-    def __init__(self, title: str, words: str, secret: str, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(title)
-        self.secret = LineEdit(title)
-        self.secret.setText(secret)
-        self.secret.setReadOnly(True)
-        self.secret.setMinimumWidth(theme().text_width(22))
-        copy = Button(tr("复制"), icon="copy")
-        copy.clicked.connect(self._copy)
-        self.close_button = PrimaryButton(tr("我已记下，关闭"))
-        self.close_button.clicked.connect(self.accept)
-        row = QHBoxLayout()
-        row.addWidget(self.secret, 1)
-        row.addWidget(copy)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(*(theme().space(6),) * 4)
-        column.setSpacing(theme().space(3))
-        column.addWidget(SectionTitle(title))
-        column.addWidget(Label(words, wrap=True))
-        column.addLayout(row)
-        column.addWidget(Label(tr("关闭后不再显示，也无法找回，只能重新生成。"), "small", wrap=True))
-        column.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight)
-        self.secret.selectAll()
-
-    @Slot()
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.secret.text())
-
-
-class AskDialog(GrowingDialog):
-    """A few fields to be filled in; ``sent`` carries them. The asker closes it, or shows what is wrong."""
-
-    sent = Signal(dict)
-
-    def __init__(self, title: str, action: str, fields: Mapping[str, QWidget], parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(title)
-        self._fields = dict(fields)
-        self._faults: dict[str, Label] = {}
-        self.notice = Banner()
-        self.go = PrimaryButton(action)
-        self.go.clicked.connect(self._send)
-        leave = Button(tr("取消"))
-        leave.clicked.connect(self.reject)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(*(theme().space(6),) * 4)
-        column.setSpacing(theme().space(2))
-        column.addWidget(SectionTitle(title))
-        column.addWidget(self.notice)
-        for name, field in self._fields.items():
-            label = Label(field.accessibleName())
-            label.setBuddy(field)
-            fault = Label(role="fault", wrap=True)
-            fault.hide()
-            self._faults[name] = fault
-            for widget in (label, field, fault):
-                column.addWidget(widget)
-        low = QHBoxLayout()
-        low.addStretch(1)
-        low.addWidget(leave)
-        low.addWidget(self.go)
-        column.addSpacing(theme().space(2))
-        column.addLayout(low)
-        self.setMinimumWidth(theme().text_width(26))
-        lines = [field for field in self._fields.values() if isinstance(field, LineEdit)]
-        for before, after in zip(lines, [*lines[1:], None], strict=True):
-            before.submitted.connect(after.setFocus if after is not None else self._send)
-        next(iter(self._fields.values())).setFocus()
-
-    def values(self) -> dict[str, str]:
-        """What is entered; of a choice, its id."""
-        return {
-            name: str(field.currentData() or "") if isinstance(field, ComboBox) else _text(field).strip()
-            for name, field in self._fields.items()
-        }
-
-    def show_faults(self, faults: Mapping[str, str]) -> None:
-        """What is wrong, at each field; the first takes the keyboard."""
-        self.go.setEnabled(True)
-        for name, label in self._faults.items():
-            label.setText(faults.get(name, ""))
-            label.setVisible(name in faults)
-            self._fields[name].setAccessibleDescription(faults.get(name, ""))
-        self.grow()
-        first = next((name for name in self._fields if name in faults), "")
-        if first:
-            self._fields[first].setFocus()
-
-    def show_error(self, error: GovDeskError) -> None:
-        """Why the server refused it; what was entered stays."""
-        fields = error.refusal.fields if isinstance(error, Refused) else {}
-        self.show_faults({name: text for name, text in fields.items() if name in self._fields})
-        self.notice.say(error.words(), "red", code=error.code)
-
-    @Slot()
-    def _send(self) -> None:
-        self.notice.clear()
-        self.go.setEnabled(False)
-        self.sent.emit(self.values())
-
-
-def _text(field: QWidget) -> str:
-    assert isinstance(field, LineEdit)
-    return field.text()
 
 
 class PeopleView(QTabWidget):
@@ -260,28 +80,6 @@ class PeopleView(QTabWidget):
         if self.devices is not None:
             self.devices.close()
         super().closeEvent(event)
-
-
-class Organisations:
-    """Names of halls and departments, as this computer knows them."""
-
-    def __init__(self) -> None:
-        self.halls: dict[str, str] = {}
-        self.departments: dict[str, str] = {}
-
-    def name(self, person: PersonView) -> str:
-        """Where a person works."""
-        places = {**self.halls, **self.departments}
-        ids = [each for each in (person.department_id, person.hall_id) if each]
-        return " · ".join(places.get(each, each) for each in ids)
-
-
-def _organisations(host: Host, _token: Token) -> Organisations:
-    found = Organisations()
-    for record in host.service(Records).find("organisation", limit=1000):  # type: ignore[type-abstract]
-        halls = record.doc.get("kind") == "hall"
-        (found.halls if halls else found.departments)[record.id] = str(record.doc.get("name", record.title))
-    return found
 
 
 def _choice(name: str, offered: Mapping[str, str]) -> ComboBox:
@@ -320,6 +118,7 @@ class PeoplePane(Asking):
             memory=memory,
         )
         self.table.chosen.connect(self._choose)
+        self.table.more_wanted.connect(self._ask_more)
         self.table.search_wanted.connect(self.search.setFocus)
         self.table.acted.connect(self.reload)
         self.detail = PersonDetail(self.may(MANAGE), self.may(GRANT))
@@ -340,7 +139,7 @@ class PeoplePane(Asking):
         column.addLayout(head)
         column.addWidget(self.notice)
         column.addWidget(split, 1)
-        host.run("read", partial(_organisations, host), done=self._know_places, name=tr("读取机构"))
+        host.run("read", partial(organisations, host), done=self._know_places, name=tr("读取机构"))
         self.reload()
 
     def _know_places(self, places: Organisations) -> None:
@@ -353,19 +152,34 @@ class PeoplePane(Asking):
     @Slot()
     def reload(self) -> None:
         """Ask for the people that the search box means; an older answer is dropped."""
-        text = self._pending = self.search.text().strip()
+        self._pending = self.search.text().strip()
         if not self.table.rows:
             self.table.show_loading()
+        self._ask_page(0)
+
+    @Slot()
+    def _ask_more(self) -> None:
+        """Somebody has come to the end of those that are listed."""
+        self._ask_page(len(self.table.rows))
+
+    def _ask_page(self, offset: int) -> None:
+        text = self._pending
+        wanted = {"text": text, "offset": str(offset), "limit": "200"}
         self.ask(
-            lambda server: from_wire(PeoplePage, server.get(f"{BASE}/people", text=text, limit="200")),
-            partial(self._show, text),
+            lambda server: from_wire(PeoplePage, server.get(f"{BASE}/people", **wanted)),
+            partial(self._show, text, offset),
             partial(show_trouble, self.table),
         )
 
-    def _show(self, text: str, page: PeoplePage) -> None:
-        if text != self._pending:
+    def _show(self, text: str, offset: int, page: PeoplePage) -> None:
+        if text != self._pending or (offset and offset != len(self.table.rows)):
             return
-        self.table.show_rows(page.items, empty=tr("没有找到“{text}”。", text=text) if text else tr("还没有人员。"))
+        more = bool(page.items) and offset + len(page.items) < page.total
+        if offset:
+            self.table.add_rows(page.items, more=more)
+        else:
+            empty = tr("没有找到“{text}”。", text=text) if text else tr("还没有人员。")
+            self.table.show_rows(page.items, empty=empty, more=more)
         self._choose(self.table.current)
 
     @Slot(object)
@@ -548,121 +362,3 @@ class PersonDetail(QScrollArea):
     @Slot()
     def _reset(self) -> None:
         self.reset_wanted.emit(self._person)
-
-
-class DevicesPane(Asking):
-    """Enrolled computers, and codes for new ones."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
-        self._halls: dict[str, str] = {}
-        self.code = PrimaryButton(tr("发登记码"), icon="plus")
-        self.code.clicked.connect(self._ask_code)
-        self.revoke = DangerButton(tr("停用此设备"))
-        self.revoke.clicked.connect(self._ask_revoke)
-        self.revoke.setEnabled(False)
-        self.table = RecordTable(
-            (
-                Column("name", tr("窗口或房间"), lambda device: device.name, 12, stretch=True),
-                Column("hall", tr("大厅"), self._hall, 14),
-                Column("enrolled", tr("登记时间"), lambda device: said_time(device.enrolled_at), 10),
-                Column("state", tr("状态"), _device_state, 12, state=_device_look),
-            ),
-            title=tr("设备"),
-            name="people.devices",
-            key=lambda device: str(device.id),
-            memory=host.service(Settings),
-        )
-        self.table.chosen.connect(self._choose)
-        self.table.acted.connect(self.reload)
-        head = QHBoxLayout()
-        head.addWidget(Label(tr("登记过的电脑才能和服务器交换办件。丢失或报废的请立即停用。"), "quiet", wrap=True), 1)
-        head.addWidget(self.revoke)
-        head.addWidget(self.code)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(*(theme().space(4),) * 4)
-        column.setSpacing(theme().space(3))
-        column.addLayout(head)
-        column.addWidget(self.notice)
-        column.addWidget(self.table, 1)
-        host.run("read", partial(_organisations, host), done=self._know_halls, name=tr("读取机构"))
-        self.reload()
-
-    def _know_halls(self, places: Organisations) -> None:
-        self._halls = places.halls
-        self.table.view.viewport().update()
-
-    def _hall(self, device: DeviceView) -> str:
-        return self._halls.get(device.hall_id, device.hall_id)
-
-    @Slot()
-    def reload(self) -> None:
-        """Ask for all devices."""
-        self.ask(
-            lambda server: [from_wire(DeviceView, row) for row in server.get(f"{BASE}/devices")],
-            self._show,
-            partial(show_trouble, self.table),
-        )
-
-    def _show(self, devices: list[DeviceView]) -> None:
-        self.table.show_rows(devices, empty=tr("还没有登记过的电脑。点“发登记码”开始。"))
-        self._choose(self.table.current)
-
-    @Slot(object)
-    def _choose(self, device: DeviceView | None) -> None:
-        self.revoke.setEnabled(device is not None and not device.revoked_at)
-
-    @Slot()
-    def _ask_revoke(self) -> None:
-        device = self.table.current
-        words = tr(
-            "“{name}”将不能再连接服务器。已存在那台电脑上、还没有传的件要先传完。不能恢复，只能重新登记。",
-            name=device.name,
-        )
-        dialog = ConfirmDialog(tr("停用此设备"), words, parent=self.window())
-        dialog.accepted.connect(partial(self._revoke, device))
-        dialog.open()
-
-    def _revoke(self, device: DeviceView) -> None:
-        self.notice.clear()
-        said = tr("已停用 {name}。", name=device.name)
-        self.ask(lambda server: server.post(f"{BASE}/devices/{device.id}/revoke", {}), partial(self._revoked, said))
-
-    def _revoked(self, said: str, _nothing: Any) -> None:
-        self.notice.say(said, "good")
-        self.reload()
-
-    @Slot()
-    def _ask_code(self) -> None:
-        hall = ComboBox(tr("大厅"))
-        for id, name in self._halls.items():
-            hall.addItem(name, id)
-        fields: dict[str, QWidget] = {"hall_id": hall, "name": LineEdit(tr("窗口或房间名称"))}
-        dialog = AskDialog(tr("发登记码"), tr("生成登记码"), fields, self.window())
-        dialog.sent.connect(partial(self._new_code, dialog))
-        dialog.open()
-
-    def _new_code(self, dialog: AskDialog, values: dict[str, str]) -> None:
-        if not values["name"]:
-            dialog.show_faults({"name": tr("请填写名称，如“3号窗”。")})
-            return
-        self.ask(
-            lambda server: from_wire(OneTime, server.post(f"{BASE}/codes", values)),
-            partial(self._coded, dialog, values["name"]),
-            dialog.show_error,
-        )
-
-    def _coded(self, dialog: AskDialog, name: str, once: OneTime) -> None:
-        dialog.accept()
-        words = tr("在“{name}”那台电脑上第一次启动时输入，只能用一次。", name=name)
-        if once.expires_at:
-            words += tr("有效至 {until}。", until=said_time(once.expires_at))
-        OneTimeDialog(tr("登记码"), words, once.secret, self.window()).open()
-
-
-def _device_state(device: DeviceView) -> str:
-    return tr("已停用 {when}", when=said_time(device.revoked_at)) if device.revoked_at else tr("在用")
-
-
-def _device_look(device: DeviceView) -> str:
-    return "paused" if device.revoked_at else "good"

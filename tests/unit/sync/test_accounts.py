@@ -15,7 +15,7 @@ from client.data.store import Store
 from modules.common.clock import Clock, FixedClock
 from modules.common.errors import GovDeskError
 from sync.accounts import Accounts
-from sync.transport import InMemoryTransport
+from sync.transport import Identity, InMemoryTransport
 from tests.support.reference_server import Person, ReferenceServer, rules_of
 
 URL = "https://127.0.0.1:8443"
@@ -66,8 +66,8 @@ class Office:
     def code(self, login: str, password: str) -> str:
         return self.refusal(lambda: self.accounts.sign_in(login, password)).code
 
-    def _transport(self, _profile: Profile, _url: str, device: str) -> InMemoryTransport:
-        transport = InMemoryTransport(self.server, device)
+    def _transport(self, _url: str, identity: Identity) -> InMemoryTransport:
+        transport = InMemoryTransport(self.server, getattr(identity, "name", ""))
         transport.online = self.online
         self.made.append(transport)
         return transport
@@ -103,47 +103,14 @@ def test_enrolment_makes_a_device(bare: Office) -> None:
     bare.restart()
     assert bare.accounts.device() == device
     assert bare.accounts.hello().name == "示范市"
-    assert bare.refusal(lambda: bare.accounts.enrol(URL, CODE)).code == "DATA-006"
+    assert bare.refusal(lambda: bare.accounts.enrol(URL, CODE)).code == "AUTH-012"
+    assert bare.accounts.device() == device
 
 
 def test_a_used_code_enrols_nobody(bare: Office) -> None:
     bare.server.codes.clear()
     assert bare.refusal(lambda: bare.accounts.enrol(URL, CODE)).code == "AUTH-012"
     assert bare.accounts.device() is None
-
-
-def test_a_computer_that_its_server_has_forgotten_enrols_again_and_keeps_everything(office: Office) -> None:
-    """It was enrolled after the backup from which the server was restored."""
-    store = office.accounts.sign_in("zhang", "right").store
-    store.give("note", store.new_id(), "note.open", {"title": "一件"})
-    office.accounts.sign_out()
-    first = office.accounts.device()
-    assert first is not None
-    office.server.codes = {"ABCD-EFGH", "JKLM-NPQR"}
-    # while it is known, it is not enrolled over: nor at another server
-    assert office.refusal(lambda: office.accounts.enrol(URL, CODE)).code == "DATA-006"
-    del office.server.devices[first.device]
-    office.server.devices["another"] = "token"
-    office.server.epoch = "e2"
-    assert office.code("zhang", "right") == "AUTH-010"
-    office.accounts._get_ca = lambda _url, _pin: b"another"
-    assert office.refusal(lambda: office.accounts.enrol(URL, CODE)).code == "DATA-006"
-    office.accounts._get_ca = lambda _url, _pin: b"ca"
-    office.net(False)
-    assert office.refusal(lambda: office.accounts.enrol(URL, CODE)).code == "NET-001"
-    assert office.accounts.device() == first
-    office.net(True)
-    again = office.accounts.enrol(URL, CODE)
-    assert again.device != first.device
-    assert office.server.formers[again.device] == first.device
-    # whoever is new opens nothing before one who is known here has: then the server's new key opens it for all
-    assert office.code("li", "right") == "DATA-009"
-    office.restart()
-    store = office.accounts.sign_in("zhang", "right").store
-    assert store.tally().waiting == 1
-    assert [note.title for note in store.find("note")] == ["一件"]
-    store = office.accounts.sign_in("li", "right").store
-    assert store.tally().waiting == 1
 
 
 @pytest.mark.parametrize(("url", "code"), [("http://127.0.0.1", CODE), (URL, "ABCD-EFGH"), (URL, ".00"), ("", "")])
