@@ -154,12 +154,18 @@ def unfinished(db: Session) -> bool:
 
 
 def begin_rebuild(db: Session) -> None:
-    """Throw the words away, unless that has been done for this version already."""
-    if _meta(db, "words_of") == str(search.VERSION):
-        return
-    db.connection().exec_driver_sql("INSERT INTO record_search (record_search) VALUES ('delete-all')")
-    put_meta(db, "words_of", str(search.VERSION))
-    put_meta(db, "words_below", str(FLOOR))
+    """Begin from the start, unless that has been done for this version already.
+
+    The old words stay until their record's turn: throwing them all away at once takes seconds of a large store.
+    """
+    if _meta(db, "words_of") != str(search.VERSION):
+        put_meta(db, "words_of", str(search.VERSION))
+        put_meta(db, "words_below", str(FLOOR))
+
+
+def is_small(db: Session, most: int) -> bool:
+    """Whether there are no more than ``most`` records."""
+    return len(db.scalars(select(PlaceRow.place).limit(most + 1)).all()) <= most
 
 
 def rebuild(db: Session, count: int) -> bool:
@@ -186,6 +192,8 @@ def rebuild(db: Session, count: int) -> bool:
 
 def share_made(db: Session) -> float:
     """How much of the rebuilding is done, of 1: by places, for counting a million rows takes its time."""
+    if _meta(db, "words_of") != str(search.VERSION):
+        return 0.0
     below = int(_meta(db, "words_below") or FLOOR)
     edge = select(PlaceRow.place).where(PlaceRow.place >= FLOOR).limit(1)
     oldest, newest = db.scalar(edge.order_by(PlaceRow.place)), db.scalar(edge.order_by(PlaceRow.place.desc()))

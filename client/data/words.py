@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from client.data.store import Store
 
 AT_ONCE = 2000
-"""Records whose words are made while the store is opened; of more, the rest is left to ``Words.step``."""
+"""Records whose words are made while the store is opened; of more, all is left to ``Words.step``."""
 
 
 class Words:
@@ -19,12 +19,13 @@ class Words:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._tidying = False
-        self.share = 1.0
-        """How much has been indexed, of 1. Lists are whole meanwhile; searches find what has been. Any thread."""
         with store._reading() as db:
             self._making = index.unfinished(db)
-        if self._making:
-            self._make(AT_ONCE)
+            small = index.is_small(db, AT_ONCE)
+            self.share = index.share_made(db) if self._making else 1.0
+            """How much has been indexed, of 1. Lists are whole meanwhile; searches find what has been. Any thread."""
+        if self._making and small:
+            self._make(AT_ONCE + 1)
 
     def step(self) -> bool:
         """A small piece of work, on lane ``data``; True when there is nothing left to do."""

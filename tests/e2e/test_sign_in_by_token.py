@@ -43,4 +43,5 @@ def test_a_token_lets_in_locks_when_it_goes_and_unlocks_when_it_is_back(
         window.wait("解锁", "enabled", role="button", timeout=PATIENCE)
         soft.put_in()
         window.type(f"{PIN}\n", into="PIN 码")
-        window.wait("解锁", "gone", role="button", timeout=PATIENCE)
+        window.wait("换人登录", "gone", role="button", timeout=PATIENCE)
+        assert window.quit() == 0

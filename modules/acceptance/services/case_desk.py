@@ -41,7 +41,7 @@ from modules.common.numbering import Scan, read_scan
 from modules.common.permissions import forbidden
 
 COLLEAGUES = "/v1/m/acceptance/colleagues"
-PAGE = 200
+PAGE = 100
 """Cases that the list shows at once; the next are read when somebody scrolls there."""
 LOOKED = 5000
 """Cases that are looked through for one page, where the question is not one that the store's lists answer."""
