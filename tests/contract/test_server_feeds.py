@@ -267,7 +267,7 @@ def test_answers_are_kept_for_years_and_never_dropped_while_a_living_device_coul
 
     office.services.writer.do(go_on)
     assert kept(office, counter) == list(range(11, 31))
-    office.services.devices.revoke(CONSOLE, counter.device)
+    office.services.devices.revoke(CONSOLE, counter.device, "lost")
     assert kept(office, counter) == []
 
 
@@ -281,5 +281,5 @@ def test_young_answers_and_what_waits_are_kept(office: Central) -> None:
         )
     )
     counter.push(counter.command())
-    office.services.devices.revoke(CONSOLE, counter.device)
+    office.services.devices.revoke(CONSOLE, counter.device, "lost")
     assert kept(office, counter) == [1, 2]
