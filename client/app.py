@@ -434,7 +434,8 @@ class OpenDesk(QObject):
 
     @Slot()
     def _guard(self) -> None:
-        self.guards.start(int(self.window.winId()))
+        if not self._ended:  # whoever signed out at once takes the window along
+            self.guards.start(int(self.window.winId()))
 
     def _lock(self, reason: str) -> None:
         self.window.lock_because(reason)
