@@ -27,7 +27,7 @@ from client.data.drafts import Drafts, Prints, drop_draft
 from client.data.engine import open_engine, writer
 from client.data.feed import Answer, Incoming, Queued, RefusedCommand, Tally
 from client.data.finding import Asked
-from client.data.outbox import entry_of, next_n, plain, put_meta, queued_of, take_number, wanted_series
+from client.data.outbox import entry_of, must_carry, next_n, plain, put_meta, queued_of, take_number, wanted_series
 from client.data.profile import disk_full_in_words
 from client.data.server_time import ServerTime
 from client.data.tables import (
@@ -126,8 +126,11 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, key: bytes, clock: Clock, *, rules: Callable[[str], Aggregate] = rules_of) -> Store:
-        """The store in the file ``path``, with page images beside it. Raises what ``engine.open_engine`` raises."""
-        return cls(open_engine(path, key), clock, BlobFiles(path.with_name("blobs"), key), rules=rules)
+        """The store in the file ``path``, with page images beside it. Raises what ``engine.open_engine`` raises, and
+        DATA-046, with nothing changed, when the outbox holds what these rules no longer understand.
+        """
+        engine = open_engine(path, key, lambda connection: must_carry(connection, rules))
+        return cls(engine, clock, BlobFiles(path.with_name("blobs"), key), rules=rules)
 
     def close(self) -> None:
         """Let go of the file."""
