@@ -149,13 +149,11 @@ class PersonRole(Base):
 class Device(Base):
     """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64).
 
-    ``former`` is what it was called in a history that a restore has lost.
     ``keyless``: it has no system keyring, and may sign people in before it can show its certificate. ``token_hash`` is
     of the time before certificates, and empty as soon as it has one.
     """
 
     __tablename__ = "device"
-    __table_args__ = (Index(None, "former", unique=True),)
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
@@ -164,7 +162,6 @@ class Device(Base):
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
-    former: Mapped[str | None]
     revoked_for: Mapped[str] = mapped_column(server_default="", default="")
     keyless: Mapped[bool] = mapped_column(server_default=false(), default=False)
     seen_at: Mapped[str] = mapped_column(server_default="", default="")
