@@ -72,6 +72,32 @@ class Person(Base):
     disabled_at: Mapped[str | None]
 
 
+class RoleRequest(Base):
+    """A role asked for, until another security administrator agrees, or it lapses. Kept as the record of both."""
+
+    __tablename__ = "role_request"
+    __table_args__ = (
+        Index(
+            "uq_role_request_open",
+            "person_id",
+            "role_id",
+            unique=True,
+            sqlite_where=text("decided_at IS NULL"),
+            postgresql_where=text("decided_at IS NULL"),
+        ),
+        CheckConstraint("decided_by <> asked_by OR NOT agreed", name="four_eyes"),
+    )
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    role_id: Mapped[str] = mapped_column(ForeignKey("role.id"))
+    reason: Mapped[str]
+    asked_at: Mapped[str]
+    asked_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    decided_at: Mapped[str | None]
+    decided_by: Mapped[str | None] = mapped_column(ForeignKey("person.id"))
+    agreed: Mapped[bool] = mapped_column(default=False)
+
+
 class Role(Base):
     """A built-in role; ``admin_kind`` is ``sys``, ``sec``, ``audit`` or empty."""
 
