@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ import shiboken6
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
+from client.app import Application
+from client.data.profile import Profile
 from client.kernel.policy import Policy
 from client.shell.main_window import SETTINGS
 from client.shell.settings_page import SettingsPage
@@ -138,3 +141,12 @@ def test_old_papers_leave_the_print_folder(tmp_path: Path) -> None:
     PdfPrinter(lambda: "", tmp_path).drop_older(now - timedelta(days=7))
     assert [path.name for path in tmp_path.iterdir()] == ["new.pdf"]
     PdfPrinter(lambda: "", tmp_path / "none").drop_older(now)
+
+
+def test_the_program_does_as_the_policy_says(tmp_path: Path) -> None:
+    suite: Any = SimpleNamespace(policy=Policy(keep_pages_days=3, save_diagnostics=False))
+    with Profile(tmp_path / "profile") as profile:
+        store = Application._open_store(suite, profile, bytes(32), shell_fakes.clock())
+        assert store.keep_pages == timedelta(days=3)
+        store.close()
+    assert "不能保存诊断包" in Application._save_bundle(suite)
