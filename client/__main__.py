@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from modules.common.core_dumps import forbid_core_dumps
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -67,4 +69,5 @@ def _self_test() -> int:
 
 
 if __name__ == "__main__":
+    forbid_core_dumps()
     sys.exit(main())

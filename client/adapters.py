@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -15,31 +16,158 @@ from client.data.profile import Profile, system_vault
 from client.kernel.contract import Lanes, Token
 from client.kernel.ports import Record
 from client.kernel.settings import Settings
-from client.shell.ports import Entry, ServerNews, Unsent
+from client.shell.ports import Entry, OwnSession, ServerNews, TokenOffer, TotpOffer, Unsent, WaysIn
 from modules.common.clock import Clock, iso, parse_iso
 from modules.common.errors import GovDeskError
 from modules.common.permissions import Actor
 from modules.common.statement import read
 from modules.common.text import tr
-from sync.accounts import Accounts, OpenSession
+from sync.accounts import CERTIFICATE, OIDC, PASSWORD, Accounts, OpenSession
+from sync.protocol import (
+    OwnSignIn,
+    RecoveryCodes,
+    SessionEnd,
+    SessionInfo,
+    TotpBegin,
+    TotpConfirm,
+    TotpRemove,
+    TotpSecret,
+    from_wire,
+)
+from sync.transport import HttpTransport
 
 if TYPE_CHECKING:
     from client.data.store import Store
     from client.widgets.notices import NoticeModel
+    from devices.host import HostedDriver
+    from devices.token import HostedToken, TokenKey, UnlockedKey
     from sync.loop import SyncLoop
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 MESSAGES = "messages.jsonl"
+SERVER_METHODS = "shell.server_methods"
+"""Remembered for when the server is away: by which ways it lets people in."""
 OFFLINE_UNTIL = "shell.offline_until"
 """Remembered before anyone can open the store: until when each login name may sign in without the server."""
 LISTED = 500
 
 
-class AccountsDoor:
+class Tokens:
+    """The certificates on the tokens of this computer, by the library that the bindings name; none without one.
+
+    The driver's process is started at the first look.
+    """
+
+    def __init__(self, library: str) -> None:
+        self.available = bool(library)
+        self._library = library
+        self._driver: HostedDriver | None = None
+        self._unlocked: UnlockedKey | None = None
+
+    def find(self) -> list[TokenOffer]:
+        """What is there. Raises ``GovDeskError`` DEV-…"""
+        return [TokenOffer(key.name, key.token, key) for key in self._token().certificates()]
+
+    def unlock(self, key: TokenKey, pin: str) -> UnlockedKey:
+        """Open a token by its PIN. Raises ``GovDeskError`` DEV-50…"""
+        self._unlocked = self._token().unlock(key, pin)
+        return self._unlocked
+
+    def unlock_again(self, pin: str) -> UnlockedKey:
+        """The same token by its PIN once more."""
+        assert self._unlocked is not None
+        return self.unlock(self._unlocked.key, pin)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody signed in with a token."""
+        return self._unlocked is not None
+
+    def present(self) -> bool:
+        """Whether the token in use is still there."""
+        return self._unlocked is None or self._unlocked.present()
+
+    def release(self) -> None:
+        """Nobody works with a token any more."""
+        unlocked, self._unlocked = self._unlocked, None
+        if unlocked is not None:
+            try:
+                self._token().lock(unlocked.key)
+            except GovDeskError as error:
+                log.info("a token was not locked: %s", error.code)
+
+    def close(self) -> None:
+        """End the driver's process."""
+        if self._driver is not None:
+            self._driver.close()
+
+    def _token(self) -> HostedToken:
+        from devices.host import HostedDriver
+        from devices.token import HostedToken
+
+        if self._driver is None:
+            self._driver = HostedDriver("pkcs11", {"library": self._library})
+        return HostedToken(self._driver)
+
+
+class OwnAccount:
+    """What people ask the server about their own ways in and sessions. All calls block."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    def _ask(self, method: str, name: str, body: Any = None) -> Any:
+        session = self._accounts.session
+        transport = self._accounts.transport
+        assert session is not None
+        assert isinstance(transport, HttpTransport)
+        return transport.ask(method, name, body, statement=session.store.statement)
+
+    def ways_in(self) -> WaysIn:
+        own = from_wire(OwnSignIn, self._ask("GET", "own"))
+        session = self._accounts.session
+        local = self._accounts.has_password_here() if session and session.method == OIDC else None
+        return WaysIn(own.totp, own.totp_required, own.recovery_left, local)
+
+    def begin_totp(self, password: str) -> TotpOffer:
+        made = from_wire(TotpSecret, self._ask("POST", "totp_begin", TotpBegin(password)))
+        return TotpOffer(made.secret, made.url)
+
+    def confirm_totp(self, code: str) -> Sequence[str]:
+        codes = from_wire(RecoveryCodes, self._ask("POST", "totp_confirm", TotpConfirm(code))).codes
+        session = self._accounts.session
+        if session is not None and session.must_enrol:
+            self._accounts.refresh()
+        return codes
+
+    def remove_totp(self, password: str, code: str) -> None:
+        self._ask("POST", "totp_remove", TotpRemove(password, code))
+
+    def sessions(self) -> Sequence[OwnSession]:
+        found = [from_wire(SessionInfo, each) for each in self._ask("GET", "sessions")]
+        return [
+            OwnSession(
+                each.id,
+                each.place,
+                each.method,
+                parse_iso(each.signed_in_at),
+                parse_iso(each.seen_at),
+                each.current,
+                each.signed_out,
+            )
+            for each in found
+        ]
+
+    def end_session(self, id: str) -> None:
+        self._ask("POST", "end_session", SessionEnd(id))
+
+
+class AccountsDoor(OwnAccount):
     """``client.shell.ports.Door`` over the accounts of one profile. ``url`` is offered before the enrolment.
 
     The system keyring is looked for at the first question, on its lane: that is too dear for start-up. ``prepare`` is
-    called on the lane of each sign-in that is granted, before it is told.
+    called on the lane of each sign-in that is granted, before it is told; ``open_url`` shows an address in a browser.
     """
 
     def __init__(
@@ -51,8 +179,12 @@ class AccountsDoor:
         url: str,
         keyring: bool,
         prepare: Callable[[], None],
+        tokens: Tokens,
+        open_url: Callable[[str], None],
     ) -> None:
-        self._accounts = accounts
+        super().__init__(accounts)
+        self._tokens = tokens
+        self._open_url = open_url
         self._profile = profile
         self._settings = settings
         self._url = url
@@ -73,6 +205,12 @@ class AccountsDoor:
         device = self._accounts.device()
         return device.name if device else ""
 
+    @property
+    def methods(self) -> Sequence[str]:
+        offered = self._settings.recall(SERVER_METHODS)
+        known = [str(name) for name in offered] if isinstance(offered, list) else [PASSWORD]
+        return [name for name in known if name != CERTIFICATE or self._tokens.available]
+
     def offline_until(self, login: str) -> datetime | None:
         until = self._remembered().get(login)
         return parse_iso(until) if until else None
@@ -80,21 +218,48 @@ class AccountsDoor:
     def look(self) -> ServerNews:
         self._find_keyring()
         hello = self._accounts.hello()
+        self._settings.remember(SERVER_METHODS, hello.methods)
         people = ({**person, "role": person["title"]} for person in hello.demo)
-        return ServerNews(hello.name, tuple(people))
+        return ServerNews(hello.name, tuple(people), hello.oidc_name)
 
     def enrol(self, url: str, code: str) -> None:
         self._find_keyring()
         self._accounts.enrol(url, code)
 
-    def sign_in(self, login: str, password: str) -> Entry:
+    def sign_in(self, login: str, password: str, code: str = "") -> Entry:
         self._find_keyring()
-        entry = self._entry(self._accounts.sign_in(login, password))
+        return self._entered(self._accounts.sign_in(login, password, code))
+
+    def tokens(self) -> Sequence[TokenOffer]:
+        return self._tokens.find()
+
+    def sign_in_by_token(self, key: TokenOffer, pin: str, login: str, password: str, code: str) -> Entry:
+        self._find_keyring()
+        signer = self._tokens.unlock(key.handle, pin)
+        try:
+            session = self._accounts.sign_in_by_certificate(signer, login, password, code)
+        except BaseException:
+            self._tokens.release()
+            raise
+        return self._entered(session)
+
+    def sign_in_by_browser(self, going_on: Callable[[], None], login: str, password: str, code: str) -> Entry:
+        self._find_keyring()
+        challenge, answer = by_browser(self._accounts, self._open_url, going_on)
+        return self._entered(self._accounts.sign_in_by_oidc(challenge, answer, login, password, code))
+
+    def change_password(self, login: str, old: str, new: str) -> Entry:
+        session = self._accounts.change_password(login, old, new)
+        assert session is not None
+        return self._entry(session)
+
+    def set_local_password(self, password: str) -> None:
+        self._accounts.set_local_password(password)
+
+    def _entered(self, session: OpenSession) -> Entry:
+        entry = self._entry(session)
         self._prepare()
         return entry
-
-    def change_password(self, login: str, old: str, new: str) -> None:
-        self._accounts.change_password(login, old, new)
 
     def _find_keyring(self) -> None:
         if self._look_for_keyring:
@@ -106,18 +271,41 @@ class AccountsDoor:
         kept = session.store.last_statement(actor.login)
         until = kept[1] if kept else read(session.statement).expires_at
         self._settings.remember(OFFLINE_UNTIL, {**self._remembered(), actor.login: until})
-        return Entry(actor.login, actor.name, session.offline, parse_iso(until), session.must_change)
+        local = session.method == OIDC and not session.offline and not self._accounts.has_password_here()
+        return Entry(
+            actor.login,
+            actor.name,
+            session.offline,
+            parse_iso(until),
+            session.must_change,
+            session.must_enrol,
+            local,
+        )
 
     def _remembered(self) -> dict[str, str]:
         known = self._settings.recall(OFFLINE_UNTIL)
         return known if isinstance(known, dict) else {}
 
 
-class SessionDesk:
+def by_browser(accounts: Accounts, open_url: Callable[[str], None], going_on: Callable[[], None]) -> tuple[str, str]:
+    """Let somebody sign in in the browser; the challenge and what came back for it."""
+    from sync.loopback import Loopback
+
+    with Loopback() as loopback:
+        challenge = accounts.begin_oidc(loopback.redirect)
+        open_url(challenge.url)
+        return challenge.id, loopback.code(challenge.id, going_on)
+
+
+class SessionDesk(OwnAccount):
     """``client.shell.ports.Desk`` over an open session."""
 
-    def __init__(self, accounts: Accounts, store: Store, loop: SyncLoop) -> None:
-        self._accounts = accounts
+    def __init__(
+        self, accounts: Accounts, store: Store, loop: SyncLoop, tokens: Tokens, open_url: Callable[[str], None]
+    ) -> None:
+        super().__init__(accounts)
+        self._tokens = tokens
+        self._open_url = open_url
         self._store = store
         self._loop = loop
 
@@ -156,11 +344,36 @@ class SessionDesk:
     def sync_now(self) -> None:
         self._loop.poke()
 
+    @property
+    def key(self) -> str:
+        session = self._accounts.session
+        if session is None or session.method == PASSWORD:
+            return "password"
+        if session.method == CERTIFICATE:
+            return "pin"
+        return "local" if self._accounts.has_password_here() else "browser"
+
     def check_password(self, password: str) -> None:
-        self._accounts.verify(password)
+        if self.key == "pin":
+            self._accounts.verify_signer(self._tokens.unlock_again(password))
+        else:
+            self._accounts.verify(password)
+
+    def check_in_browser(self, going_on: Callable[[], None]) -> None:
+        self._accounts.verify_oidc(*by_browser(self._accounts, self._open_url, going_on))
+
+    def token_present(self) -> bool:
+        return self._tokens.present()
+
+    def set_local_password(self, password: str) -> None:
+        self._accounts.set_local_password(password)
 
     def change_password(self, old: str, new: str) -> None:
         self._accounts.change_password(self.actor.login, old, new)
+
+    @property
+    def key_place(self) -> str:
+        return self._accounts.credential.place
 
     def printers(self) -> Sequence[str]:
         from client.widgets.printing import printers
@@ -263,7 +476,7 @@ def use_server(profile: Profile, url: str) -> None:
     """Follow the server to another address. The authority stays pinned: no other server can take its place."""
     device = profile.device()
     if url and device is not None and device.server != url.rstrip("/"):
-        profile.save_device(replace(device, server=url.rstrip("/")), profile.token())
+        profile.save_device(replace(device, server=url.rstrip("/")))
 
 
 class OutboxGateway:

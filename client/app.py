@@ -11,12 +11,14 @@ import random
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from client.adapters import (
@@ -26,6 +28,7 @@ from client.adapters import (
     OutboxGateway,
     SendingCommands,
     SessionDesk,
+    Tokens,
     on_data_lane,
     use_server,
 )
@@ -34,6 +37,7 @@ from client.kernel import ports
 from client.kernel.contract import Token
 from client.kernel.events import DeviceChanged, Events, RecordsChanged, SignedIn, SignedOut, SyncChanged
 from client.kernel.logs import Logs
+from client.kernel.policy import Policy, installed, read_policy
 from client.kernel.settings import Settings
 from client.shell.crash import CrashGuard
 from client.shell.look import apply_look
@@ -43,6 +47,7 @@ from client.shell.sign_in import SignInWindow
 from client.tasks.lanes import ThreadLanes
 from client.widgets.gui_thread import GuiThread
 from client.widgets.notices import NoticeModel
+from client.widgets.privacy import CAN_REFUSE_CAPTURE, CaptureGuard, ClipboardGuard, refuse_capture
 from client.widgets.theme import Theme
 from devices.manager import DeviceManager
 from devices.ports import Camera, Devices, DeviceStatus, Evaluator, IdCardReader, TicketPrinter, WindowScreen
@@ -54,13 +59,17 @@ from modules.common.version import VERSION
 from sync.accounts import Accounts, person_wanted
 
 if TYPE_CHECKING:
+    from client.data.store import Store
     from client.driver.server import DriverServer
 
 log = logging.getLogger("client.app")
 CHECK_SYNC_MS = 5_000
+HOURLY_MS = 3_600_000
+"""How often the server is asked for its next key, the device's certificate looked at, and the print folder."""
 DESK = (
     "client.data.blobs",
     "client.kernel.registry",
+    "client.shell.guards",
     "client.shell.main_window",
     "client.widgets.printing",
     "sync.engine",
@@ -68,6 +77,7 @@ DESK = (
     "sync.nudges",
     "sync.pages",
     "sync.transport",
+    "sync.uploads",
 )
 PRELOAD_AFTER_MS = 1_000
 PERSON_WANTED = ("AUTH-032", "AUTH-047")
@@ -149,17 +159,23 @@ class Application(QObject):
         self.settings = Settings(profile.settings, SPECS)
         self._setting_changed("")
         self.settings.watch(self._setting_changed)
+        self.policy, wrong = read_policy(installed())
         self.gui = GuiThread()
         self.events = Events()
         self.notices = NoticeModel(self.clock)
         self.lanes = ThreadLanes(self.gui.post, self._unhandled)
         self.settings.save_on = self._save_settings
         self.crash = CrashGuard(self._tell, self._save_bundle, self._app.quit)
+        self.clipboard = ClipboardGuard(self.policy, partial(self.notices.tell, state="due"), self)
+        if self.policy.refuse_capture and CAN_REFUSE_CAPTURE:
+            CaptureGuard(refuse_capture, self)
         self.manifests, faults = load_all()
-        for fault in faults:
+        for fault in [wrong, *faults] if wrong else faults:
             self._tell(fault)
         use_server(profile, options.server)
-        self.accounts = Accounts(profile, self.clock)
+        self.accounts = Accounts(profile, self.clock, open_store=self._open_store)
+        bindings = self._bindings(options)
+        self.tokens = Tokens(str(bindings.pop("token", {}).get("library", "")))
         self.door = AccountsDoor(
             self.accounts,
             profile,
@@ -167,20 +183,29 @@ class Application(QObject):
             url=options.server,
             keyring=not options.no_keyring,
             prepare=_load_desk,
+            tokens=self.tokens,
+            open_url=self.open_url,
         )
         self._enrol(options.server, options.enrol)
-        self.devices = self._bound(options)
+        self.devices = DeviceManager(bindings, clock=self.clock)
         self.devices.listen(self._device_changed)
         self.entrance: SignInWindow | None = None
         self.session: OpenDesk | None = None
 
-    def _bound(self, options: argparse.Namespace) -> DeviceManager:
+    def _bindings(self, options: argparse.Namespace) -> dict[str, Mapping[str, Any]]:
         """The devices of this place; a file of bindings that is none is told, and the window works without."""
         try:
-            return DeviceManager(_bindings(options), clock=self.clock)
+            return _bindings(options)
         except GovDeskError as error:
             self._tell(error)
-            return DeviceManager({}, clock=self.clock)
+            return {}
+
+    def open_url(self, url: str) -> None:
+        """Show an address in the person's browser; from any thread."""
+        self.gui.post(lambda: self._open_url(url))
+
+    def _open_url(self, url: str) -> None:
+        QDesktopServices.openUrl(QUrl(url))
 
     def _enrol(self, url: str, code: str) -> None:
         """Enrol with the code of the command line; what goes wrong is told, and the window asks for another."""
@@ -191,6 +216,13 @@ class Application(QObject):
         except GovDeskError as error:
             log.warning("enrolment failed: %s", error.code)
             self._tell(error)
+
+    def _open_store(self, profile: Profile, key: bytes, clock: Clock) -> Store:
+        from client.data.store import Store
+
+        store = Store.open(profile.database, key, clock)
+        store.keep_pages = timedelta(days=self.policy.keep_pages_days)
+        return store
 
     # -- windows ----------------------------------------------------------------------------------
 
@@ -228,6 +260,8 @@ class Application(QObject):
                 tr("连不上服务器，您已离线登录，有效期到 {until}。办的件先存在本机，联网后自动送达。", until=until),
                 state="due",
             )
+        if (trouble := self.accounts.credential.trouble) is not None:
+            self._tell(trouble)
         self.devices.start()
 
     def leave_session(self) -> None:
@@ -255,6 +289,7 @@ class Application(QObject):
             self.session.hang_up()
         self.crash.release()
         self.devices.close()
+        self.tokens.close()
         held = self.lanes.close()
         self.accounts.close()
         self.settings.flush()
@@ -303,6 +338,8 @@ class Application(QObject):
         )
 
     def _save_bundle(self) -> str:
+        if not self.policy.save_diagnostics:
+            return tr("按本机的个人信息保护规定，不能保存诊断包。")
         stamp = self.clock.now().strftime("%Y%m%d-%H%M%S")
         target = self.profile.path / f"govdesk-diagnostics-{stamp}.zip"
         try:
@@ -325,18 +362,21 @@ class OpenDesk(QObject):
         super().__init__(suite)
         from client.data.blobs import Blobs
         from client.kernel.registry import Registry
+        from client.shell.guards import Guards
         from client.widgets.printing import PdfPrinter
         from sync.engine import SyncEngine
         from sync.loop import SyncLoop
         from sync.nudges import NudgeListener
         from sync.pages import PagePump
         from sync.transport import HttpTransport, SignedServer
+        from sync.uploads import Uploads
 
         opened = suite.accounts.session
         assert opened is not None
         store = opened.store
         self._suite = suite
         self._renewing: Token | None = None
+        self._ended = False
         self._person_wanted = False
         self.store = store
         store.on_changed = self._records_changed
@@ -345,16 +385,20 @@ class OpenDesk(QObject):
         engine = SyncEngine(store, suite.clock, random.Random())  # noqa: S311 - jitter
         on_data = on_data_lane(suite.lanes)
         self.loop = SyncLoop(engine, transport, on_data, on_status=self._sync_told, clock=suite.clock)
-        blobs = Blobs(store, lambda name: transport.get_blob(name, store.statement), lambda: self.pages.poke())
+        uploads = Uploads(transport, lambda: store.statement)
+        blobs = Blobs(store, uploads.fetch, lambda: self.pages.poke(), on_data)
         self.pages = PagePump(
             blobs,
-            lambda name, data, kind: transport.put_blob(name, data, kind, store.statement),
+            uploads,
             on_data,
             may_send=lambda: bool(store.statement),
+            busy=lambda: self.loop.status.waiting > 0,
+            sent=lambda: self.loop.poke() if self.loop.status.deferred else None,
         )
         self.nudges = NudgeListener(
             lambda: transport.listen(store.statement), self.loop, may_listen=lambda: bool(store.statement)
         )
+        self.printer = PdfPrinter(lambda: suite.settings.get(PRINTER), suite.profile.prints)
         services: dict[Any, Any] = {
             ports.Records: store,
             ports.Commands: SendingCommands(store, self.loop.poke),
@@ -364,11 +408,12 @@ class OpenDesk(QObject):
             ports.Tray: store,
             ports.Session: suite.accounts,
             ports.MessageGateway: OutboxGateway(suite.profile.path / MESSAGES, suite.clock),
-            ports.Printer: PdfPrinter(lambda: suite.settings.get(PRINTER), suite.profile.prints),
+            ports.Printer: self.printer,
             ports.Server: SignedServer(transport, lambda: store.statement),
             Clock: suite.clock,
             Events: suite.events,
             Settings: suite.settings,
+            Policy: suite.policy,
             Devices: suite.devices,
             IdCardReader: Lazy(suite.devices.id_card),
             Camera: Lazy(suite.devices.camera),
@@ -378,14 +423,26 @@ class OpenDesk(QObject):
         }
         self.host = AppHost(suite.lanes, suite.notices, services)
         self.registry = Registry(suite.manifests, self.host)
-        self.desk = SessionDesk(suite.accounts, store, self.loop)
+        self.desk = SessionDesk(suite.accounts, store, self.loop, suite.tokens, suite.open_url)
         self.window = self._make_window()
         self._told: SyncChanged | None = None
         self._watch = QTimer(self)
         self._watch.setInterval(CHECK_SYNC_MS)
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
+        self._hourly = QTimer(self)
+        self._hourly.setInterval(HOURLY_MS)
+        self._hourly.timeout.connect(self._keep_known)
+        self._hourly.timeout.connect(self._purge_prints)
+        self._hourly.start()
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
+        self.guards = Guards(self.host, self.desk, self._lock, self)
+        QTimer.singleShot(PRELOAD_AFTER_MS, self, self._guard)
+        QTimer.singleShot(PRELOAD_AFTER_MS, self, self._purge_prints)
+        self._keeping = QTimer(self)
+        self._keeping.setSingleShot(True)
+        self._keeping.timeout.connect(self._keep_words)
+        self._keeping.start(PRELOAD_AFTER_MS)
         self.loop.start()
         self.pages.start()
         self.nudges.start()
@@ -395,6 +452,30 @@ class OpenDesk(QObject):
         """The home page is there: what the other pages need is imported before they are asked for."""
         work = partial(self.registry.preload, self._suite.accounts.actor.may)
         self._suite.lanes.run("cpu", work, done=lambda nothing: linecache.clearcache(), name=tr("准备页面"))
+
+    @Slot()
+    def _guard(self) -> None:
+        if not self._ended:  # whoever signed out at once takes the window along
+            self.guards.start(int(self.window.winId()))
+
+    def _lock(self, reason: str) -> None:
+        self.window.lock_because(reason)
+
+    @Slot()
+    def _keep_words(self) -> None:
+        """The upkeep of the index of words: a little at a time, so that nothing else on the lane waits long."""
+        work = self.store.words.step
+        self._suite.lanes.run("data", lambda token: work(), done=self._kept_words, name=tr("整理查找索引"))
+
+    def _kept_words(self, finished: bool) -> None:
+        if not finished and not self._ended:
+            self._keeping.start(0)
+
+    @Slot()
+    def _purge_prints(self) -> None:
+        """Papers that have lain in the print folder for longer than the policy lets them."""
+        cutoff = self._suite.clock.now() - timedelta(days=self._suite.policy.keep_prints_days)
+        self._suite.lanes.run("cpu", lambda token: self.printer.drop_older(cutoff), name=tr("清理打印文件夹"))
 
     def _make_window(self) -> Any:
         from client.shell.main_window import MainWindow
@@ -427,6 +508,11 @@ class OpenDesk(QObject):
     def end(self) -> None:
         """Close the window and stop the modules."""
         self._watch.stop()
+        self._suite.clipboard.forget()
+        self._hourly.stop()
+        self.guards.stop()
+        self._keeping.stop()
+        self._ended = True
         self.window.close()
         self.registry.stop()
         self.window.deleteLater()
@@ -439,6 +525,7 @@ class OpenDesk(QObject):
         # what was typed and given last is written before the store closes
         self._suite.lanes.settle("data")
         self._suite.accounts.sign_out()
+        self._suite.tokens.release()
 
     def _records_changed(self, keys: frozenset[tuple[str, str]]) -> None:
         self._suite.gui.post(partial(self._suite.events.publish, RecordsChanged(keys)))
@@ -472,6 +559,21 @@ class OpenDesk(QObject):
             "net", lambda token: self._suite.accounts.renew(), failed=self._not_renewed, name=tr("联网登录")
         )
 
+    @Slot()
+    def _keep_known(self) -> None:
+        if self.loop.status.state == "online":
+            self._suite.lanes.run(
+                "net",
+                lambda token: self._suite.accounts.keep_known(),
+                failed=self._not_kept_known,
+                name=tr("更新设备证书"),
+            )
+
+    def _not_kept_known(self, error: BaseException) -> None:
+        if not isinstance(error, GovDeskError):
+            raise error
+        log.warning("the device's certificate was not looked after: %s", error.code)
+
     def _not_renewed(self, error: BaseException) -> None:
         if not isinstance(error, GovDeskError):
             raise error
@@ -494,7 +596,7 @@ class Lazy:
         return lambda *arguments, **named: getattr(self._find(), name)(*arguments, **named)
 
 
-def _bindings(options: argparse.Namespace) -> Mapping[str, Mapping[str, Any]]:
+def _bindings(options: argparse.Namespace) -> dict[str, Mapping[str, Any]]:
     """The devices of this place: those of the file, and the reader of the command line in its place.
 
     Raises ``GovDeskError`` DEV-010 for a file that is none.
@@ -503,7 +605,7 @@ def _bindings(options: argparse.Namespace) -> Mapping[str, Mapping[str, Any]]:
     if options.devices is not None:
         try:
             bindings.update(json.loads(options.devices.read_text("utf-8")))
-            DeviceManager(bindings)
+            DeviceManager({kind: binding for kind, binding in bindings.items() if kind != "token"})
         except (OSError, TypeError, ValueError) as error:
             raise GovDeskError(
                 "DEV-010",

@@ -128,12 +128,20 @@ def _window_screen(parameters: Mapping[str, Any]) -> Calls:
     return {"show": show, "probe": probe}
 
 
+def _token(parameters: Mapping[str, Any]) -> Calls:
+    # Only the token's own process loads its maker's library, and hangs with it.
+    from devices.drivers.pkcs11_token import Pkcs11Token
+
+    return Pkcs11Token(**parameters).calls()
+
+
 DRIVERS: Mapping[str, Callable[[Mapping[str, Any]], Calls]] = {
     "sdt": _sdt,
     "camera": _camera,
     "escpos": _escpos,
     "evaluator": _evaluator,
     "window_screen": _window_screen,
+    "pkcs11": _token,
 }
 """Every driver there is; a binding names one."""
 

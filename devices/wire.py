@@ -22,6 +22,16 @@ VERSION = 1
 _LONGEST = 1 << 26
 
 
+def bytes_to_wire(data: bytes) -> str:
+    """Bytes as base64."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def bytes_from_wire(text: str) -> bytes:
+    """The bytes of ``bytes_to_wire``."""
+    return base64.b64decode(text)
+
+
 class _Source(Protocol):
     def read(self, size: int, /) -> bytes | None: ...
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from modules.common.core_dumps import forbid_core_dumps
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 from server_stub.config import Config, read_settings
@@ -156,37 +157,89 @@ def _announce(config: Config, ready: dict[str, Any]) -> None:
 
 
 def backup(arguments: Sequence[str]) -> int:
-    """Write a verified backup of the database; the server may be running."""
+    """Write an encrypted backup of everything; the server may be running."""
     parser = _parser(
         "backup",
-        "Write a verified backup (备份) of the database. Keep the folders DIR/tls, whose authority clients pin, "
-        "and DIR/blobs, the page images, beside it.",
+        "Write an encrypted backup (备份) of everything: database, blobs, certificates, master key, settings. "
+        "The server may be running.",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file, or folder of such files (位置)")
+    parser.add_argument("--to", default="", metavar="RECIPIENT", help="as backup-key prints it; default: backup_to")
+    parser.add_argument("--secret-file", type=Path, metavar="FILE", help="holds a passphrase instead (口令文件)")
+    parser.add_argument("--keep", type=int, default=0, metavar="N", help="in a folder: keep the newest N (保留份数)")
+    options = parser.parse_args(arguments)
+    config = _config(options)
+    from modules.common.clock import SystemClock
+    from server_stub.backup import write
+    from server_stub.container import recipient, secret_in
+    from server_stub.database import Database
+
+    if options.secret_file:
+        secret = secret_in(options.secret_file.read_text("utf-8"))
+    else:
+        secret = recipient(options.to or config.settings.backup_to)
+    database = Database(config.url)
+    try:
+        file = write(config, database, options.out.resolve(), secret, SystemClock().now(), options.keep)
+    finally:
+        database.close()
+    _say(str(file))
+    return 0
+
+
+def backup_key(arguments: Sequence[str]) -> int:
+    """Make a key pair for backups: the server needs the printed half alone."""
+    parser = argparse.ArgumentParser(
+        prog="python -m server_stub backup-key",
+        description="Make a key pair for backups (备份密钥): the file opens backups, keep it away from the server; "
+        "the printed half is for server.toml (backup_to).",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
-    from server_stub.backup import backup as write
-    from server_stub.database import Database
+    from server_stub.container import new_pair
 
-    database = Database(_config(options).url)
-    try:
-        write(database, options.out.resolve())
-    finally:
-        database.close()
-    _say(str(options.out))
+    opener, recipient = new_pair()
+    with os.fdopen(os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(opener + "\n")
+    _say(recipient)
+    return 0
+
+
+def restore(arguments: Sequence[str]) -> int:
+    """Bring a backup back; the server is stopped."""
+    parser = _parser(
+        "restore",
+        "Bring a backup back (恢复): it is checked whole before anything is touched. Stop the server before.",
+    )
+    parser.add_argument("--from", dest="source", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--secret-file", type=Path, required=True, metavar="FILE", help="the key or the passphrase")
+    options = parser.parse_args(arguments)
+    from modules.common.clock import SystemClock
+    from server_stub.container import secret_in
+    from server_stub.restoring import restore as put_back
+
+    secret = secret_in(options.secret_file.read_text("utf-8"))
+    before = put_back(_config(options), options.source, secret, SystemClock().now())
+    _say(tr("已恢复。请启动服务器。"))
+    if before is not None:
+        _say(tr("原来的数据在 {folder}。", folder=before))
     return 0
 
 
 def enrol_code(arguments: Sequence[str]) -> int:
     """Print a one-time enrolment code."""
     parser = _parser("enrol-code", "Print a one-time enrolment code (登记码).")
-    parser.add_argument("--hall", required=True, help="id of the hall")
-    parser.add_argument("--name", required=True, help="name of the window or room")
+    parser.add_argument("--hall", default="", help="id of the hall")
+    parser.add_argument("--name", default="", help="name of the window or room")
+    parser.add_argument("--device", default="", metavar="ID", help="for this device, that lost its certificate")
     options = parser.parse_args(arguments)
     from server_stub.seeding import CONSOLE
     from server_stub.services import opened
 
     with opened(_config(options)) as services:
-        _say(services.devices.new_code(CONSOLE, options.hall, options.name).secret)
+        devices = services.devices
+        again = options.device and devices.again_code(CONSOLE, options.device)
+        _say((again or devices.new_code(CONSOLE, options.hall, options.name)).secret)
     return 0
 
 
@@ -222,6 +275,19 @@ def reset_password(arguments: Sequence[str]) -> int:
     return 0
 
 
+def reset_second_factor(arguments: Sequence[str]) -> int:
+    """Ask a person for no one-time code any more; the only way when every security administrator has lost theirs."""
+    parser = _parser("reset-second-factor", "Remove a person's second factor, for a lost telephone (停用动态口令).")
+    parser.add_argument("--login", required=True)
+    options = parser.parse_args(arguments)
+    from server_stub.seeding import CONSOLE
+    from server_stub.services import opened
+
+    with opened(_config(options)) as services:
+        services.ways_in.remove_second_factor(CONSOLE, services.people.id_of(options.login))
+    return 0
+
+
 def rotate_key(arguments: Sequence[str]) -> int:
     """Let the server's next key become its key; clients have known it since they last said hello."""
     parser = _parser("rotate-key", "Use the announced next TLS key from the next start on (更换服务器密钥).")
@@ -233,25 +299,90 @@ def rotate_key(arguments: Sequence[str]) -> int:
 
 
 def audit_log(arguments: Sequence[str]) -> int:
-    """Verify the audit chain and write it out."""
-    parser = _parser("audit", "Verify the audit chain, and write it as JSON lines (审计日志).")
-    parser.add_argument("--out", type=Path, metavar="FILE")
+    """Prove the audit chain, write it out, and hold it against what was written out before."""
+    parser = _parser(
+        "audit",
+        "Prove the audit chain (审计日志): by itself, and against the heads that were signed. "
+        "Exit status 1 names the first record that is not as it was.",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write it as JSON lines with a signed last line (导出)"
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="an earlier export, or a file of signed heads (比对以前导出的文件)"
+    )
     options = parser.parse_args(arguments)
-    from server_stub import audit
+    config = _config(options)
+    from server_stub import audit_proof
     from server_stub.database import Database
+    from server_stub.services import opened
 
-    database = Database(_config(options).url)
+    database = Database(config.url)
     try:
         database.must_exist()
-        with database.read() as session:
-            verdict = audit.verify(session)
-            if options.out:
-                with options.out.open("w", encoding="utf-8") as file:
-                    file.writelines(line + "\n" for line in audit.export(session))
     finally:
         database.close()
-    _say(f"{verdict.checked} links whole" + (f", broken at {verdict.broken_at}" if verdict.broken_at else ""))
-    return 1 if verdict.broken_at else 0
+    with opened(config) as services:
+        verdict = services.audit.verify()
+        if verdict.broken_at is None and options.against:
+            with options.against.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+                verdict = services.audit.against(file)
+        if options.out:
+            with options.out.open("w", encoding="utf-8", newline="\n") as file:
+                services.audit.write(file)
+        _say(audit_proof.words(verdict))
+        _say(f"key {services.identity.public_key.hex()}")
+    return 1 if verdict.broken_at is not None else 0
+
+
+def prove(arguments: Sequence[str]) -> int:
+    """Prove an exported audit file by itself, on any machine."""
+    parser = argparse.ArgumentParser(
+        prog="python -m server_stub prove",
+        description="Prove an exported audit file (校验导出的审计文件); no server and no database are needed.",
+    )
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--key", default="", help="the server's key in hexadecimal, as the command audit prints it")
+    options = parser.parse_args(arguments)
+    from server_stub import audit_proof
+
+    with options.file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        verdict, key = audit_proof.prove_file(file, bytes.fromhex(options.key) if options.key else None)
+    _say(audit_proof.words(verdict))
+    if key:
+        _say(f"key {key}")
+    return 1 if verdict.broken_at is not None else 0
+
+
+def rekey(arguments: Sequence[str]) -> int:
+    """Seal everything anew under a new data key, or wrap the data keys by a new master key."""
+    parser = _parser(
+        "rekey",
+        "Seal everything anew under a new data key (更换数据密钥); the server may be running. "
+        "Cut off, --go-on does the rest. --master changes the master key instead (更换主密钥); stop the server before.",
+    )
+    parser.add_argument("--go-on", action="store_true", help="make no new key: seal what is still under an old one")
+    parser.add_argument("--master", action="store_true", help="a new master key in the place of the old one")
+    options = parser.parse_args(arguments)
+    config = _config(options)
+    from modules.common.clock import SystemClock
+    from server_stub import keyring, rekeying
+    from server_stub.database import Database
+
+    database = Database(config.url, config.master_key)
+    try:
+        database.must_exist()
+        database.upgrade()
+        if options.master:
+            keyring.change_master(database.engine, config.master_key)
+            _say(str(config.master_key))
+            return 0
+        if not options.go_on:
+            rekeying.begin(database, keyring.read_master(config.master_key), SystemClock().now())
+        _say(tr("已用新密钥重新封存 {n} 行。", n=rekeying.seal_anew(database)))
+    finally:
+        database.close()
+    return 0
 
 
 def documents(arguments: Sequence[str]) -> int:
@@ -286,15 +417,37 @@ def openapi(arguments: Sequence[str]) -> int:
     return 0
 
 
+def access(arguments: Sequence[str]) -> int:
+    """Print who may ask which address."""
+    argparse.ArgumentParser(
+        prog="python -m server_stub access", description="Print who may ask what (访问矩阵)."
+    ).parse_args(arguments)
+    import tempfile
+
+    from server_stub.access import table
+    from server_stub.app import create_app
+    from server_stub.services import opened
+
+    with tempfile.TemporaryDirectory() as folder, opened(Config(Path(folder))) as services:
+        sys.stdout.write(table(create_app(services), services.guard))
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "backup": backup,
+    "backup-key": backup_key,
+    "restore": restore,
+    "rekey": rekey,
     "enrol-code": enrol_code,
     "add-person": add_person,
     "reset-password": reset_password,
+    "reset-second-factor": reset_second_factor,
     "rotate-key": rotate_key,
     "audit": audit_log,
+    "prove": prove,
     "documents": documents,
     "openapi": openapi,
+    "access": access,
 }
 
 
@@ -313,4 +466,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    forbid_core_dumps()
     sys.exit(main(sys.argv[1:]))

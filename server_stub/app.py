@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.responses import Response
 
-from modules.common.blobs import LIMIT
 from modules.common.clock import iso
 from modules.common.errors import GovDeskError
 from modules.common.manifest import installed
@@ -19,15 +18,18 @@ from modules.common.statement import Statement
 from modules.common.text import tr
 from modules.common.version import VERSION
 from server_stub import feed, problems
+from server_stub.blobs import routes as blobs
 from server_stub.middleware import PUSH_BODY_LIMIT, Surround
 from server_stub.seeding import demo_people
 from server_stub.services import Services
 from sync.protocol import (
-    BLOB_PATH,
     PATHS,
     PROTOCOL,
     PROTOCOL_MIN,
     PULL_LIMIT,
+    UPLOAD_PATH,
+    CertificateReply,
+    CertificateRequest,
     Challenge,
     ChallengeRequest,
     ChangesReply,
@@ -81,11 +83,13 @@ def create_app(services: Services) -> FastAPI:
         responses=_PROBLEMS,
     )
     problems.install(app)
-    app.add_middleware(Surround, large={PATHS["push"]: PUSH_BODY_LIMIT, BLOB_PATH: LIMIT})
+    large = {PATHS["push"]: PUSH_BODY_LIMIT, UPLOAD_PATH: services.uploads.largest}
+    app.add_middleware(Surround, large=large)
+    app.add_middleware(blobs.Tus)
     app.include_router(_public(services))
     app.include_router(_accounts(services))
     app.include_router(_sync(services))
-    app.include_router(_blobs(services))
+    app.include_router(blobs.router(services))
     for manifest in installed():
         if manifest.server.routes is not None:
             routes = manifest.server.routes.load()
@@ -128,6 +132,7 @@ def _public(services: Services) -> APIRouter:
                 server_time=iso(services.clock.now()),
                 ca_sha256=services.tls.ca_sha256,
                 demo=demo_people() if services.config.demo else [],
+                pins=list(services.tls.pins),
                 methods=services.door.methods,
                 oidc_name=settings.oidc_name if settings.oidc_issuer else "",
             )
@@ -154,6 +159,7 @@ def _accounts(services: Services) -> APIRouter:
     router = APIRouter(tags=["accounts"])
     door, sessions = services.door, services.sessions
     device = Depends(services.guard.limited_device())
+    certified = Depends(services.guard.certified_device())
     signed_in = Depends(services.guard.signed_in())
     renewing = Depends(services.guard.renewing())
 
@@ -161,6 +167,11 @@ def _accounts(services: Services) -> APIRouter:
     def challenge(body: ChallengeRequest, device: str = device) -> Response:
         """Something to sign, or to bring back from a browser."""
         return _json(door.challenge(device, body))
+
+    @router.post(PATHS["certificate"], response_model=CertificateReply)
+    def certificate(body: CertificateRequest, device: str = certified) -> Response:
+        """The device's next certificate."""
+        return _json(services.devices.renew(device, body))
 
     @router.post(PATHS["sign_in"], response_model=SignInReply)
     def sign_in(body: SignInRequest, device: str = device) -> Response:
@@ -256,24 +267,5 @@ def _sync(services: Services) -> APIRouter:
     def lease(body: LeaseRequest, device: str = device) -> Response:
         """A block of numbers for offline work."""
         return _json(services.numbers.lease(device, body))
-
-    return router
-
-
-def _blobs(services: Services) -> APIRouter:
-    router = APIRouter(tags=["blobs"])
-    signed_in = Depends(services.guard.signed_in())
-    path = BLOB_PATH + "{sha256}"
-
-    @router.put(path, status_code=204)
-    async def put_blob(sha256: str, request: Request, caller: Caller = signed_in) -> None:
-        """Take in a page image or a scan, as it is."""
-        await services.blobs.put(sha256, request.stream(), caller)
-
-    @router.get(path, response_class=FileResponse)
-    def get_blob(sha256: str, caller: Caller = signed_in) -> Response:
-        """A page image or a scan."""
-        file, type = services.blobs.get(sha256, caller)
-        return FileResponse(file, media_type=type, headers={"X-Content-Type-Options": "nosniff"})
 
     return router

@@ -1,22 +1,33 @@
-"""The audit log: every link carries the SM3 digest of the one before it, so a changed or missing link shows."""
+"""The audit log: every link carries the SM3 digest of the one before it, so a changed or missing link shows.
+
+The database itself refuses to change or remove a link. From time to time the server signs the head of the chain
+(``sign``), and the signed heads leave the machine: whoever rewrites the whole chain cannot rewrite those. How a chain
+is proved, here or from a file alone: ``audit_proof``.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import ColumnElement, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from modules.common.gm import sm3
-from modules.common.server_ports import AuditPage, AuditVerdict, AuditView
-from server_stub.tables import AuditHead, AuditRow
+from modules.common.server_ports import AuditPage, AuditView
+from server_stub.identity import Identity
+from server_stub.tables import AuditHead, AuditRow, AuditSignature
 from sync.protocol import canonical
 
 START = "0" * 64
 """What the first link follows."""
+REFUSED = (".refused", ".failed", ".locked", ".hash_mismatch")
+"""How the name of an action ends that did not come about."""
+COLUMNS = ("seq", "at", "action", "person_id", "device_id", "subject", "detail")
+"""What of a link is under its digest, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,23 @@ class Entry:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _link(previous: str, *parts: str | int) -> str:
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain at a moment, signed (Ed25519) by the server whose history is ``epoch``."""
+
+    seq: int
+    hash: str
+    at: str
+    epoch: str
+    signature: str
+
+    def text(self) -> bytes:
+        """What is signed."""
+        return canonical(["govdesk audit head 1", self.epoch, self.seq, self.hash, self.at])
+
+
+def link(previous: str, *parts: str | int) -> str:
+    """The digest of a link: of the one before it and of its ``COLUMNS``."""
     return sm3(bytes.fromhex(previous) + canonical(parts)).hex()
 
 
@@ -46,62 +73,69 @@ def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
     for entry in entries:
         seq += 1
         detail = json.dumps(entry.detail, ensure_ascii=False, sort_keys=True)
-        last = _link(last, seq, at, entry.action, entry.person, entry.device, entry.subject, detail)
-        rows.append(
-            {
-                "seq": seq,
-                "at": at,
-                "action": entry.action,
-                "person_id": entry.person,
-                "device_id": entry.device,
-                "subject": entry.subject,
-                "detail": detail,
-                "hash": last,
-            }
-        )
+        values = (seq, at, entry.action, entry.person, entry.device, entry.subject, detail)
+        last = link(last, *values)
+        rows.append(dict(zip(COLUMNS, values, strict=True)) | {"hash": last})
     session.execute(insert(AuditRow), rows)
     session.execute(update(AuditHead).values(seq=seq, hash=last))
 
 
-def verify(session: Session) -> AuditVerdict:
-    """Walk the whole chain. ``broken_at`` is the first link that is changed, missing or cut off, or None."""
-    # the head is read first: links that are added meanwhile lie beyond it
-    head, end = session.execute(select(AuditHead.seq, AuditHead.hash)).one_or_none() or (0, START)
-    expected, last = 1, START
-    query = select(AuditRow).where(AuditRow.seq <= head).order_by(AuditRow.seq)
-    with session.scalars(query.execution_options(yield_per=1000)) as rows:
-        for row in rows:
-            link = _link(last, row.seq, row.at, row.action, row.person_id, row.device_id, row.subject, row.detail)
-            if row.hash != link:
-                return AuditVerdict(checked=expected - 1, broken_at=expected)
-            expected, last = expected + 1, row.hash
-    whole = (expected - 1, last) == (head, end)
-    return AuditVerdict(checked=expected - 1, broken_at=None if whole else expected)
+def sign(session: Session, identity: Identity, at: str) -> Head:
+    """The chain's head as it is now, signed, and kept beside the chain. An empty chain has a head, too."""
+    seq, last = session.execute(select(AuditHead.seq, AuditHead.hash)).one_or_none() or (0, START)
+    kept = session.get(AuditSignature, seq)
+    if kept is not None:
+        return head_of(kept)
+    bare = Head(seq, last, at, identity.epoch, "")
+    signature = Ed25519PrivateKey.from_private_bytes(identity.private_key).sign(bare.text()).hex()
+    row = AuditSignature(seq=seq, hash=last, at=at, epoch=identity.epoch, signature=signature)
+    session.add(row)
+    session.flush()
+    return head_of(row)
 
 
-def find(session: Session, *, action: str, person: str, since: str, until: str, before: int, limit: int) -> AuditPage:
-    """Links, newest first, with ``seq < before`` when that is not 0. Times are UTC text, empty: no bound."""
+def head_of(row: AuditSignature) -> Head:
+    """A head that was signed."""
+    return Head(row.seq, row.hash, row.at, row.epoch, row.signature)
+
+
+def find(
+    session: Session,
+    *,
+    action: str = "",
+    people: Collection[str] | None = None,
+    devices: Collection[str] | None = None,
+    since: str = "",
+    until: str = "",
+    result: str = "",
+    before: int = 0,
+    limit: int = 100,
+) -> AuditPage:
+    """Links, newest first, with ``seq < before`` when that is not 0. Times are UTC text, empty: no bound.
+
+    ``people`` and ``devices`` are ids, None: all. ``result``: ``done``, ``refused``, or empty for both.
+    """
     query = select(AuditRow).order_by(AuditRow.seq.desc())
     if action:
         query = query.where(AuditRow.action.startswith(action, autoescape=True))
-    if person:
-        query = query.where(AuditRow.person_id == person)
+    if people is not None:
+        query = query.where(AuditRow.person_id.in_(people))
+    if devices is not None:
+        query = query.where(AuditRow.device_id.in_(devices))
     if since:
         query = query.where(AuditRow.at >= since)
     if until:
         query = query.where(AuditRow.at < until)
+    if result:
+        query = query.where(_refused() if result == "refused" else ~_refused())
     if before:
         query = query.where(AuditRow.seq < before)
     rows = session.execute(query.limit(limit + 1)).scalars().all()
     return AuditPage(more=len(rows) > limit, items=[_view(row) for row in rows[:limit]])
 
 
-def export(session: Session) -> Iterator[str]:
-    """Every link as one line of JSON, oldest first: what is kept away from the server."""
-    columns = AuditRow.__table__.columns.keys()
-    with session.scalars(select(AuditRow).order_by(AuditRow.seq).execution_options(yield_per=1000)) as rows:
-        for row in rows:
-            yield json.dumps({column: getattr(row, column) for column in columns}, ensure_ascii=False)
+def _refused() -> ColumnElement[bool]:
+    return or_(*(AuditRow.action.endswith(end, autoescape=True) for end in REFUSED))
 
 
 def _view(row: AuditRow) -> AuditView:
@@ -114,4 +148,5 @@ def _view(row: AuditRow) -> AuditView:
         subject=row.subject,
         detail=json.loads(row.detail),
         hash=row.hash,
+        result="refused" if row.action.endswith(REFUSED) else "done",
     )

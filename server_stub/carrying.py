@@ -26,10 +26,13 @@ from modules.common.calendar import WorkCalendar
 from modules.common.clock import iso
 from modules.common.errors import Refusal
 from modules.common.permissions import Actor
+from modules.common.staff import STAFF
 from modules.common.text import tr
 from server_stub import feed
+from server_stub.accounts import staff_member
+from server_stub.blobs import names
 from server_stub.sealing import of
-from server_stub.tables import AggregateState, Blob, EventRow
+from server_stub.tables import AggregateState, EventRow
 
 CALENDAR_DAY = "calendar_day"
 
@@ -53,12 +56,16 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class Giver:
-    """Who gives a command, where, when, and what they may reach; ``scopes`` is None for the server itself."""
+    """Who gives a command, where, when, and what they may reach; ``scopes`` is None for the server itself.
+
+    ``device`` is the id of the computer, or empty; ``place`` its name.
+    """
 
     actor: Actor
     place: str
     at: datetime
     scopes: frozenset[str] | None
+    device: str = ""
 
 
 @dataclass(slots=True)
@@ -89,8 +96,8 @@ def carry_out(
     if isinstance(understood, Refusal):
         return understood
     command = understood
-    if lacking := _files_lacking(session, needs_of(rules, command)):
-        return Deferral("SYNC-016", tr("还差 {n} 个附件没有传到服务器，传到后自动执行。", n=lacking))
+    if lacking := names.missing(session, needs_of(rules, command), giver.device, giver.scopes):
+        return Deferral("SYNC-016", tr("还差 {n} 个附件没有传到服务器，传到后自动执行。", n=len(lacking)))
     old = _load(session, command)
     rev = old.rev if old else 0
     if command.base_rev > rev and (old is None or work.recovering):
@@ -121,19 +128,14 @@ def carry_out(
         scopes, command.kind, command.aggregate_id, rev, "put", feed.dump(doc), fields, command.id, before
     )
     feed.store(session, iso(work.now), entry, summary)
+    about = (entry.kind, entry.id, rev, entry.doc)
+    names.note(session, iso(work.now), *about, giver.device, giver.scopes)
     _store_events(session, command, rev, giver.at, events)
     return (entry, *feed.left(entry, before))
 
 
 def _history_lacking() -> Deferral:
     return Deferral("SYNC-017", tr("服务器上还缺这件业务较早的记录，其他窗口补传后自动执行。"))
-
-
-def _files_lacking(session: Session, wanted: Sequence[str]) -> int:
-    """How many of the files the server does not have."""
-    if not wanted:
-        return 0
-    return len(set(wanted) - set(session.execute(select(Blob.sha256).where(Blob.sha256.in_(wanted))).scalars()))
 
 
 def _out_of_reach() -> Refusal:
@@ -158,6 +160,9 @@ def _load(session: Session, command: Command) -> _State | None:
 def _reference(session: Session, work: Work, key: Key) -> Doc | None:
     if key not in work.refs:
         kind, id = key
+        if kind == STAFF:
+            work.refs[key] = staff_member(session, id)
+            return work.refs[key]
         sealed = session.execute(select(AggregateState.sealed).filter_by(kind=kind, id=id)).scalar_one_or_none()
         work.refs[key] = feed.document(session, kind, id, sealed) if sealed else None
     return work.refs[key]

@@ -59,6 +59,16 @@ class Settings:
     """How long a device's certificate holds; it is renewed at half of it."""
     min_free_mib: int = 200
     """Below this much room on the disk the server says that it is not ready."""
+    blob_mib: int = 1024
+    """The largest file that is taken in."""
+    blob_day_mib: int = 20 * 1024
+    """How much a device may hand in on one day (China)."""
+    backup_folder: str = ""
+    """Where the server puts backups by itself (``backup``); none: it makes none."""
+    backup_to: str = ""
+    """Who can open them: the recipient that ``backup-key`` printed."""
+    backup_seconds: int = 24 * 3600
+    backup_keep: int = 14
     master_key: str = ""
     """Where the master key is (``keyring``), from the data folder on; none: ``secrets/master.key`` in it."""
     province_url: str = ""

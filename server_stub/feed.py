@@ -17,6 +17,7 @@ from modules.common.digests import changed
 from modules.common.errors import GovDeskError
 from modules.common.server_ports import Reference
 from modules.common.text import tr
+from server_stub.blobs import names
 from server_stub.database import CHANNEL
 from server_stub.sealing import numbers_in, of, open_sealed, plain_number, seal
 from server_stub.tables import AggregateState, BlindIndex, ChangeRow, EventRow, Scope
@@ -77,6 +78,11 @@ def protocol_too_old(proto: int) -> GovDeskError:
 def whole(summary: Summary, doc: str) -> str:
     """What is sealed of an aggregate: its document (JSON) and the words that lists and search show."""
     return f'{{"title":{dump(summary.title)},"search":{dump(summary.search)},"doc":{doc}}}'
+
+
+def words_of(text: str) -> str:
+    """The words for search in what ``whole`` made."""
+    return str(json.loads(text)["search"])
 
 
 def document(session: Session, kind: str, id: str, sealed: bytes) -> Doc:
@@ -263,6 +269,7 @@ def publish(
             entry = Entry(scopes, reference.kind, reference.id, rev, "put", doc, fields, before=before)
             entries += (entry, *left(entry, before))
             store(session, at, entry, summary)
+            names.note(session, at, entry.kind, entry.id, entry.rev, entry.doc)
     append(session, at, entries)
     return sum(entry.op == "put" for entry in entries)
 

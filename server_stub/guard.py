@@ -1,4 +1,4 @@
-"""Who may ask: devices by their token, people by their statement, permissions by route, and how often."""
+"""Who may ask: devices by their certificate, people by their statement, permissions by route, and how often."""
 
 from __future__ import annotations
 
@@ -98,11 +98,27 @@ class Guard:
         return enrolled
 
     def limited_device(self) -> Callable[..., str]:
-        """The id of an enrolled device that does not try passwords too often."""
+        """The id of an enrolled device that does not try passwords too often.
+
+        One whose key opens only when somebody signs in (or that has no certificate yet) is let in by its name: what it
+        is given here, it can do nothing with before it has shown its certificate.
+        """
 
         def enrolled(request: Request) -> str:
             self.limit_address(request)
-            device = self._device(request, revoked_too=False)
+            device = self._device(request, by_name=True, by_token=True)
+            self._per_device.take(device)
+            return device
+
+        self.declared[enrolled] = ":device"
+        return enrolled
+
+    def certified_device(self) -> Callable[..., str]:
+        """The id of a device that asks for its next certificate, or for its first in place of a token."""
+
+        def enrolled(request: Request) -> str:
+            self.limit_address(request)
+            device = self._device(request, by_token=True)
             self._per_device.take(device)
             return device
 
@@ -113,8 +129,10 @@ class Guard:
         """Count a try against the caller's address. Raises AUTH-014."""
         self._per_address.take(request.client.host if request.client else "")
 
-    def _device(self, request: Request, *, revoked_too: bool) -> str:
-        device = self._devices.recognise(request.headers.get(DEVICE_HEADER, ""), revoked_too=revoked_too)
+    def _device(self, request: Request, **also: bool) -> str:
+        tls = request.scope.get("extensions", {}).get("tls", {})
+        shown = next(iter(tls.get("client_cert_chain", ())), "")
+        device = self._devices.recognise(shown, request.headers.get(DEVICE_HEADER, ""), **also)
         request.state.device = device
         return device
 
@@ -130,7 +148,7 @@ class Guard:
         return known
 
     def _caller(self, request: Request, *, signed_out_too: bool, stale_too: bool = False) -> Caller:
-        device = self._device(request, revoked_too=False)
+        device = self._device(request)
         token = request.headers.get(STATEMENT_HEADER, "")
         if not token:
             raise GovDeskError("AUTH-001", tr("尚未登录。"), fix=tr("请先登录。"))

@@ -54,6 +54,10 @@ def ensure(session: Session, now: datetime) -> Identity:
         session.add(stored)
     private = base64.b64decode(open_sealed(session, ServerMeta, (STATEMENT_KEY,), stored.sealed))
     public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
-    recovered = session.get(ServerMeta, RECOVERED_AT)
-    recovered_at = open_sealed(session, ServerMeta, (RECOVERED_AT,), recovered.sealed) if recovered else ""
-    return Identity(epoch, private, public, recovered_at)
+    return Identity(epoch, private, public, recovered_at(session))
+
+
+def recovered_at(session: Session) -> str:
+    """When this server last came back from a backup, as UTC text; empty: never."""
+    row = session.get(ServerMeta, RECOVERED_AT)
+    return open_sealed(session, ServerMeta, (RECOVERED_AT,), row.sealed) if row else ""

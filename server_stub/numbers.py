@@ -13,10 +13,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Number
-from modules.common.clock import CHINA, Clock, iso
+from modules.common.clock import CHINA, Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refusal
 from modules.common.text import tr
-from server_stub import audit
+from server_stub import audit, identity
 from server_stub.tables import Device, NumberLease, NumberSeries, NumberUsed, Organisation
 from server_stub.writer import Writer
 from sync.protocol import Lease, LeaseRequest
@@ -52,7 +52,7 @@ class Numbers:
             advance = advance.values(next_serial=NumberSeries.next_serial + request.count)
             following = session.execute(advance.returning(NumberSeries.next_serial)).scalar_one_or_none()
             if following is None:
-                following = 1 + request.count
+                following = _first(session, request.series) + request.count
                 session.add(NumberSeries(series=request.series, next_serial=following))
             now = iso(self._clock.now())
             lease = Lease(request.series, following - request.count, following - 1)
@@ -81,7 +81,7 @@ def _check(series: str, own: str, today: date) -> None:
 
 
 def spend(session: Session, device_id: str, number: Number, cmd_id: str) -> Refusal | None:
-    """Spend a number for good. Spending it again for the same command is no harm."""
+    """Spend a number for good; again for the same command is no harm."""
     if not _holds(session, device_id, number):
         return Refusal("NUM-003", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
     used = session.get(NumberUsed, (number.series, number.serial))
@@ -102,4 +102,16 @@ def _holds(session: Session, device_id: str, number: Number) -> bool:
         return holder == device_id
     # in the history that is known every serial below the next one is in a lease (see ``identity.ensure``)
     upcoming = select(NumberSeries.next_serial).filter_by(series=number.series)
-    return number.serial < (session.execute(upcoming).scalar_one_or_none() or 0)
+    return number.serial < (session.execute(upcoming).scalar_one_or_none() or _first(session, number.series))
+
+
+def _first(session: Session, series: str) -> int:
+    """The first serial of a series that is not known here: behind all that it may have handed out in a history that a
+    restore has lost. Tickets of days that were still far ahead then had not been handed out.
+    """
+    recovered = identity.recovered_at(session)
+    if not recovered:
+        return 1
+    known = parse_iso(recovered).astimezone(CHINA).date() + timedelta(days=DAYS_AHEAD)
+    tickets = _TICKETS.search(series)
+    return 1 if tickets and tickets["day"] > f"{known:%y%m%d}" else 1 + identity.LOST_NUMBERS

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from modules.common.errors import GovDeskError, Refused
 from modules.common.text import tr
 from server_stub.log import incident
-from sync.protocol import Problem, to_wire
+from sync.protocol import CODE_HEADER, Problem, to_wire
 
 STATUS = {
     "AUTH-001": 401,
@@ -39,6 +39,8 @@ STATUS = {
     "AUTH-026": 404,
     "AUTH-027": 404,
     "AUTH-028": 404,
+    "AUTH-070": 403,
+    "AUTH-071": 401,
     "AUTH-032": 401,
     "AUTH-033": 401,
     "AUTH-034": 401,
@@ -53,13 +55,28 @@ STATUS = {
     "AUTH-044": 401,
     "AUTH-045": 409,
     "AUTH-046": 404,
+    "AUTH-052": 403,
+    "AUTH-060": 409,
+    "AUTH-061": 409,
+    "AUTH-062": 409,
+    "AUTH-063": 403,
     "AUTH-403": 403,
     "NUM-005": 403,
     "NUM-007": 409,
+    "SRV-043": 409,
     "SRV-061": 404,
     "SRV-062": 422,
     "SRV-063": 415,
     "SRV-064": 507,
+    "SRV-066": 429,
+    "SRV-067": 429,
+    "SRV-068": 423,
+    "SRV-069": 404,
+    "SRV-070": 410,
+    "SRV-071": 409,
+    "SRV-072": 413,
+    "SRV-073": 412,
+    "SRV-074": 415,
     "SRV-404": 404,
     "SRV-405": 405,
     "SRV-413": 413,
@@ -72,8 +89,9 @@ STATUS = {
 
 
 def problem(code: str, message: str, fix: str = "", fields: dict[str, str] | None = None) -> Response:
-    """The answer for a code."""
-    return JSONResponse(to_wire(Problem(code, message, fix, fields or {})), STATUS.get(code, 400))
+    """The answer for a code; it stands in a header, too, for the answer to a HEAD has no body."""
+    said = to_wire(Problem(code, message, fix, fields or {}))
+    return JSONResponse(said, STATUS.get(code, 400), headers={CODE_HEADER: code})
 
 
 def unforeseen(request_id: str, error: Exception) -> Response:

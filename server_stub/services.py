@@ -13,23 +13,27 @@ from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Aggregate
 from modules.common.clock import Clock, SystemClock, iso
-from modules.common.errors import GovDeskError
 from modules.common.manifest import installed, rules_of
-from modules.common.server_ports import AuditPage, AuditVerdict, Caller
-from modules.common.text import tr
-from server_stub import answers, audit, feed, identity, tls
+from modules.common.server_ports import Caller
+from server_stub import answers, backup, feed, identity, tls
 from server_stub.accounts import Accounts, sync_roles
-from server_stub.blobs import Blobs
+from server_stub.audit_log import AuditLog
+from server_stub.blobs import names
+from server_stub.blobs.keeper import Keeper
+from server_stub.blobs.uploads import Uploads
 from server_stub.commands import OwnCommands
 from server_stub.config import Config
+from server_stub.container import recipient
 from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
 from server_stub.guard import Guard, RateLimiter
 from server_stub.nudges import Nudges
 from server_stub.numbers import Numbers
 from server_stub.processor import Processor
+from server_stub.role_requests import RoleRequests
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import published_password
+from server_stub.signin.administration import Administration
 from server_stub.signin.certificates import Certificates
 from server_stub.signin.door import Door
 from server_stub.signin.oidc import Oidc
@@ -41,25 +45,6 @@ from server_stub.trust import KEEP_SESSIONS
 from server_stub.writer import open_writer
 
 KEEP_RUNS = timedelta(days=30)
-
-
-class AuditReader:
-    """Implements ``modules.common.server_ports.AuditLog``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def find(
-        self, *, action: str = "", person: str = "", since: str = "", until: str = "", before: int = 0, limit: int = 100
-    ) -> AuditPage:
-        with self._database.read() as session:
-            return audit.find(
-                session, action=action, person=person, since=since, until=until, before=before, limit=limit
-            )
-
-    def verify(self) -> AuditVerdict:
-        with self._database.read() as session:
-            return audit.verify(session)
 
 
 class Services:
@@ -83,6 +68,7 @@ class Services:
         self.totp = Totp(self.database, self.writer, self.clock, settings)
         self.certificates = Certificates(config.data, self.database, self.writer, self.clock, settings)
         self.sessions = Sessions(self.database, self.writer, self.clock, settings, self.identity, self.totp)
+        self.ways_in = Administration(self.sessions, self.totp, self.certificates)
         self.door = Door(
             self.database,
             self.writer,
@@ -95,12 +81,16 @@ class Services:
             Oidc(config.data, self.writer, self.clock, settings),
             None if config.demo else published_password(),
         )
-        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls.ca_sha256)
-        self.audit = AuditReader(self.database)
+        self.role_requests = RoleRequests(self.database, self.writer, self.clock)
+        self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls)
+        self.audit = AuditLog(self.database, self.writer, self.clock, self.identity, config.data / "audit-heads.jsonl")
         self.nudges = Nudges(self.database)
         self.writer.grown = self.nudges.announce
         self.numbers = Numbers(self.writer, self.clock)
-        self.blobs = Blobs(config.data / "blobs", self.database, self.writer, self.clock)
+        self.writer.do(names.fill)
+        folder = config.data / "blobs"
+        self.blobs = Keeper(folder, self.database, self.writer, self.clock)
+        self.uploads = Uploads(folder / "incoming", self.blobs, self.database, self.writer, self.clock, settings)
         self.rules = rules
         self.processor = Processor(self.writer, self.clock, self.identity, rules)
         self.commands = OwnCommands(self.database, self.writer, self.clock, self.processor, rules)
@@ -113,10 +103,15 @@ class Services:
             RateLimiter(settings.sign_ins_per_minute_address, self.clock),
         )
         jobs = [
-            Scheduled("server.audit", 3600, self._check_audit),
+            Scheduled("server.audit", 3600, self.audit.check),
+            Scheduled("server.audit-all", 24 * 3600, self.audit.check_all),
+            Scheduled("server.devices", 300, self.devices.note_seen),
             Scheduled("server.expire", 900, lambda: self.writer.do(self._expire)),
+            Scheduled("server.blobs", 3600, self._sweep_blobs),
             Scheduled("server.thin", 3600, self._thin),
         ]
+        if settings.backup_folder:
+            jobs.append(Scheduled("server.backup", settings.backup_seconds, self._back_up))
         for manifest in installed():
             jobs += [
                 Scheduled(job.id, job.every, partial(self._module_job, job.run.load)) for job in manifest.server.jobs
@@ -147,16 +142,29 @@ class Services:
         """Stop jobs, finish writes, close the database."""
         self.nudges.close()
         self.scheduler.stop()
+        self.devices.note_seen()
         self.writer.close()
         self.database.close()
 
     def _module_job(self, load: Callable[[], Callable[[Services], None]]) -> None:
         load()(self)
 
-    def _check_audit(self) -> None:
-        verdict = self.audit.verify()
-        if verdict.broken_at is not None:
-            raise GovDeskError("SRV-040", tr("审计日志在第 {seq} 条处断裂。", seq=verdict.broken_at))
+    def _back_up(self) -> None:
+        settings = self.config.settings
+        folder = self.config.data / settings.backup_folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        backup.write(
+            self.config,
+            self.database,
+            folder,
+            recipient(settings.backup_to),
+            self.clock.now(),
+            settings.backup_keep,
+        )
+
+    def _sweep_blobs(self) -> None:
+        self.uploads.sweep()
+        self.blobs.sweep()
 
     def _thin(self) -> None:
         until = iso(self.clock.now() - timedelta(days=self.config.settings.feed_days))

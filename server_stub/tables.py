@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -71,6 +72,32 @@ class Person(Base):
     disabled_at: Mapped[str | None]
 
 
+class RoleRequest(Base):
+    """A role asked for, until another security administrator agrees, or it lapses. Kept as the record of both."""
+
+    __tablename__ = "role_request"
+    __table_args__ = (
+        Index(
+            "uq_role_request_open",
+            "person_id",
+            "role_id",
+            unique=True,
+            sqlite_where=text("decided_at IS NULL"),
+            postgresql_where=text("decided_at IS NULL"),
+        ),
+        CheckConstraint("decided_by <> asked_by OR NOT agreed", name="four_eyes"),
+    )
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    role_id: Mapped[str] = mapped_column(ForeignKey("role.id"))
+    reason: Mapped[str]
+    asked_at: Mapped[str]
+    asked_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    decided_at: Mapped[str | None]
+    decided_by: Mapped[str | None] = mapped_column(ForeignKey("person.id"))
+    agreed: Mapped[bool] = mapped_column(default=False)
+
+
 class Role(Base):
     """A built-in role; ``admin_kind`` is ``sys``, ``sec``, ``audit`` or empty."""
 
@@ -122,11 +149,11 @@ class PersonRole(Base):
 class Device(Base):
     """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64).
 
-    ``former`` is what it was called in a history that a restore has lost.
+    ``keyless``: it has no system keyring, and may sign people in before it can show its certificate. ``token_hash`` is
+    of the time before certificates, and empty as soon as it has one.
     """
 
     __tablename__ = "device"
-    __table_args__ = (Index(None, "former", unique=True),)
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
@@ -135,11 +162,24 @@ class Device(Base):
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
-    former: Mapped[str | None]
+    revoked_for: Mapped[str] = mapped_column(server_default="", default="")
+    keyless: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    seen_at: Mapped[str] = mapped_column(server_default="", default="")
+
+
+class DeviceCertificate(Base):
+    """A certificate by which a device is known, by its SHA-256; until it is first used, the one before is good, too."""
+
+    __tablename__ = "device_certificate"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"), index=True)
+    key_sha256: Mapped[str] = mapped_column(String(64))
+    until: Mapped[str]
+    used_at: Mapped[str | None]
 
 
 class EnrolmentCode(Base):
-    """A one-time code by which a machine becomes a device; only its hash is kept."""
+    """A one-time code by which a machine becomes a device, or ``device_id`` again; only its hash is kept."""
 
     __tablename__ = "enrolment_code"
     code_hash: Mapped[str] = mapped_column(primary_key=True)
@@ -147,6 +187,7 @@ class EnrolmentCode(Base):
     name: Mapped[str]
     expires_at: Mapped[str]
     used_by: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
+    device_id: Mapped[str | None] = mapped_column(ForeignKey("device.id"))
 
 
 class SignInSession(Base):
@@ -329,7 +370,10 @@ class ChangeRow(Base):
 
 
 class AuditRow(Base):
-    """One link of the audit chain; never changed, never removed. ``detail`` is JSON without personal data."""
+    """One link of the audit chain; never changed, never removed: triggers and, on PostgreSQL, rights refuse it.
+
+    ``detail`` is JSON without personal data.
+    """
 
     __tablename__ = "audit"
     __table_args__ = (Index(None, "person_id"), Index(None, "action"))
@@ -350,6 +394,17 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditSignature(Base):
+    """A head of the chain that the server has signed; never changed, never removed. ``signature`` is hexadecimal."""
+
+    __tablename__ = "audit_signature"
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[str]
+    epoch: Mapped[str]
+    signature: Mapped[str]
 
 
 class NumberSeries(Base):
@@ -381,20 +436,52 @@ class NumberUsed(Base):
 
 
 class Blob(Base):
-    """A page image or a scan that the server keeps as a file, by the SHA-256 of its content.
+    """A page image, a scan or a file that the server keeps whole, by the SHA-256 of its content.
 
-    ``hall_id`` and ``department_id`` are those of whoever handed it in first.
+    ``at`` is when it was handed in, or when the last document let go of it.
     """
 
     __tablename__ = "blob"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     type: Mapped[str]
-    person_id: Mapped[str]
-    device_id: Mapped[str]
-    hall_id: Mapped[str]
-    department_id: Mapped[str]
     at: Mapped[str]
+
+
+class BlobGiver(Base):
+    """A device that has handed in all of a blob: it may name it in a document. ``size`` counts to its day's quota."""
+
+    __tablename__ = "blob_giver"
+    __table_args__ = (Index(None, "device_id", "at"),)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[str]
+
+
+class BlobName(Base):
+    """A document that names a blob now: whoever reads the one may read the other.
+
+    ``device_id`` is who brought the name in without showing that it may: it has to hand the blob in first.
+    """
+
+    __tablename__ = "blob_name"
+    __table_args__ = (Index(None, "kind", "aggregate_id"),)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    aggregate_id: Mapped[str] = mapped_column(primary_key=True)
+    device_id: Mapped[str] = mapped_column(server_default="")
+
+
+class BlobUpload(Base):
+    """A blob that a device is sending. How much of it is here, its file knows (``incoming/<device>.<sha256>``)."""
+
+    __tablename__ = "blob_upload"
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    touched_at: Mapped[str]
 
 
 class JobRun(Base):

@@ -115,11 +115,8 @@ def certificate_sha256(certificate: x509.Certificate) -> str:
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
 
-def issue(tls: Tls, request: str, device_id: str, now: datetime, days: int) -> DeviceCertificate:
-    """Sign a device's request (PEM) for so many days. Its subject is the device's id, whatever the request says.
-
-    Raises ``ValueError`` for what is no request signed by its own key on the curve P-256.
-    """
+def requested_key(request: str) -> ec.EllipticCurvePublicKey:
+    """The key that a request (PEM) is for and signed by. Raises ``ValueError`` for what is none, or none on P-256."""
     try:
         asked = x509.load_pem_x509_csr(request.encode("ascii"))
         key = asked.public_key()
@@ -128,6 +125,15 @@ def issue(tls: Tls, request: str, device_id: str, now: datetime, days: int) -> D
         raise ValueError("no certificate request") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1) or not proven:
         raise ValueError("no certificate request for a key on P-256 that its own key signed")
+    return key
+
+
+def issue(tls: Tls, request: str, device_id: str, now: datetime, days: int) -> DeviceCertificate:
+    """Sign a device's request (PEM) for so many days. Its subject is the device's id, whatever the request says.
+
+    Raises ``ValueError`` as ``requested_key``.
+    """
+    key = requested_key(request)
     ca = x509.load_pem_x509_certificate(tls.ca.read_bytes())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device_id)])
     certificate = _leaf(name, ca, key, ExtendedKeyUsageOID.CLIENT_AUTH, now, timedelta(days=days) + _EARLIER).sign(

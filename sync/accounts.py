@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from client.data.profile import Device, Profile, write_atomically
+from client.data.credential import Credential
+from client.data.profile import Device, Profile
 from modules.common.clock import Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refused
 from modules.common.passwords import password_refusal
@@ -22,11 +23,12 @@ from modules.common.permissions import Actor
 from modules.common.statement import read
 from modules.common.text import tr
 from sync.attempts import Attempts
+from sync.enrolment import enrol
 from sync.protocol import (
     PROTOCOL,
+    CertificateRequest,
     Challenge,
     ChallengeRequest,
-    EnrolRequest,
     Hello,
     PasswordChange,
     SignInReply,
@@ -34,7 +36,16 @@ from sync.protocol import (
     challenge_message,
 )
 from sync.store_key import WRONG, Signer, by_escrow, by_password, fingerprint, for_token, proves_itself
-from sync.transport import UNREACHABLE, HttpTransport, Transport, fetch_ca, not_enrolled, versions_differ
+from sync.transport import (
+    UNREACHABLE,
+    HttpTransport,
+    Identity,
+    Nobody,
+    Transport,
+    fetch_ca,
+    not_enrolled,
+    versions_differ,
+)
 
 if TYPE_CHECKING:
     from client.data.keys import KdfCost, KeyRing
@@ -66,13 +77,8 @@ class OpenSession:
     method: str = "password"
 
 
-TransportFactory = Callable[[Profile, str, str], Transport]
-"""Makes the transport for a profile, the server's address, and ``<device id>:<token>`` or nothing."""
-
-
-def https(profile: Profile, url: str, device: str) -> Transport:
-    """The transport of every real client."""
-    return HttpTransport(url, profile.ca, device)
+TransportFactory = Callable[[str, Identity], Transport]
+"""Makes the transport to the server's address for a device, or for a computer that is none yet."""
 
 
 class Accounts:
@@ -86,7 +92,7 @@ class Accounts:
         self,
         profile: Profile,
         clock: Clock,
-        transport_factory: TransportFactory = https,
+        transport_factory: TransportFactory = HttpTransport,
         *,
         cost: KdfCost | None = None,
         open_store: Callable[[Profile, bytes, Clock], Store] | None = None,
@@ -104,7 +110,9 @@ class Accounts:
         self._signer: Signer | None = None
         self._key = b""
         self._renew_at = math.inf
+        self._asked_at = clock.monotonic()
         self._attempts = Attempts(profile, clock)
+        self.credential = Credential(profile, self._keys(), clock)
 
     # -- who is signed in -------------------------------------------------------------------------
 
@@ -135,7 +143,7 @@ class Accounts:
             device = self._profile.device()
             if device is None:
                 raise not_enrolled()
-            self._transport = self._make(self._profile, device.server, f"{device.device}:{self._profile.token()}")
+            self._transport = self._make(device.server, self.credential)
         return self._transport
 
     # -- the computer -----------------------------------------------------------------------------
@@ -149,31 +157,36 @@ class Accounts:
         hello = self.transport.hello()
         if hello.proto < PROTOCOL or hello.proto_min > PROTOCOL:
             raise versions_differ()
+        self.credential.learn(hello.pins)
         return hello
 
     def enrol(self, url: str, code: str, name: str = "") -> Device:
         """Make this computer a device of the server at ``url``, by the one-time ``code`` ``XXXX-XXXX.<pin>``.
 
+        One that was a device before becomes it again, by a code made for that, and keeps all its work.
+
         Raises NET-007 when the server's authority is not the one that the code names, the server's own
-        problem for a used code, NET-008 for an ill-formed address or code, DATA-006 when it is enrolled already.
+        problem for a used code, NET-008 for an ill-formed address or code, DATA-006 for a device of another server.
         """
-        if self._profile.device() is not None:
-            raise GovDeskError("DATA-006", tr("这台电脑已经登记过。"), fix=tr("要换服务器，请使用新的资料目录。"))
-        secret, _, pin = code.strip().partition(".")
-        if not url.startswith("https://") or not secret or not pin:
-            raise GovDeskError(
-                "NET-008", tr("服务器地址或登记码不完整。"), fix=tr("地址以 https:// 开头；登记码请整段粘贴。")
-            )
-        url = url.rstrip("/")
-        write_atomically(self._profile.ca, self._get_ca(url, pin))
-        transport = self._make(self._profile, url, "")
-        try:
-            made = transport.enrol(EnrolRequest(code.strip(), name))
-        finally:
-            transport.close()
-        device = Device(url, made.device, made.name, made.hall_id, made.series)
-        self._profile.save_device(device, made.token)
+        device = enrol(
+            self._profile,
+            self._keys(),
+            self.credential,
+            url,
+            code,
+            name,
+            get_ca=self._get_ca,
+            ask=lambda url: self._make(url, Nobody(self._profile.ca)),
+        )
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
         return device
+
+    def keep_known(self) -> None:
+        """Hear of the server's next key, and ask for the device's next certificate when it is time. Raises NET-…."""
+        self.hello()
+        self._renew_certificate()
 
     # -- the person -------------------------------------------------------------------------------
 
@@ -185,6 +198,7 @@ class Accounts:
         login = login.strip().lower()
         device = self._ready()
         self._attempts.refuse_locked(login)
+        self._open_credential(login, password)
         try:
             reply = self.transport.sign_in(SignInRequest(login, password, code=code))
         except GovDeskError as error:
@@ -239,14 +253,25 @@ class Accounts:
         """Where a browser has to go to sign a person in, and come back to ``redirect``. Raises AUTH-042, AUTH-043."""
         return self.transport.challenge(ChallengeRequest(OIDC, redirect))
 
-    def sign_in_by_oidc(self, challenge: str, code: str, login: str = "", password: str = "") -> OpenSession:
+    def sign_in_by_oidc(
+        self, challenge: str, answer: str, login: str = "", password: str = "", code: str = ""
+    ) -> OpenSession:
         """Open a session by what the browser brought back. Login and password make an unknown account the person's own.
 
         Raises AUTH-033 too late, AUTH-039 nobody's yet, AUTH-044 refused, AUTH-045 another's, and as ``sign_in``.
         """
         device = self._ready()
-        request = SignInRequest(login, password, OIDC, challenge=challenge, answer=code)
+        request = SignInRequest(login, password, OIDC, code, challenge, answer)
         return self._open_there(device, self.transport.sign_in(request), OIDC, by_escrow)
+
+    def verify_oidc(self, challenge: str, answer: str) -> None:
+        """Check that the signed-in person came back from the browser, to unlock the window. Raises AUTH-048."""
+        session = self._signed_in()
+        reply = self.transport.sign_in(SignInRequest("", "", OIDC, challenge=challenge, answer=answer))
+        if read(reply.statement).person != session.actor.id:
+            self.transport.sign_out(reply.statement)
+            raise _another()
+        self._open = self._begin(session.store, session.device, reply, OIDC)
 
     def renew(self) -> OpenSession:
         """Keep the statement fresh; sign in at the server whoever signed in without it. The store stays open.
@@ -255,6 +280,7 @@ class Accounts:
         or AUTH-047 when only the person could sign in; when the server says no, sign out.
         """
         session = self._signed_in()
+        self._asked_at = self._clock.monotonic()
         if not session.offline:
             if not self.renewal_due:
                 return session
@@ -273,6 +299,7 @@ class Accounts:
             raise person_wanted()
         self._password = ""
         self._open = self._begin(session.store, session.device, reply, session.method)
+        self._stay_known()
         return self._open
 
     @property
@@ -287,7 +314,7 @@ class Accounts:
     def verify_signer(self, signer: Signer) -> None:
         """Check that it is the key with which the person signed in, to unlock the window. Raises AUTH-048."""
         if self._signer is None or signer.certificate != self._signer.certificate or not proves_itself(signer):
-            raise GovDeskError("AUTH-048", tr("这不是您登录时用的证书。"), fix=tr("请插入自己的证书介质，或换人登录。"))
+            raise _another()
         self._signer = signer
 
     def has_password_here(self) -> bool:
@@ -370,7 +397,34 @@ class Accounts:
         if device is None:
             raise not_enrolled()
         self.sign_out()
+        self._asked_at = self._clock.monotonic()
+        self.credential.ask_again()
         return device
+
+    def _open_credential(self, login: str, password: str) -> None:
+        """Where no keyring opens the device's key, this person's wrap may; else the server lets them in without."""
+        keys = self._keys()
+        if self.credential.opens or not keys.exists() or not keys.knows(login):
+            return
+        try:
+            self.credential.opened(keys.open_with_password(login, password))
+        except GovDeskError as error:
+            if error.code != WRONG:
+                raise
+
+    def _renew_certificate(self) -> None:
+        credential = self.credential
+        if credential.due:
+            reply = self.transport.certify(CertificateRequest(credential.request(), credential.keyless))
+            credential.accept(reply.certificate)
+            credential.learn(reply.pins)
+
+    def _stay_known(self) -> None:
+        """Renew the certificate if it is time; a server that cannot be asked just now is asked another time."""
+        try:
+            self._renew_certificate()
+        except GovDeskError as error:
+            log.warning("the device's certificate was not renewed: %s", error.code)
 
     def _answer(self, signer: Signer, login: str = "", password: str = "", code: str = "") -> SignInReply:
         """What the server says to a token that signs its challenge."""
@@ -391,11 +445,17 @@ class Accounts:
     def _open_there(
         self, device: Device, reply: SignInReply, method: str, key_of: Callable[[KeyRing, bytes], bytes]
     ) -> OpenSession:
-        self._key = key_of(self._keys(), base64.b64decode(reply.escrow))
+        escrow = base64.b64decode(reply.escrow)
+        self._key = key_of(self._keys(), escrow)
+        self._keys().keep_escrow(escrow, self._key)
+        self.credential.opened(self._key)
         store = self._open_store(self._profile, self._key, self._clock)
         try:
             session = self._begin(store, device, reply, method)
             store.prune()
+            self._stay_known()
+            if self.credential.lost:
+                raise _lost()
         except BaseException:
             store.close()
             raise
@@ -404,7 +464,9 @@ class Accounts:
 
     def _begin(self, store: Store, device: Device, reply: SignInReply, method: str) -> OpenSession:
         received = parse_iso(reply.server_time)
-        store.contact(store.epoch, round((received - self._clock.now()) / timedelta(milliseconds=1)))
+        half = (self._clock.monotonic() - self._asked_at) / 2
+        offset = (received - self._clock.now() + timedelta(seconds=half)) / timedelta(milliseconds=1)
+        store.contact(store.epoch, round(offset), round(half * 1000))
         until = iso(received + timedelta(seconds=reply.offline_seconds))
         store.open_session(reply.statement, device.name, device.series, offline_until=until)
         self._renew_at = self._clock.monotonic() + reply.renew_seconds if reply.renew_seconds else math.inf
@@ -429,6 +491,7 @@ class Accounts:
     def _open_here(self, device: Device, login: str, key: bytes, method: str) -> OpenSession:
         from client.data.store import sign_in_expired
 
+        self.credential.opened(key)
         store = self._open_store(self._profile, key, self._clock)
         try:
             kept = store.last_statement(login)
@@ -479,6 +542,18 @@ def never_here() -> GovDeskError:
         tr("连不上服务器，而您还没有在这台电脑上登录过。"),
         fix=tr("请在网络恢复后登录一次，以后就可以离线登录。"),
     )
+
+
+def _lost() -> GovDeskError:
+    return GovDeskError(
+        "NET-011",
+        tr("这台电脑的设备证书已过期，或者打不开。"),
+        fix=tr("请系统管理员在“设备”中为这台电脑发“重新登记码”，在此输入；未上传的业务都还在本机。"),
+    )
+
+
+def _another() -> GovDeskError:
+    return GovDeskError("AUTH-048", tr("这不是登录时的那个人。"), fix=tr("请用自己的证书或账号，或换人登录。"))
 
 
 def person_wanted() -> GovDeskError:

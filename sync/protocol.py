@@ -147,21 +147,47 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class EnrolRequest:
-    """``code`` is the one-time enrolment code; ``name`` the counter's or room's name."""
+    """``code`` is the one-time enrolment code; ``name`` the counter's or room's name; ``csr`` (PEM) a request for a
+    certificate by a key on P-256. ``device``: this computer was a device before, and wants to be it again.
+    ``keyless``: it has no system keyring, so that its key opens only when somebody signs in.
+    """
 
     code: str
+    csr: str
     name: str = ""
+    device: str = ""
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """``token`` is the device's credential, shown once. ``hall_id`` and ``place`` come from the code."""
+    """``certificate`` (PEM) is the device's credential. ``hall_id`` and ``name`` come from the code. ``escrow``
+    (base64) opens a store that is yet to be made; empty for a device that has one. ``pins``: see ``Hello``.
+    """
 
     device: str
-    token: str
+    certificate: str
     name: str
     hall_id: str
     series: str
+    escrow: str
+    pins: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRequest:
+    """A device asks for its next certificate, while the present one (or the token of old) is good."""
+
+    csr: str
+    keyless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateReply:
+    """``certificate`` (PEM) replaces the present one as soon as it is used. ``pins``: see ``Hello``."""
+
+    certificate: str
+    pins: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +323,8 @@ class PasswordChange:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a server says to anyone. ``demo`` lists one-click people, only on a demonstration server. ``methods`` are
+    """What a server says to anyone. ``demo`` lists one-click people, only on a demonstration server. ``pins``: SHA-256
+    (hex) of the public keys by which the server is known, the present one and the next. ``methods`` are
     the ways to sign in; ``oidc_name`` is what people call the provider of single sign-on.
     """
 
@@ -310,6 +337,7 @@ class Hello:
     server_time: str
     ca_sha256: str
     demo: list[dict[str, str]] = field(default_factory=list)
+    pins: list[str] = field(default_factory=list)
     methods: list[str] = field(default_factory=lambda: ["password"])
     oidc_name: str = ""
 
@@ -328,6 +356,7 @@ PATHS = {
     "hello": "/v1/hello",
     "ca": "/v1/ca.pem",
     "enrol": "/v1/devices/enrol",
+    "certificate": "/v1/devices/certificate",
     "sign_in": "/v1/sign-in",
     "sign_out": "/v1/sign-out",
     "challenge": "/v1/sign-in/challenge",
@@ -345,11 +374,18 @@ PATHS = {
     "nudges": "/v1/sync/nudges",
 }
 BLOB_PATH = "/v1/blobs/"
-"""Before the SHA-256 of a page: PUT takes its bytes, GET gives them."""
+"""Before the SHA-256 of a page or file: GET gives its bytes, or a range of them."""
+UPLOAD_PATH = "/v1/uploads"
+"""Where pages and files are handed in by tus (https://tus.io/protocols/resumable-upload): POST creates, with the
+SHA-256 in ``Upload-Metadata``; ``/<sha256>`` is the asking device's upload of that content."""
+TUS = "1.0.0"
+TUS_BODY = "application/offset+octet-stream"
 DEVICE_HEADER = "GovDesk-Device"
-"""Carries ``<device id>:<token>``."""
+"""Carries the device's id where it cannot show its certificate yet; ``<id>:<token>`` from one enrolled long ago."""
 STATEMENT_HEADER = "GovDesk-Statement"
 """Carries the signed-in person's statement token, on whatever a person asks."""
+CODE_HEADER = "GovDesk-Code"
+"""Carries the code of a ``Problem``."""
 
 
 def to_wire(value: Any) -> Any:

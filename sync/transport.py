@@ -1,8 +1,8 @@
 """How a device talks to the server: over HTTPS, or in memory with faults on purpose.
 
 Every method raises ``GovDeskError``: NET-001 unreachable, NET-002 certificate not trusted, NET-003 no
-answer in time, NET-004 not enrolled, NET-005 the server's own fault, NET-006 versions do not fit; or
-the code that the server gives in its ``Problem``.
+answer in time, NET-004 not enrolled, NET-005 the server's own fault, NET-006 versions do not fit, NET-009
+another server's key; or the code that the server gives in its ``Problem``.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from urllib.parse import urlsplit
 from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.text import tr
 from sync.protocol import (
-    BLOB_PATH,
     DEVICE_HEADER,
     PATHS,
     PULL_LIMIT,
     STATEMENT_HEADER,
+    CertificateReply,
+    CertificateRequest,
     Challenge,
     ChallengeRequest,
     ChangesReply,
@@ -46,11 +47,14 @@ from sync.protocol import (
 )
 
 if TYPE_CHECKING:
+    import ssl
+
     import requests
 
 T = TypeVar("T")
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
+STREAM_BLOCK = 64 * 1024
 LISTEN_SECONDS = 40.0
 """On a line for nudges something is heard every fifteen seconds; one that is silent for so long is dead."""
 PIN_DIGITS = 20
@@ -65,6 +69,8 @@ class Transport(Protocol):
     def hello(self) -> Hello: ...
 
     def enrol(self, request: EnrolRequest) -> Enrolment: ...
+
+    def certify(self, request: CertificateRequest) -> CertificateReply: ...
 
     def sign_in(self, request: SignInRequest) -> SignInReply: ...
 
@@ -131,6 +137,9 @@ class _Wire(ABC):
     def enrol(self, request: EnrolRequest) -> Enrolment:
         return _parse(Enrolment, self.ask("POST", "enrol", request))
 
+    def certify(self, request: CertificateRequest) -> CertificateReply:
+        return _parse(CertificateReply, self.ask("POST", "certificate", request))
+
     def sign_in(self, request: SignInRequest) -> SignInReply:
         return _parse(SignInReply, self.ask("POST", "sign_in", request))
 
@@ -157,43 +166,107 @@ class _Wire(ABC):
         return _parse(Lease, self.ask("POST", "lease", request, statement=statement))
 
 
+class Identity(Protocol):
+    """Who asks: ``client.data.credential.Credential``, or nobody yet."""
+
+    generation: int
+    """Another one: lines must be opened anew."""
+
+    @property
+    def header(self) -> str:
+        """The device header's value; empty where a certificate speaks."""
+        ...
+
+    @property
+    def pins(self) -> frozenset[str]:
+        """The keys by which the server is known."""
+        ...
+
+    def context(self) -> ssl.SSLContext:
+        """What lines are opened with."""
+        ...
+
+
+@dataclass(slots=True)
+class Nobody:
+    """A computer that is no device yet: it trusts the authority in ``ca``."""
+
+    ca: Path
+    generation: int = 0
+    header: str = ""
+    pins: frozenset[str] = frozenset()
+
+    def context(self) -> ssl.SSLContext:
+        from client.data.credential import trusting
+
+        return trusting(self.ca)
+
+
 class HttpTransport(_Wire):
-    """Over HTTPS, trusting the authority in ``ca`` and nothing else; ``device`` is ``<id>:<token>`` or empty.
+    """Over HTTPS, as ``identity``, trusting the authority and the keys that it names and nothing else.
 
     Connections are kept, one set per thread. Proxies and authorities of the environment are not used:
     whoever sets a variable must not be able to read cases.
     """
 
-    def __init__(self, url: str, ca: Path, device: str = "") -> None:
-        super().__init__(device)
+    def __init__(self, url: str, identity: Identity) -> None:
+        super().__init__("")
         self._url = url.rstrip("/")
-        self._ca = ca
+        self._identity = identity
         self._local = threading.local()
+        self._context: tuple[int, ssl.SSLContext] | None = None
         self._open: list[requests.Session] = []
         self._guard = threading.Lock()
 
     def _session(self) -> requests.Session:
-        import requests
-
         session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = False
-            session.verify = str(self._ca)
-            self._local.session = session
-            with self._guard:
-                self._open.append(session)
+        generation = self._identity.generation
+        if session is None or self._local.generation != generation:
+            if session is not None:
+                session.close()
+                with self._guard:
+                    self._open.remove(session)
+            session = self._new_session(generation)
+            self._local.session, self._local.generation = session, generation
         return session
 
-    def put_blob(self, sha256: str, data: bytes, type: str, statement: str) -> None:
-        """Hand in a page; the same again does no harm. Raises as every question."""
-        _refuse(self._send("PUT", BLOB_PATH + sha256, statement, data=data, headers={"Content-Type": type}))
+    def _new_session(self, generation: int) -> requests.Session:
+        import requests
 
-    def get_blob(self, sha256: str, statement: str) -> bytes:
-        """The bytes of a page, unchecked. Raises SRV-061 when the server does not have it, and as every question."""
-        answer = self._send("GET", BLOB_PATH + sha256, statement)
-        _refuse(answer)
-        return bytes(answer.content)
+        from sync.pinning import PinnedAdapter
+
+        session = requests.Session()
+        session.trust_env = False
+        with self._guard:
+            if self._context is None or self._context[0] != generation:
+                self._context = (generation, self._identity.context())
+            adapter = PinnedAdapter(self._context[1], lambda: self._identity.pins)
+            self._open.append(session)
+        session.adapters.clear()
+        session.mount("https://", adapter)
+        return session
+
+    def send(
+        self, method: str, path: str, statement: str, headers: Mapping[str, str], data: bytes, seconds: float
+    ) -> tuple[int, Mapping[str, str]]:
+        """Send bytes as they are; status and headers of the answer, which may take ``seconds``. Raises as every
+        question; only a HEAD that finds nothing is answered, for it cannot say why.
+        """
+        answer = self._send(method, path, statement, headers=headers, data=data, timeout=(CONNECT_SECONDS, seconds))
+        if method != "HEAD" or answer.status_code not in (404, 410):
+            _refuse(answer)
+        return answer.status_code, answer.headers
+
+    def stream(self, path: str, statement: str, headers: Mapping[str, str]) -> Iterator[bytes]:
+        """The bytes of an answer while they come. Raises as every question, also in the middle."""
+        answer = self._send("GET", path, statement, headers=headers, stream=True)
+        try:
+            _refuse(answer)
+            yield from answer.iter_content(STREAM_BLOCK)
+        except OSError as error:
+            raise _network_error(error) from error
+        finally:
+            answer.close()
 
     def listen(self, statement: str) -> EventStream:
         """Open a line for nudges. Raises as every question."""
@@ -222,12 +295,13 @@ class HttpTransport(_Wire):
         **what: Any,
     ) -> requests.Response:
         sent = {"Accept": "application/json", **(headers or {})}
-        if self._device:
-            sent[DEVICE_HEADER] = self._device
         if statement:
             sent[STATEMENT_HEADER] = statement
         try:
-            return self._session().request(
+            session = self._session()
+            if named := self._identity.header:
+                sent[DEVICE_HEADER] = named
+            return session.request(
                 method,
                 self._url + path,
                 headers=sent,
@@ -453,12 +527,20 @@ def _problem(status: int, answer: Any) -> GovDeskError:
 def _network_error(error: BaseException) -> GovDeskError:
     import requests
 
+    from sync.pinning import PIN_MISMATCH
+
     # OpenSSL's own words: a line that breaks in the handshake is a TLS error, too, but accuses no certificate
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return GovDeskError(
             "NET-002",
             tr("服务器的证书不可信，已停止连接。"),
             fix=tr("请勿继续输入密码，并联系系统管理员。"),
+        )
+    if PIN_MISMATCH in str(error):
+        return GovDeskError(
+            "NET-009",
+            tr("服务器的密钥不是这台电脑认识的那一把，已停止连接。"),
+            fix=tr("请勿继续输入密码，并联系系统管理员；若服务器刚更换过密钥而未预告，请用登记码重新登记。"),
         )
     if isinstance(error, (requests.exceptions.ReadTimeout, TimeoutError)):
         return _too_slow()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,20 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from client.data.profile import disk_full, disk_full_in_words
-from client.data.search import words
 from modules.common.digests import changed
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every schema revision this program knows, oldest first; the last is the one it works with."""
 HEAD = REVISIONS[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def open_engine(path: Path, key: bytes) -> Engine:
+def open_engine(path: Path, key: bytes, check: Callable[[Any], None] = lambda connection: None) -> Engine:
     """The database at ``path``, made, or upgraded after a backup, where needed. ``key`` is 32 raw bytes.
 
+    ``check`` sees what is there, by a raw connection, before anything is changed; what it raises is raised.
     Transactions begin as readers; ``writer(engine)`` gives the same engine for writing. Raises
     ``GovDeskError``: DATA-003 when a newer program wrote the file, DATA-004 when the key does not open it
     or it is damaged, DATA-008 when it may not be read or written, DATA-010 when the disk is full.
@@ -34,6 +35,8 @@ def open_engine(path: Path, key: bytes) -> Engine:
         with closing(_connect_in_words(path, key)) as connection:
             stored = _revision(connection)
             fresh = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+            if stored in REVISIONS:
+                check(connection)
         engine = create_engine(
             "sqlite+pysqlite://",
             creator=lambda: connect(path, key),
@@ -41,6 +44,8 @@ def open_engine(path: Path, key: bytes) -> Engine:
             poolclass=QueuePool,
             pool_size=4,
             max_overflow=4,
+            # the connection that was used last has its pages decrypted already
+            pool_use_lifo=True,
             json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
         )
         event.listen(engine, "begin", _begin)
@@ -63,7 +68,7 @@ def writer(engine: Engine) -> Engine:
 
 
 def connect(path: Path, key: bytes) -> Any:
-    """A raw connection that can make words for the index.
+    """A raw connection.
 
     ``synchronous=FULL``: what is committed survives a power cut.
     """
@@ -75,7 +80,6 @@ def connect(path: Path, key: bytes) -> Any:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.create_function("govdesk_words", -1, words, deterministic=True)
         connection.create_function("govdesk_digest", 5, changed, deterministic=True)
     except BaseException:
         connection.close()

@@ -9,6 +9,7 @@ never strands unsent work: the server resets the password, and the escrow key op
 from __future__ import annotations
 
 import base64
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +18,8 @@ from typing import Any
 from client.data.profile import SERVICE, Profile, damaged, read_json, write_json
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
+
+log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
 
@@ -69,8 +72,13 @@ class KeyRing:
         data: dict[str, Any] = {"format": 1, "people": {}, "escrow": _seal(escrow, key, "escrow")}
         if self._profile.vault is not None:
             outer = secrets.token_bytes(KEY_BYTES)
-            self._profile.vault.set_password(SERVICE, "store-key", base64.b64encode(outer).decode())
-            data["keyring"] = _seal(outer, key, "keyring")
+            entry = f"store-key:{secrets.token_hex(8)}"  # several profiles share one keyring
+            try:
+                self._profile.vault.set_password(SERVICE, entry, _text(outer))
+            except GovDeskError as error:
+                log.warning("keyring: %s", error.code)
+            else:
+                data |= {"keyring": _seal(outer, key, "keyring"), "keyring_entry": entry}
         write_json(self._profile.keys, data)
         return key
 
@@ -95,17 +103,38 @@ class KeyRing:
             raise GovDeskError(
                 "DATA-009",
                 tr("服务器给出的密钥打不开本机数据。"),
-                fix=tr("未发送的业务仍在本机，请勿删除，并联系系统管理员。"),
+                fix=tr("未发送的业务仍在本机，请勿删除。请由在这台电脑上登录过的人先登录一次，或联系系统管理员。"),
             )
         return key
 
     def open_with_keyring(self) -> bytes | None:
         """The store key out of the system keyring, or None where it is not there."""
-        box = self._read().get("keyring")
+        data = self._read()
+        box = data.get("keyring")
         if box is None or self._profile.vault is None:
             return None
-        outer = self._profile.vault.get_password(SERVICE, "store-key")
+        try:
+            outer = self._profile.vault.get_password(SERVICE, data.get("keyring_entry", "store-key"))
+        except GovDeskError as error:
+            log.warning("keyring: %s", error.code)
+            return None
         return _unseal(base64.b64decode(outer), box, "keyring") if outer else None
+
+    def keep_escrow(self, escrow: bytes, key: bytes) -> None:
+        """Let the server's key open the store from now on: it has forgotten the one before."""
+        data = self._read()
+        if _unseal(escrow, data["escrow"], "escrow") != key:
+            write_json(self._profile.keys, {**data, "escrow": _seal(escrow, key, "escrow")})
+
+    def device_secret(self, key: bytes) -> str | None:
+        """What opens the device's own key, if it was sealed here."""
+        box = self._read().get("device")
+        secret = _unseal(key, box, "device") if box else None
+        return secret.decode("ascii") if secret else None
+
+    def keep_device_secret(self, key: bytes, secret: str) -> None:
+        """Seal what opens the device's own key."""
+        write_json(self._profile.keys, {**self._read(), "device": _seal(key, secret.encode("ascii"), "device")})
 
     def add_person(self, login: str, password: str, key: bytes, *, local: bool = False) -> None:
         """Wrap ``key`` for a person, in place of any earlier wrap: at the first sign-in and at each new password.

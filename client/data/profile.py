@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from typing import IO, Any, Protocol
 
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
+
+log = logging.getLogger(__name__)
 
 SERVICE = "govdesk"
 """The name under which secrets are kept in the system keyring."""
@@ -64,7 +67,40 @@ def system_vault() -> Vault | None:
     """This computer's keyring, or None where there is no real one."""
     import keyring
 
-    return real_vault(keyring.get_keyring())
+    backend = real_vault(keyring.get_keyring())
+    return None if backend is None else SpokenVault(backend)
+
+
+class SpokenVault:
+    """A keyring whose failures are words: ``GovDeskError`` DATA-040 when it is locked, or does not answer."""
+
+    def __init__(self, backend: Vault) -> None:
+        self._backend = backend
+
+    def get_password(self, service: str, username: str) -> str | None:
+        with _keyring_in_words():
+            return self._backend.get_password(service, username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        with _keyring_in_words():
+            self._backend.set_password(service, username, password)
+
+    def delete_password(self, service: str, username: str) -> None:
+        with _keyring_in_words():
+            self._backend.delete_password(service, username)
+
+
+@contextmanager
+def _keyring_in_words() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # whatever it is of the many that D-Bus, its libraries and Windows raise: it must not end the program
+        raise GovDeskError(
+            "DATA-040",
+            tr("系统密钥环已锁定，或没有回答。"),
+            fix=tr("请解锁系统密钥环后再登录；不解锁也可以登录，设备密钥另封在本机加密数据里。"),
+        ) from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -72,17 +108,42 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Raises ``GovDeskError`` DATA-010 when the disk is full.
     """
-    scratch = path.with_name(path.name + ".new")
+    with written_atomically(path, path.with_name(path.name + ".new")) as file:
+        file.write(data)
+
+
+@contextmanager
+def written_atomically(path: Path, scratch: Path) -> Iterator[IO[bytes]]:
+    """A file to be written, which becomes ``path`` at the end of the block, as ``write_atomically`` says; when the
+    block raises, nothing has happened.
+    """
     with disk_full_in_words():
         # without O_BINARY Windows would change line ends inside the bytes
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         descriptor = os.open(scratch, flags, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(path)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise
         _sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder``, for its owner only, so that it and what is put into it are still there after a power cut.
+
+    Raises ``GovDeskError`` DATA-010 when the disk is full.
+    """
+    with disk_full_in_words():
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            return
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -153,6 +214,16 @@ class Profile:
         return self.path / "ca.pem"
 
     @property
+    def certificate(self) -> Path:
+        """The device's encrypted key and its certificate."""
+        return self.path / "device.pem"
+
+    @property
+    def pins(self) -> Path:
+        """Public keys by which the server is known."""
+        return self.path / "pins.json"
+
+    @property
     def attempts(self) -> Path:
         """Failed sign-ins."""
         return self.path / "attempts.json"
@@ -181,24 +252,29 @@ class Profile:
             raise damaged("device.json") from error
 
     def token(self) -> str:
-        """The device's credential; empty before enrolment."""
+        """What a device enrolled before there were certificates was known by; empty for every other."""
         device = self.device()
-        if device is None:
+        if device is None or self.certificate.exists():
             return ""
-        if self.vault is not None and (token := self.vault.get_password(SERVICE, f"device:{device.device}")):
-            return token
         path = self.path / "device.token"
-        return path.read_text("ascii") if path.exists() else ""
+        if path.exists():
+            return path.read_text("ascii")
+        return (self.vault.get_password(SERVICE, f"device:{device.device}") if self.vault else None) or ""
 
-    def save_device(self, device: Device, token: str) -> None:
-        """Keep the enrolment: the token in the system keyring, or in a file of its own readable by the owner only."""
-        path = self.path / "device.token"
-        if self.vault is None:
-            write_atomically(path, token.encode("ascii"))
-        else:
-            self.vault.set_password(SERVICE, f"device:{device.device}", token)
-            path.unlink(missing_ok=True)
-        # last, because its presence says that the enrolment is complete
+    def forget_token(self) -> None:
+        """Destroy the token of old: there is a certificate now."""
+        (self.path / "device.token").unlink(missing_ok=True)
+        device = self.device()
+        if self.vault is None or device is None:
+            return
+        try:
+            if self.vault.get_password(SERVICE, f"device:{device.device}"):
+                self.vault.delete_password(SERVICE, f"device:{device.device}")
+        except GovDeskError as error:
+            log.warning("keyring: %s", error.code)
+
+    def save_device(self, device: Device) -> None:
+        """Keep the enrolment. Its presence says that all else is there."""
         write_json(self.path / "device.json", asdict(device))
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 Implements the ports ``Records``, ``Commands``, ``Drafts``, ``Prints`` and ``Session`` for the signed-in
 person, and the storage of the synchronisation. Writing belongs on lane ``data``. How a record's view comes about
-is said in ``client.data.views``, how it is found in ``client.data.search``.
+is said in ``client.data.views``, how it is found in ``client.data.finding``.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, func, select, tuple_, update
-from sqlalchemy import text as sql
+from sqlalchemy import ColumnElement, Engine, delete, func, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from client.data import search
-from client.data.blobs import BlobFiles
+from client.data import finding, index
+from client.data.blobs import BlobFiles, in_use, want_again
 from client.data.drafts import Drafts, Prints, drop_draft
 from client.data.engine import open_engine, writer
 from client.data.feed import Answer, Incoming, Queued, RefusedCommand, Tally
-from client.data.outbox import entry_of, next_n, plain, put_meta, queued_of, take_number, wanted_series
+from client.data.finding import Asked
+from client.data.outbox import entry_of, must_carry, next_n, plain, put_meta, queued_of, take_number, wanted_series
 from client.data.profile import disk_full_in_words
 from client.data.server_time import ServerTime
 from client.data.tables import (
@@ -43,12 +43,13 @@ from client.data.tables import (
     OutboxRow,
     PrintRow,
     RecordRow,
-    ScopeRow,
     StatementRow,
 )
 from client.data.views import Unit, Views, has_left, record_of, show, state_of
-from client.kernel.ports import Record
+from client.data.words import Words
+from client.kernel.ports import COUNTED, Record
 from modules.common.aggregate import Aggregate, Command, Key, apply, version_of
+from modules.common.blobs import names_in
 from modules.common.clock import CHINA, Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.ids import is_aggregate_id, uuid7
@@ -61,6 +62,8 @@ log = logging.getLogger(__name__)
 
 KEEP_DONE = timedelta(days=90)
 """How long done commands are kept: a server restored from a backup may ask for them again."""
+FILES_LACKING = "SYNC-016"
+"""Why a command waits at the server, if for files."""
 _OFFSET_STEP_MS = 500
 _CONTACT_STEP = timedelta(minutes=5)
 
@@ -101,6 +104,8 @@ class Store:
     ) -> None:
         self._engine = engine
         self.files = files
+        self.keep_pages = KEEP_DONE
+        """How long page images stay here after the server has them."""
         """Page images: see ``client.data.blobs``."""
         self._writer = writer(engine)
         self._clock = clock
@@ -110,8 +115,8 @@ class Store:
         self.on_changed: Callable[[frozenset[Key]], None] = lambda keys: None
         with self._reading() as db:
             meta = {row.key: row.value for row in db.scalars(select(MetaRow))}
-        if meta.get("words") != str(search.VERSION):
-            self._index()
+        self.words = Words(self)
+        """The upkeep of the index of words: see ``client.data.words``."""
         self._epoch = meta.get("epoch", "")
         self._lost = "lost" in meta
         self._told_at = meta.get("last_contact", "")
@@ -121,8 +126,11 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, key: bytes, clock: Clock, *, rules: Callable[[str], Aggregate] = rules_of) -> Store:
-        """The store in the file ``path``, with page images beside it. Raises what ``engine.open_engine`` raises."""
-        return cls(open_engine(path, key), clock, BlobFiles(path.with_name("blobs"), key), rules=rules)
+        """The store in the file ``path``, with page images beside it. Raises what ``engine.open_engine`` raises, and
+        DATA-046, with nothing changed, when the outbox holds what these rules no longer understand.
+        """
+        engine = open_engine(path, key, lambda connection: must_carry(connection, rules))
+        return cls(engine, clock, BlobFiles(path.with_name("blobs"), key), rules=rules)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -205,35 +213,29 @@ class Store:
         *,
         states: Sequence[str] = (),
         text: str = "",
-        number: str = "",
         due: date | None = None,
         since: date | None = None,
         until: date | None = None,
         limit: int = 200,
         newest_first: bool = True,
+        by_due: bool = False,
+        after: Record | None = None,
     ) -> list[Record]:
         """Records that fulfil every condition given; see ``client.kernel.ports.Records``."""
-        query = select(RecordRow).where(*self._matching(kind, states))
-        if text.strip():
-            wanted = search.query(text)
-            if not wanted:
-                return []  # nothing but punctuation
-            query = query.where(_IN_WORDS.bindparams(words=wanted))
-        if number:
-            query = query.where(RecordRow.number.startswith(number, autoescape=True))
-        if due is not None:
-            query = query.where(RecordRow.due <= due.isoformat())
-        if since is not None or until is not None:
-            query = query.where(*_made(since, until))
-        # ids are UUIDv7: their order is the order of creation
-        order = RecordRow.id.desc() if newest_first else RecordRow.id.asc()
+        asked = Asked(kind, self._signed_in().statement.scopes, states, text, due, since, until, newest_first, by_due,
+                      after)  # fmt: skip
         with self._reading() as db:
-            return [record_of(row) for row in db.scalars(query.order_by(order).limit(limit))]
+            return finding.find(db, asked, limit)
 
-    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
-        """How many records ``find`` would see without a limit."""
+    def count(self, kind: str, *, states: Sequence[str] = (), due: date | None = None) -> int:
+        """How many records ``find`` would see; one more than ``COUNTED`` stands for all beyond."""
+        asked = Asked(kind, self._signed_in().statement.scopes, states, due=due)
         with self._reading() as db:
-            return db.scalar(select(func.count()).select_from(RecordRow).where(*self._matching(kind, states))) or 0
+            return finding.count(db, asked, COUNTED + 1)
+
+    def searchable(self) -> float:
+        """How much can be found by its words, of 1; see ``client.data.words``."""
+        return self.words.share
 
     def find_by_code(self, text: str) -> Record | None:
         """The record that a scanned code names: ``govdesk:<kind>/<id>?no=<number>``, or a bare number."""
@@ -469,6 +471,9 @@ class Store:
                 row.rev = answer.rev
                 row.error = answer.error
                 row.acked_at = now
+                if answer.status == DEFERRED and (answer.error or {}).get("code") == FILES_LACKING:
+                    # it may be a file of ours, sent long ago and swept away there since
+                    want_again(db, names_in(json.dumps(row.body)))
             db.flush()
             for key in sorted(changed):
                 self._views.refresh(unit, key)
@@ -565,24 +570,26 @@ class Store:
             put_meta(unit.db, "series", json.dumps([name for name in wanted_series(unit.db) if name != series]))
 
     def prune(self) -> None:
-        """Drop done commands and page images after ``KEEP_DONE``, statements that nothing refers to any more, and
-        blocks of series that nobody wants any more.
+        """Drop done commands after ``KEEP_DONE``, page images after ``keep_pages``, statements that nothing refers
+        to any more, and blocks of series that nobody wants any more.
         """
-        cutoff = iso(self.now() - KEEP_DONE)
+        cutoff, pages_cutoff = iso(self.now() - KEEP_DONE), iso(self.now() - self.keep_pages)
         with self._writing() as unit:
             done = OutboxRow.state.in_((APPLIED, DISMISSED)), OutboxRow.acked_at < cutoff
             unit.db.execute(delete(OutboxRow).where(*done))
             if self._person is not None:
-                kept = [self._person.series, *wanted_series(unit.db)]
-                unit.db.execute(delete(LeaseRow).where(LeaseRow.series.not_in(kept)))
+                series = [self._person.series, *wanted_series(unit.db)]
+                unit.db.execute(delete(LeaseRow).where(LeaseRow.series.not_in(series)))
             newest = select(func.max(StatementRow.issued_at)).group_by(StatementRow.login)
             used = select(OutboxRow.statement_id)
             unit.db.execute(
                 delete(StatementRow).where(StatementRow.issued_at.not_in(newest), StatementRow.id.not_in(used))
             )
-            unit.db.execute(delete(BlobRow).where(BlobRow.waiting.is_(False), BlobRow.kept_at < cutoff))
-            unsent = set(unit.db.scalars(select(BlobRow.sha256)))
-        self.files.drop_older(self._clock.now() - KEEP_DONE, unsent)
+            named = in_use(unit.db)
+            old = delete(BlobRow).where(BlobRow.waiting.is_(False), BlobRow.kept_at < pages_cutoff)
+            unit.db.execute(old.where(BlobRow.sha256.not_in(named)))
+            kept = named.union(unit.db.scalars(select(BlobRow.sha256)))
+        self.files.drop_older(self._clock.now() - self.keep_pages, kept)
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -596,6 +603,7 @@ class Store:
         with disk_full_in_words(), Session(self._writer, expire_on_commit=False) as db, db.begin():
             unit = Unit(db)
             yield unit
+            index.catch_up(db)
         if unit.changed:
             try:
                 self.on_changed(frozenset(unit.changed))
@@ -603,47 +611,13 @@ class Store:
                 # the change is committed: whoever gave it must not be told otherwise
                 log.exception("telling of changed records failed")
 
-    def _index(self) -> None:
-        """Make the words of every record anew: after an upgrade, or when they are made in another way than before."""
-        with self._writing() as unit:
-            unit.db.execute(sql("INSERT INTO record_search (record_search) VALUES ('delete-all')"))
-            made = "SELECT rowid, govdesk_words(title, number, search) FROM record"
-            unit.db.execute(sql(f"INSERT INTO record_search (rowid, words) {made}"))
-            put_meta(unit.db, "words", str(search.VERSION))
-
     def _signed_in(self) -> _Person:
         if self._person is None:
             raise not_signed_in()
         return self._person
 
     def _visible(self) -> ColumnElement[bool]:
-        member = and_(ScopeRow.kind == RecordRow.kind, ScopeRow.id == RecordRow.id)
-        return select(ScopeRow.id).where(member, ScopeRow.scope.in_(self._signed_in().statement.scopes)).exists()
-
-    def _matching(self, kind: str, states: Sequence[str]) -> list[ColumnElement[bool]]:
-        conditions: list[ColumnElement[bool]] = [RecordRow.kind == kind, self._visible()]
-        if states:
-            conditions.append(RecordRow.state.in_(states))
-        return conditions
-
-
-_IN_WORDS = sql("record.rowid IN (SELECT rowid FROM record_search WHERE record_search MATCH :words)")
-
-
-def _made(since: date | None, until: date | None) -> list[ColumnElement[bool]]:
-    """Made from the day ``since`` to the day ``until`` (China), as UUIDv7 ids say; a slug says nothing."""
-    conditions: list[ColumnElement[bool]] = [func.length(RecordRow.id) == 36]
-    if since is not None:
-        conditions.append(RecordRow.id >= _first_id(since))
-    if until is not None:
-        conditions.append(RecordRow.id < _first_id(until + timedelta(days=1)))
-    return conditions
-
-
-def _first_id(day: date) -> str:
-    """What stands before every UUIDv7 of ``day`` and behind every earlier one."""
-    stamp = f"{int(datetime.combine(day, time(), CHINA).timestamp() * 1000):012x}"
-    return f"{stamp[:8]}-{stamp[8:]}"
+        return finding.visible(self._signed_in().statement.scopes)
 
 
 def _from_start(epoch: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tables of the local store, but for the index ``record_search`` (see ``client.data.search``).
+"""The tables of the local store, but for the index ``record_search`` (see ``client.data.index``).
 
 Times are UTC text as ``clock.iso`` writes them; documents are JSON.
 """
@@ -75,6 +75,47 @@ class ScopeRow(Base):
     scope: Mapped[str] = mapped_column(primary_key=True)
     generation: Mapped[int]
     rev: Mapped[int] = mapped_column(default=0)
+
+
+class PlaceRow(Base):
+    """Where a record stands in time, and in the index of words (``client.data.index``). ``listed`` is what its rows
+    in ``record_list`` say: JSON of state, due date and feeds.
+    """
+
+    __tablename__ = "record_place"
+    __table_args__ = (UniqueConstraint("kind", "id"),)
+
+    place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    id: Mapped[str]
+    listed: Mapped[str]
+
+
+class ListRow(Base):
+    """A record in the list of a feed."""
+
+    __tablename__ = "record_list"
+    __table_args__ = (
+        Index(None, "scope", "kind", "place"),
+        Index(None, "scope", "kind", "state", "due", "place"),
+        {"sqlite_with_rowid": False},
+    )
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    due: Mapped[str | None]
+
+
+class TouchedRow(Base):
+    """A record that lists and index have to catch up with, written by triggers; empty after each transaction."""
+
+    __tablename__ = "record_touched"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
 
 
 class CursorRow(Base):
@@ -197,7 +238,8 @@ class PrintRow(Base):
 
 class MetaRow(Base):
     """Single values: ``epoch``, ``last_n``, ``offset_ms`` (server's clock less ours), ``error_ms``, ``last_contact``,
-    and ``lost`` (the server may have forgotten commands, and must be asked which).
+    and ``lost`` (the server may have forgotten commands, and must be asked which). Of the index of words: ``words``
+    (the version that is whole), ``words_of`` (being made) and ``words_below`` (how far it is).
     """
 
     __tablename__ = "meta"

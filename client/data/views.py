@@ -158,7 +158,19 @@ class Views:
         keys = unit.db.execute(select(ScopeRow.kind, ScopeRow.id).where(*old)).all()
         unit.db.execute(delete(ScopeRow).where(*old))
         for kind, id in keys:
+            self._forget_lost(unit.db, (kind, id))
             self.refresh(unit, (kind, id))
+
+    @staticmethod
+    def _forget_lost(db: Session, key: Key) -> None:
+        """What only an earlier epoch's server has known is as it was before that server knew it: not gone, but not come
+        back yet. Whoever began it has the commands, and the paper that is owed for it.
+        """
+        row = db.get(RecordRow, key)
+        if row is not None and row.stale and has_left(db, row):
+            row.local_doc = row.doc if row.local_doc is None else row.local_doc
+            row.doc, row.summary, row.rev = None, None, 0
+            db.flush()
 
     def refresh(self, unit: Unit, key: Key) -> None:
         """Make a record's view again from the server's document and the commands that it does not contain yet."""

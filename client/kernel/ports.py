@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from modules.common.permissions import Actor
+
+COUNTED = 1000
+"""Records are counted so far and no further: nobody waits for a million to be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +89,33 @@ class Records(Protocol):
         *,
         states: Sequence[str] = (),
         text: str = "",
-        number: str = "",
         due: date | None = None,
         since: date | None = None,
         until: date | None = None,
         limit: int = 200,
         newest_first: bool = True,
+        by_due: bool = False,
+        after: Record | None = None,
     ) -> list[Record]:
-        """Records by summary state, and by every word of ``text`` in their title, number or search text.
+        """A page of records by summary state, and by every word of ``text`` in their title, number or search text.
 
         Han words are found anywhere, of one character and more; letters and digits from a word's beginning (long
-        numbers by their last four or six as well); names also by pinyin and its initials. ``number`` begins so;
-        ``due`` on that day or before; made from the day ``since`` to the day ``until`` (China; only ids that are
-        UUIDv7 say when they were made).
+        numbers by their last four or six as well); names also by pinyin and its initials. ``due`` on that day or
+        before; made from the day ``since`` to the day ``until`` (China; only ids that are UUIDv7 say when they
+        were made).
+
+        Newest first by the millisecond of their making; those whose ids do not say it are older than all of these,
+        by their arrival here. ``by_due``, and whenever ``due`` is given: soonest due first, then those without a day;
+        not for ``text``. The next page stands ``after`` the last record of this one.
         """
         ...
 
-    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
-        """How many records ``find`` would see without a limit."""
+    def count(self, kind: str, *, states: Sequence[str] = (), due: date | None = None) -> int:
+        """How many records ``find`` would see without a limit; ``COUNTED + 1`` for all beyond ``COUNTED``."""
+        ...
+
+    def searchable(self) -> float:
+        """How much can be found by its words, of 1: less while the index is made anew. Lists are whole. Any thread."""
         ...
 
 
@@ -156,11 +169,17 @@ class BlobRef:
 
 
 class Blobs(Protocol):
-    """Page images and scans (JPEG, PNG, PDF, at most 20 MB): kept encrypted here, sent to the server by themselves."""
+    """Page images, scans and files (JPEG, PNG, TIFF, PDF, OFD): kept encrypted, sent to the server by themselves."""
 
     def put(self, data: bytes, type: str) -> BlobRef:
-        """Keep a page and have it sent, on lane ``data``. Raises DATA-010 full disk, DATA-031 too large, DATA-032 when
-        ``data`` is no ``type`` of ours.
+        """Keep a page of at most 20 MB and have it sent, on lane ``data``. Raises DATA-010 full disk, DATA-031 too
+        large, DATA-032 when ``data`` is no ``type`` of ours.
+        """
+        ...
+
+    def put_file(self, path: Path) -> BlobRef:
+        """Keep a file of at most 1 GB and have it sent, on lane ``net``. Raises as ``put``; DATA-035 when the file
+        changes meanwhile, DATA-036 when it cannot be read.
         """
         ...
 

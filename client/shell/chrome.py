@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollAr
 from shiboken6 import isValid
 
 from client.kernel.events import SyncChanged
+from client.kernel.ports import COUNTED
 from client.shell.look import IconButton
 from client.widgets.basics import Button, ElidedLabel, Label, LinkButton
 from client.widgets.theme import restyle, set_role, theme
@@ -50,6 +51,8 @@ class NavButton(Button):
         self.setText("" if self._folded else self._title)
         self.setToolTip(f"{self._title}  {self._hint}".strip())
         waits = tr("{title}，{count} 件待办", title=self._title, count=self._count)
+        if self._count > COUNTED:
+            waits = tr("{title}，超过 {count} 件待办", title=self._title, count=COUNTED)
         self.setAccessibleDescription(waits if self._count else "")
         self.update()
 

@@ -19,8 +19,8 @@ class Labelled(QWidget):
         super().__init__()
         self.edit = edit
         self._hint = hint
-        label = Label(edit.accessibleName())
-        label.setBuddy(edit)
+        self._label = Label(edit.accessibleName())
+        self._label.setBuddy(edit)
         self._below = Label(wrap=True)
         row = QHBoxLayout()
         row.addWidget(edit, 1)
@@ -28,12 +28,17 @@ class Labelled(QWidget):
             row.addWidget(aside)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.addWidget(label)
+        self._column.addWidget(self._label)
         self._column.addLayout(row)
         self._column.addWidget(self._below)
         theme().changed.connect(self._space)
         self._space()
         self.show_fault("")
+
+    def rename(self, name: str) -> None:
+        """Call the input something else."""
+        self._label.setText(name)
+        self.edit.setAccessibleName(name)
 
     def show_fault(self, text: str) -> None:
         """Say what is wrong; an empty text takes it back to the hint."""

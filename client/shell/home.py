@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Slot
@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
 from client.kernel.contract import Host, Token
 from client.kernel.events import Events, RecordsChanged
 from client.kernel.ports import Record, Records
-from client.shell.words import moment
+from client.shell.todos import waiting
+from client.shell.words import counted, moment, number
 from client.widgets.basics import Card, EmptyState, IconLabel, Label, SectionTitle
 from client.widgets.tables import Column, RecordTable
 from client.widgets.theme import set_role, theme
@@ -33,8 +34,6 @@ from modules.common.permissions import Actor
 from modules.common.text import tr
 
 RECENT = 12
-MOST_OVERDUE = 1000
-"""Records past their day that are counted at most."""
 
 
 class TodoCard(QAbstractButton):
@@ -64,11 +63,11 @@ class TodoCard(QAbstractButton):
 
     def show_count(self, count: int | None) -> None:
         """How many wait; None while nobody has counted."""
-        self._number.setText("–" if count is None else str(count))
+        self._number.setText("–" if count is None else number(count))
         set_role(self._number, "display", state="info" if count else "quiet")
         self._mark.show_icon("inbox" if count else "check-check", "accent" if count else "quiet")
         self.setAccessibleName(tr(self.todo.title))
-        self.setAccessibleDescription("" if count is None else tr("{count} 件", count=count))
+        self.setAccessibleDescription("" if count is None else counted(count))
 
     @Slot()
     def _space(self) -> None:
@@ -167,7 +166,7 @@ class HomePage(QWidget):
     def refresh(self) -> None:
         """Count and look again; a count that is under way is let go."""
         for card in self._cards:
-            self._ask(card.todo.id, partial(_count, self._host, self._clock, card.todo), card.show_count)
+            self._ask(card.todo.id, partial(_waiting, self._host, card.todo), card.show_count)
         self._ask("recent", partial(_recent, self._host, tuple(self._pages)), self._show_recent)
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -193,8 +192,8 @@ class HomePage(QWidget):
         return moment(record.updated_at, self._clock.now())
 
     def _open_todo(self, todo: Todo) -> None:
-        late = {"overdue": True} if todo.overdue else {}
-        self._host.open_page(todo.page, states=list(todo.states), **late)
+        told = {name: True for name in ("overdue", "mine") if getattr(todo, name)}
+        self._host.open_page(todo.page, states=list(todo.states), **told)
 
     def _open_record(self, record: Record) -> None:
         self._host.open_page(self._pages[record.kind], **{record.kind: record.id})
@@ -205,8 +204,8 @@ class HomePage(QWidget):
 
     def _lay(self) -> None:
         columns = max(1, min(4, (self.width() - theme().space(12)) // (theme().text_width(14) + theme().space(3))))
-        for number, card in enumerate(self._cards):
-            self._grid.addWidget(card, number // columns, number % columns)
+        for place, card in enumerate(self._cards):
+            self._grid.addWidget(card, place // columns, place % columns)
         for column in range(4):
             self._grid.setColumnStretch(column, int(column < columns))
 
@@ -220,12 +219,8 @@ class HomePage(QWidget):
         self._lay()
 
 
-def _count(host: Host, clock: Clock, todo: Todo, _token: Token) -> int:
-    records = host.service(Records)  # type: ignore[type-abstract]
-    if not todo.overdue:
-        return records.count(todo.kind, states=todo.states)
-    yesterday = clock.now().astimezone(CHINA).date() - timedelta(1)
-    return len(records.find(todo.kind, states=todo.states, due=yesterday, limit=MOST_OVERDUE))
+def _waiting(host: Host, todo: Todo, _token: Token) -> int:
+    return waiting(host, todo)
 
 
 def _recent(host: Host, kinds: Sequence[str], _token: Token) -> list[Record]:

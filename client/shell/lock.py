@@ -1,4 +1,4 @@
-"""The lock: hides everything, keeps what was entered, opens with the person's own password."""
+"""The lock: hides everything, keeps what was entered, opens with what the person signed in with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shiboken6 import isValid
 from client.kernel.contract import Host, Token
 from client.shell.fields import PasswordField
 from client.shell.ports import Desk
-from client.widgets.basics import Card, IconLabel, Label, LinkButton, PrimaryButton
+from client.widgets.basics import Banner, Card, IconLabel, Label, LinkButton, PrimaryButton
 from client.widgets.theme import set_role, theme
 from modules.common.clock import Clock
 from modules.common.errors import GovDeskError
@@ -84,6 +84,11 @@ class IdleWatch(QObject):
             window.installEventFilter(self)
 
 
+def _key_words(key: str) -> str:
+    """What people call what opens the lock."""
+    return {"pin": tr("PIN 码"), "local": tr("本机口令")}.get(key, tr("密码"))
+
+
 class Cover(QWidget):
     """Lies over a window while it is locked: nothing of it can be seen."""
 
@@ -130,13 +135,19 @@ class LockScreen(QDialog):
         top = QHBoxLayout()
         top.addWidget(IconLabel("lock", "accent", 24))
         top.addWidget(Label(tr("已锁定"), "title"), 1)
-        self.password = PasswordField(tr("密码"))
-        self.go = PrimaryButton(tr("解锁"), icon="check")
+        self._in_browser = desk.key == "browser"
+        self.password = PasswordField(_key_words(desk.key))
+        self.go = PrimaryButton(self._do(), icon="check")
+        self.notice = Banner()
         self.other = LinkButton(tr("换人登录"), icon="users")
         card.body.addLayout(top)
         card.body.addWidget(Label(reason, "quiet", wrap=True))
         card.body.addWidget(Label(f"{desk.actor.name} · {desk.place}", "strong"))
+        card.body.addWidget(self.notice)
+        if self._in_browser:
+            card.body.addWidget(Label(tr("将打开浏览器，请在那里确认是您本人。"), "quiet", wrap=True))
         card.body.addWidget(self.password)
+        self.password.setVisible(not self._in_browser)
         card.body.addWidget(self.go)
         card.body.addWidget(self.other)
         card.setFixedWidth(min(theme().text_width(24), main.width() - theme().space(4)))
@@ -153,7 +164,13 @@ class LockScreen(QDialog):
         self.other.clicked.connect(self._switch)
         main.installEventFilter(self)
         self._fit(main)
-        self.password.line.setFocus()
+        self._aim()
+
+    def _do(self) -> str:
+        return tr("在浏览器中验证") if self._in_browser else tr("解锁")
+
+    def _aim(self) -> None:
+        (self.go if self._in_browser else self.password.line).setFocus()
 
     def _fit(self, main: QWidget) -> None:
         self.resize(main.size())
@@ -169,15 +186,18 @@ class LockScreen(QDialog):
 
     @Slot()
     def unlock(self) -> None:
-        """Ask whether the password is right."""
+        """Ask whether it is the person."""
         password = self.password.take()
-        if not password:
-            self.password.show_fault(tr("请输入密码。"))
+        if not password and not self._in_browser:
+            self.password.show_fault(tr("请先输入。"))
+            return
+        if self._token is not None and not self._token.finished:
             return
         self._busy(True)
+        desk = self._desk
         self._token = self._host.run(
             "net",
-            lambda token: self._desk.check_password(password),
+            lambda token: desk.check_in_browser(token.check) if self._in_browser else desk.check_password(password),
             done=self._right,
             failed=self._wrong,
             name=tr("解锁"),
@@ -186,7 +206,9 @@ class LockScreen(QDialog):
     def _busy(self, busy: bool) -> None:
         self.go.setEnabled(not busy)
         self.password.line.setReadOnly(busy)
-        self.go.set_label(tr("正在核对…") if busy else tr("解锁"))
+        self.go.set_label(tr("正在核对…") if busy else self._do())
+        if busy:
+            self.notice.clear()
 
     def _right(self, _nothing: None) -> None:
         self._leave()
@@ -196,9 +218,12 @@ class LockScreen(QDialog):
         self._busy(False)
         if not isinstance(error, GovDeskError):
             raise error
-        self.password.show_fault(error.sentence())
-        self.password.line.setFocus()
-        self.password.line.selectAll()
+        if self._in_browser:
+            self.notice.say(error.words(), "red", code=error.code)
+        else:
+            self.password.show_fault(error.sentence())
+            self.password.line.selectAll()
+        self._aim()
 
     @Slot()
     def _switch(self) -> None:

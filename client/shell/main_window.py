@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLayout, QMenu, QStackedWidg
 from client.kernel.commands import Command, CommandBook, of_manifests
 from client.kernel.contract import Host, Token
 from client.kernel.events import DeviceChanged, Events, RecordsChanged, SyncChanged
-from client.kernel.ports import Records
 from client.kernel.registry import Failure, Registry
 from client.kernel.settings import Settings
 from client.shell.change_password import ChangePasswordDialog
@@ -21,11 +20,13 @@ from client.shell.chrome import Drawer, Header, NavBar, StatusBar
 from client.shell.home import HomePage
 from client.shell.lock import IdleWatch, LockScreen
 from client.shell.look import step_zoom
+from client.shell.own_account import SessionsDialog, TotpDialog
 from client.shell.palette import Palette
 from client.shell.panels import DevicesPanel, FailurePane, ForbiddenPane, HelpPanel, NoticesPanel, Panel, SyncPanel
 from client.shell.ports import Desk
 from client.shell.preferences import FOLDED, IDLE_MINUTES, WINDOW
 from client.shell.settings_page import SettingsPage
+from client.shell.todos import waiting
 from client.widgets.basics import StatePane
 from client.widgets.notices import NoticeBar, NoticeModel
 from client.widgets.theme import set_role, theme
@@ -136,6 +137,8 @@ class MainWindow(QWidget):
             Command("shell.lock", tr("锁定"), self.lock, "lock", shortcut="Ctrl+L"),
             Command("shell.switch", tr("换人登录"), self._ask_out, "users"),
             Command("shell.password", tr("修改密码"), self.change_password, "lock"),
+            Command("shell.totp", tr("动态口令"), self.open_totp, "smartphone"),
+            Command("shell.sessions", tr("我的登录"), self.open_sessions, "users"),
             Command("shell.sync", tr("立即与服务器同步"), self._desk.sync_now, "refresh-cw"),
             Command("shell.unsent", tr("查看待传与被退回的件"), self.open_sync, "arrow-up-down"),
             Command("shell.devices", tr("查看设备"), self.open_devices, "printer"),
@@ -279,6 +282,8 @@ class MainWindow(QWidget):
             view = SettingsPage(self._host, self._settings, self._desk)
             view.language_changed.connect(self.language_changed)
             view.password_wanted.connect(self.change_password)
+            view.totp_wanted.connect(self.open_totp)
+            view.sessions_wanted.connect(self.open_sessions)
             view.idle_changed.connect(self._patience_changed)
             return view
         manifest, declared = self._registry.page(page.id)
@@ -364,6 +369,16 @@ class MainWindow(QWidget):
         dialog.changed.connect(self._password_changed)
         dialog.open()
 
+    def open_totp(self) -> None:
+        """Turn one-time codes on or off."""
+        dialog = TotpDialog(self._host, self._desk, self)
+        dialog.changed.connect(lambda said: self.notices.tell(said, state="good"))
+        dialog.open()
+
+    def open_sessions(self) -> None:
+        """Where the person is signed in."""
+        SessionsDialog(self._host, self._desk, self._clock, self).open()
+
     @Slot()
     def _password_changed(self) -> None:
         self.notices.tell(tr("密码已修改。"), state="good")
@@ -384,13 +399,13 @@ class MainWindow(QWidget):
     # the lock
 
     def lock(self) -> None:
-        """Hide everything until the person's own password is entered."""
-        self._lock_because(tr("已按您的要求锁定。输入的内容都还在。"))
+        """Hide everything until the person proves who they are."""
+        self.lock_because(tr("已按您的要求锁定。输入的内容都还在。"))
 
     @Slot()
     def _lock_idle(self) -> None:
         if self._lent_at is None:
-            self._lock_because(tr("一段时间无人操作，已自动锁定。输入的内容都还在。"))
+            self.lock_because(tr("一段时间无人操作，已自动锁定。输入的内容都还在。"))
 
     @Slot(bool)
     def _lend(self, lent: bool) -> None:
@@ -401,14 +416,15 @@ class MainWindow(QWidget):
             away, self._lent_at = self._clock.monotonic() - self._lent_at, None
             self.idle.touch()
             if away >= self._settings.get(IDLE_MINUTES) * 60:
-                self._lock_because(tr("这个界面交给群众用过一段时间，请先输入密码。"))
+                self.lock_because(tr("这个界面交给群众用过一段时间，请先输入密码。"))
 
     @property
     def locked(self) -> LockScreen | None:
         """The lock, while it is on."""
         return self._lock
 
-    def _lock_because(self, reason: str) -> None:
+    def lock_because(self, reason: str) -> None:
+        """Lock, and say why; a lock that is on stays."""
         if self._lock is not None:
             return
         self.idle.stop()
@@ -458,8 +474,7 @@ class MainWindow(QWidget):
             )
 
     def _waiting(self, todos: tuple[Todo, ...], _token: Token) -> int:
-        records = self._host.service(Records)  # type: ignore[type-abstract]
-        return sum(records.count(todo.kind, states=todo.states) for todo in todos)
+        return sum(waiting(self._host, todo) for todo in todos)
 
     def _counted(self, page: str, count: int) -> None:
         if button := self.nav.buttons.get(page):

@@ -2,33 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from modules.common.permissions import Actor
 
+PASSWORD, CERTIFICATE, OIDC = "password", "certificate", "oidc"
+"""The ways to come in."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerNews:
     """What a server says before anyone has signed in. ``demo``: one-click people with ``login``, ``name``,
-    ``title`` and ``password``, on a demonstration server only.
+    ``title`` and ``password``, on a demonstration server only. ``oidc_name``: what single sign-on is called there.
     """
 
     name: str
     demo: tuple[Mapping[str, str], ...] = ()
+    oidc_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Somebody has come in. ``until``: how long they may come in without the server, if known."""
+    """Somebody has come in. ``until``: how long they may come in without the server, if known.
+
+    ``offers_local_password``: single sign-on would do without the server if there was a password of this computer.
+    """
 
     login: str
     name: str
     offline: bool = False
     until: datetime | None = None
     must_change_password: bool = False
+    must_enrol_totp: bool = False
+    offers_local_password: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOffer:
+    """A certificate on a token that is there: whom it names, and on which token. ``handle`` is the door's own."""
+
+    name: str
+    token: str
+    handle: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What somebody entered to come in."""
+
+    method: str
+    login: str = ""
+    password: str = ""
+    code: str = ""
+    key: TokenOffer | None = None
+    pin: str = ""
+
+    def __repr__(self) -> str:
+        return f"Attempt({self.method!r}, …)"
+
+
+@dataclass(frozen=True, slots=True)
+class TotpOffer:
+    """A secret for one-time codes, as text and as the address that a QR code holds."""
+
+    secret: str
+    url: str
+
+    def __repr__(self) -> str:
+        return "TotpOffer(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSession:
+    """One of a person's own sessions."""
+
+    id: str
+    place: str
+    method: str
+    since: datetime
+    seen: datetime
+    current: bool
+    signed_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaysIn:
+    """How a person may sign in. ``local_password``: whether there is one of this computer; None where it is no use."""
+
+    totp: bool
+    totp_required: bool
+    recovery_left: int
+    local_password: bool | None = None
 
 
 class Door(Protocol):
@@ -49,6 +116,11 @@ class Door(Protocol):
         """The name of this counter or room, as enrolled."""
         ...
 
+    @property
+    def methods(self) -> Sequence[str]:
+        """The ways in that the server offers, as far as it has said, and this computer can go. Quick."""
+        ...
+
     def offline_until(self, login: str) -> datetime | None:
         """Until when ``login`` may sign in here without the server; None for whoever never did. Quick."""
         ...
@@ -61,12 +133,36 @@ class Door(Protocol):
         """Enrol this computer. Raises ``GovDeskError``."""
         ...
 
-    def sign_in(self, login: str, password: str) -> Entry:
+    def sign_in(self, login: str, password: str, code: str = "") -> Entry:
         """Sign in, without the server where it is not to be had. Raises ``GovDeskError`` AUTH-…, NET-…"""
         ...
 
-    def change_password(self, login: str, old: str, new: str) -> None:
-        """Change the password on the server and rewrap the store key. Raises ``GovDeskError``."""
+    def tokens(self) -> Sequence[TokenOffer]:
+        """The certificates that are there. Raises ``GovDeskError`` DEV-…"""
+        ...
+
+    def sign_in_by_token(self, key: TokenOffer, pin: str, login: str, password: str, code: str) -> Entry:
+        """Sign in by a certificate; login and password make it the person's. Raises DEV-…, and as ``sign_in``."""
+        ...
+
+    def sign_in_by_browser(self, going_on: Callable[[], None], login: str, password: str, code: str) -> Entry:
+        """Open the browser and wait for its answer; ``going_on`` raises to give up. Raises as ``sign_in``."""
+        ...
+
+    def begin_totp(self, password: str) -> TotpOffer:
+        """A new secret for whoever is signed in. Raises ``GovDeskError``."""
+        ...
+
+    def confirm_totp(self, code: str) -> Sequence[str]:
+        """Let the secret count; the recovery codes. Raises ``GovDeskError`` AUTH-034."""
+        ...
+
+    def set_local_password(self, password: str) -> None:
+        """Let a password of this computer stand in for single sign-on without the server. Raises ``GovDeskError``."""
+        ...
+
+    def change_password(self, login: str, old: str, new: str) -> Entry:
+        """Change the password on the server and rewrap the store key; who is in now. Raises ``GovDeskError``."""
         ...
 
 
@@ -108,12 +204,58 @@ class Desk(Protocol):
         """Try at once to reach the server. Returns at once."""
         ...
 
+    @property
+    def key(self) -> str:
+        """What opens the lock: ``password``, ``pin``, ``local`` (a password of this computer) or ``browser``. Quick."""
+        ...
+
     def check_password(self, password: str) -> None:
-        """Whether it is the signed-in person's own: returns, or raises ``GovDeskError`` AUTH-… Lane ``net``."""
+        """Whether password or PIN are the signed-in person's own: returns, or raises AUTH-…, DEV-… Lane ``net``."""
+        ...
+
+    def check_in_browser(self, going_on: Callable[[], None]) -> None:
+        """The same by single sign-on; ``going_on`` raises to give up. Lane ``net``."""
+        ...
+
+    def token_present(self) -> bool:
+        """Whether the token that somebody signed in with is still there; True without one. Lane ``net``."""
+        ...
+
+    def ways_in(self) -> WaysIn:
+        """How the person may sign in. Raises ``GovDeskError``. Lane ``net``."""
+        ...
+
+    def begin_totp(self, password: str) -> TotpOffer:
+        """As ``Door.begin_totp``."""
+        ...
+
+    def confirm_totp(self, code: str) -> Sequence[str]:
+        """As ``Door.confirm_totp``."""
+        ...
+
+    def remove_totp(self, password: str, code: str) -> None:
+        """Do without one-time codes. Raises ``GovDeskError``. Lane ``net``."""
+        ...
+
+    def set_local_password(self, password: str) -> None:
+        """As ``Door.set_local_password``."""
+        ...
+
+    def sessions(self) -> Sequence[OwnSession]:
+        """One's own sessions everywhere, the newest first. Raises ``GovDeskError``. Lane ``net``."""
+        ...
+
+    def end_session(self, id: str) -> None:
+        """End one of them, or with an empty id all others. Raises ``GovDeskError``. Lane ``net``."""
         ...
 
     def change_password(self, old: str, new: str) -> None:
         """As ``Door.change_password``, for the signed-in person. Lane ``net``."""
+        ...
+
+    @property
+    def key_place(self) -> str:
+        """In words, where this computer's own key is kept."""
         ...
 
     def printers(self) -> Sequence[str]:

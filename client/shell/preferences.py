@@ -47,15 +47,22 @@ PRINTER = SettingSpec("shell.printer", str, "", lambda: tr("打印机"))
 SPECS: tuple[SettingSpec[Any], ...] = (PALETTE, ZOOM, LANGUAGE, IDLE_MINUTES, PRINTER)
 
 LOGINS = "shell.logins"
+METHODS = "shell.sign_in_methods"
 WINDOW = "shell.window"
 FOLDED = "shell.nav_folded"
-"""Keys of what is remembered: login names, the window's place, whether the navigation is folded."""
+"""Keys of what is remembered: login names, how each signs in, the window's place, whether the navigation is folded."""
 
 
 def words(spec: SettingSpec[Any], value: Any) -> str:
     """What people call a value of a setting."""
     choices = spec.choices or {}
     return choices[value]() if value in choices else str(value)
+
+
+def remembered_methods(settings: Settings) -> dict[str, str]:
+    """By which way each of those people came in last."""
+    ways = settings.recall(METHODS)
+    return {str(login): str(way) for login, way in ways.items()} if isinstance(ways, dict) else {}
 
 
 def remembered_logins(settings: Settings) -> list[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QBoxLayout,
     QHBoxLayout,
-    QMenu,
-    QProgressBar,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -18,22 +19,23 @@ from PySide6.QtWidgets import (
 
 from client.kernel.contract import Lanes, Token
 from client.kernel.settings import Settings
-from client.shell.fields import Labelled, PasswordField
-from client.shell.look import IconButton, LookBar
-from client.shell.ports import Door, Entry, ServerNews
-from client.shell.preferences import LOGINS, remembered_logins
+from client.shell.look import LookBar
+from client.shell.ports import CERTIFICATE, OIDC, PASSWORD, Attempt, Door, Entry, ServerNews, TokenOffer, TotpOffer
+from client.shell.second_factor import LocalPasswordPane, TotpPane
+from client.shell.sign_in_panes import ChangePasswordPane, DemoPane, EnrolPane, SignInPane
 from client.shell.words import moment
-from client.widgets.basics import Banner, Button, Card, Label, LineEdit, LinkButton, PrimaryButton, StateLabel
+from client.widgets.basics import Label, LinkButton, StateLabel
 from client.widgets.theme import set_role, theme
 from modules.common.clock import Clock
-from modules.common.errors import GovDeskError, Refused
-from modules.common.passwords import MIN_LENGTH, password_refusal
+from modules.common.errors import GovDeskError
 from modules.common.text import aside, together, tr
 
+T = TypeVar("T")
 FIRST_LOOK_MS = 100
 """The window is painted before the server is asked: asking loads the network libraries."""
 LOOK_AGAIN_MS = 10_000
-REMEMBERED = 6
+NOT_KNOWN = frozenset({"AUTH-010", "AUTH-071", "NET-009", "NET-011"})
+"""Computer and server do not know each other any more: a code mends it, a password does not."""
 
 
 class SignInWindow(QWidget):
@@ -51,6 +53,7 @@ class SignInWindow(QWidget):
         self._clock = clock
         self._looking: Token | None = None
         self._entering: Token | None = None
+        self._seeking: Token | None = None
         self._again = QTimer(self)
         self._again.setInterval(LOOK_AGAIN_MS)
         self._again.timeout.connect(self.look)
@@ -58,6 +61,9 @@ class SignInWindow(QWidget):
         self.setWindowTitle(tr("登录 · 政务桌面"))
         self._build()
         theme().changed.connect(self._space)
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        app.focusChanged.connect(self._bring_into_sight)
         self._space()
         self.resize(theme().text_width(64), theme().text_width(46))
 
@@ -67,12 +73,21 @@ class SignInWindow(QWidget):
         self.sign_in = SignInPane(self._settings)
         self.sign_in.submitted.connect(self._enter)
         self.sign_in.cancelled.connect(self._stop_entering)
+        self.sign_in.tokens_wanted.connect(self._seek)
         self.sign_in.login.textChanged.connect(self._say_offline)
         self.enrol = EnrolPane(self._door.url)
         self.enrol.submitted.connect(self._enrol)
+        self.enrol.left.connect(self._start_over)
         self.change = ChangePasswordPane()
         self.change.submitted.connect(self._change)
         self.change.left.connect(self._start_over)
+        self.totp = TotpPane()
+        self.totp.confirmed.connect(self._confirm_totp)
+        self.totp.finished.connect(self._totp_done)
+        self.totp.left.connect(self._start_over)
+        self.local = LocalPasswordPane()
+        self.local.submitted.connect(self._set_local)
+        self.local.skipped.connect(self._local_done)
         self.demo = DemoPane()
         self.demo.chosen.connect(self._enter_as)
 
@@ -81,7 +96,7 @@ class SignInWindow(QWidget):
         self._again_now.clicked.connect(self.look)
         self._place = Label(role="quiet")
 
-        self._panes = PaneStack(self.sign_in, self.enrol, self.change)
+        self._panes = PaneStack(self.sign_in, self.enrol, self.change, self.totp, self.local)
         self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._sides = [_centred(self._panes), _centred(self.demo)]
         for side in self._sides:
@@ -130,6 +145,12 @@ class SignInWindow(QWidget):
         self.demo.setFixedWidth(theme().text_width(24))
         self._turn()
 
+    @Slot(QWidget, QWidget)
+    def _bring_into_sight(self, _before: QWidget | None, now: QWidget | None) -> None:
+        """What the keyboard is at is seen, however much stands above it."""
+        if now is not None and self._middle.isAncestorOf(now):
+            QTimer.singleShot(0, now, partial(self._area.ensureWidgetVisible, now, 0, theme().space(12)))
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._turn()
@@ -141,7 +162,7 @@ class SignInWindow(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._again.stop()
-        for token in (self._looking, self._entering):
+        for token in (self._looking, self._entering, self._seeking):
             if token is not None:
                 token.cancel()
         super().closeEvent(event)
@@ -179,6 +200,7 @@ class SignInWindow(QWidget):
         self.demo.setVisible(self.demo.has_people and self._panes.focusProxy() is self.sign_in)
         self._turn()
         self.sign_in.say_server("", "")
+        self.sign_in.offer_methods(self._door.methods, news.oidc_name, online=True)
 
     def _not_found(self, error: BaseException) -> None:
         if not isinstance(error, GovDeskError):
@@ -193,6 +215,7 @@ class SignInWindow(QWidget):
         self.demo.clear()
         self._turn()
         self.sign_in.say_server(self._offline_words(error), "red" if wrong_server else "offline")
+        self.sign_in.offer_methods(self._door.methods, "", online=False)
         if self.isVisible():
             self._again.start()
 
@@ -212,29 +235,58 @@ class SignInWindow(QWidget):
     def _start_over(self) -> None:
         self._place.setText(self._door.place)
         self._panes.show_pane(self.sign_in if self._door.enrolled else self.enrol)
-        self.sign_in.password.clear()
+        self.sign_in.clear()
+        self.totp.clear()
+        self.sign_in.offer_methods(self._door.methods, "", online=True)
         self.demo.setVisible(self._door.enrolled and self.demo.has_people)
         self._turn()
         self._say_offline()
 
     @Slot(str, str)
     def _enter_as(self, login: str, password: str) -> None:
+        self.sign_in.choose(PASSWORD)
         self.sign_in.login.setText(login)
-        self._enter(login, password)
+        self._enter(Attempt(PASSWORD, login, password))
 
-    @Slot(str, str)
-    def _enter(self, login: str, password: str) -> None:
+    @Slot(object)
+    def _enter(self, attempt: Attempt) -> None:
         if self._entering is not None and not self._entering.finished:
             return
-        self.sign_in.set_busy(tr("正在登录…"))
+        browser = attempt.method == OIDC
+        self.sign_in.set_busy(tr("请在浏览器里登录，完成后自动回来…") if browser else tr("正在登录…"))
         self.demo.setEnabled(False)
         self._entering = self._lanes.run(
             "net",
-            lambda token: self._door.sign_in(login, password),
-            done=partial(self._entered, password),
+            partial(self._come_in, attempt),
+            done=partial(self._entered, attempt.password),
             failed=self._not_entered,
             name=tr("登录"),
         )
+
+    def _come_in(self, attempt: Attempt, token: Token) -> Entry:
+        if attempt.method == PASSWORD:
+            return self._door.sign_in(attempt.login, attempt.password, attempt.code)
+        if attempt.method == CERTIFICATE:
+            assert attempt.key is not None
+            return self._door.sign_in_by_token(attempt.key, attempt.pin, attempt.login, attempt.password, attempt.code)
+        return self._door.sign_in_by_browser(token.check, attempt.login, attempt.password, attempt.code)
+
+    @Slot()
+    def _seek(self) -> None:
+        """Look for tokens."""
+        if self._seeking is not None and not self._seeking.finished:
+            return
+        self._seeking = self._lanes.run(
+            "net", self._tokens, done=self.sign_in.show_tokens, failed=self._no_tokens, name=tr("查找证书")
+        )
+
+    def _tokens(self, _token: Token) -> Sequence[TokenOffer]:
+        return self._door.tokens()
+
+    def _no_tokens(self, error: BaseException) -> None:
+        if not isinstance(error, GovDeskError):
+            raise error
+        self.sign_in.no_tokens(error.sentence())
 
     @Slot()
     def _stop_entering(self) -> None:
@@ -243,32 +295,89 @@ class SignInWindow(QWidget):
             self._entering = None
         self.demo.setEnabled(True)
         self.sign_in.set_busy("")
-        self.sign_in.password.line.setFocus()
+        self.sign_in.focus_secret()
 
     def _entered(self, password: str, entry: Entry) -> None:
         self._entering = None
         self.demo.setEnabled(True)
         self.sign_in.set_busy("")
         self.sign_in.remember(entry.login)
+        self._onward(entry, password)
+
+    def _onward(self, entry: Entry, password: str) -> None:
+        """What stands between somebody who was recognised and their desk, one after the other."""
         if entry.must_change_password:
             self.change.begin(entry, password)
-            self.demo.setVisible(False)
-            self._turn()
-            self._panes.show_pane(self.change)
+            self._show_step(self.change)
+        elif entry.must_enrol_totp:
+            self._begin_totp(entry, password)
+        elif entry.offers_local_password:
+            self.local.begin(entry)
+            self._show_step(self.local)
         else:
             self._let_in(entry)
 
+    def _show_step(self, pane: QWidget) -> None:
+        self.demo.setVisible(False)
+        self._turn()
+        self._panes.show_pane(pane)
+
+    def _step(self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[GovDeskError], None]) -> None:
+        """One question to the server between sign-in and desk."""
+
+        def refused(error: BaseException) -> None:
+            if not isinstance(error, GovDeskError):
+                raise error
+            failed(error)
+
+        self._entering = self._lanes.run("net", lambda token: work(), done=done, failed=refused, name=tr("登录"))
+
+    def _begin_totp(self, entry: Entry, password: str) -> None:
+        self.totp.begin(entry)
+        self._show_step(self.totp)
+        self._step(lambda: self._door.begin_totp(password), self._totp_begun, self.totp.show_error)
+
+    def _totp_begun(self, offer: TotpOffer) -> None:
+        self.totp.show_secret(offer)
+
+    @Slot(str)
+    def _confirm_totp(self, code: str) -> None:
+        self._step(lambda: self._door.confirm_totp(code), self.totp.show_recovery, self.totp.show_error)
+
+    @Slot()
+    def _totp_done(self) -> None:
+        entry = self.totp.entry
+        assert entry is not None
+        self._let_in(entry)
+
+    @Slot(str)
+    def _set_local(self, password: str) -> None:
+        self._step(
+            lambda: self._door.set_local_password(password), lambda nothing: self._local_done(), self.local.show_error
+        )
+
+    @Slot()
+    def _local_done(self) -> None:
+        entry = self.local.entry
+        assert entry is not None
+        self._let_in(entry)
+
     def _let_in(self, entry: Entry) -> None:
         self._again.stop()
-        self.sign_in.password.clear()
-        self.change.clear()
+        self.sign_in.clear()
+        for pane in (self.change, self.totp, self.local):
+            pane.clear()
         self.signed_in.emit(entry)
 
     def _not_entered(self, error: BaseException) -> None:
         self._stop_entering()
         if not isinstance(error, GovDeskError):
             raise error
-        self.sign_in.show_error(error)
+        if error.code in NOT_KNOWN:
+            self.enrol.ask_again(error)
+            self._panes.show_pane(self.enrol)
+        else:
+            self.sign_in.show_error(error)
 
     @Slot(str, str)
     def _enrol(self, url: str, code: str) -> None:
@@ -301,16 +410,14 @@ class SignInWindow(QWidget):
         self._entering = self._lanes.run(
             "net",
             lambda token: self._door.change_password(entry.login, old, new),
-            done=self._changed,
+            done=partial(self._changed, new),
             failed=self._not_changed,
             name=tr("修改密码"),
         )
 
-    def _changed(self, _nothing: None) -> None:
+    def _changed(self, new: str, entry: Entry) -> None:
         self.change.set_busy(False)
-        entry = self.change.entry
-        assert entry is not None
-        self._let_in(entry)
+        self._onward(entry, new)
 
     def _not_changed(self, error: BaseException) -> None:
         self.change.set_busy(False)
@@ -345,300 +452,3 @@ class PaneStack(QWidget):
             other.setVisible(other is pane)
         self.setFocusProxy(pane)
         pane.setFocus()
-
-
-class SignInPane(Card):
-    """Login and password."""
-
-    submitted = Signal(str, str)
-    cancelled = Signal()
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(tr("登录"))
-        self._settings = settings
-        self.notice = Banner()
-        self.login = LineEdit(tr("用户名"))
-        self.login.setInputMethodHints(Qt.InputMethodHint.ImhNoAutoUppercase | Qt.InputMethodHint.ImhNoPredictiveText)
-        self._recent = IconButton(tr("最近登录"), icon="history")
-        self._recent.setMenu(QMenu(self._recent))
-        self._login_field = Labelled(self.login, aside=self._recent)
-        self.password = PasswordField(tr("密码"))
-        self.go = PrimaryButton(tr("登录"), icon="log-in")
-        self._doing = Label(role="quiet")
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 0)
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(tr("正在登录"))
-        self._stop = Button(tr("取消"))
-        for widget in (self.notice, self._login_field, self.password, self.go, self._doing, self._bar, self._stop):
-            self.body.addWidget(widget)
-        self.body.addStretch(1)
-        self._refused = False
-        self.setFocusProxy(self.login)
-        self.login.textEdited.connect(self._another_name)
-        self.login.submitted.connect(self._onward)
-        self.password.line.submitted.connect(self.submit)
-        self.go.clicked.connect(self.submit)
-        self._stop.clicked.connect(self.cancelled)
-        names = remembered_logins(settings)
-        self._offer(names)
-        if names:
-            self.login.setText(names[0])
-            self.setFocusProxy(self.password.line)
-        self.set_busy("")
-
-    def remember(self, login: str) -> None:
-        """Offer ``login`` first from now on; never its password."""
-        names = [login, *(name for name in remembered_logins(self._settings) if name != login)][:REMEMBERED]
-        self._settings.remember(LOGINS, names)
-        self._offer(names)
-
-    def _offer(self, names: list[str]) -> None:
-        menu = self._recent.menu()
-        menu.clear()
-        for name in names:
-            menu.addAction(name).triggered.connect(partial(self._take, name))
-        self._recent.setVisible(len(names) > 1)
-
-    def _take(self, name: str) -> None:
-        self.login.setText(name)
-        self.password.line.setFocus()
-
-    @Slot()
-    def _another_name(self) -> None:
-        """A refused password goes with its name: Enter after another name must not try it again."""
-        if self._refused:
-            self._refused = False
-            self.password.clear()
-
-    @Slot()
-    def _onward(self) -> None:
-        if self.password.take():
-            self.submit()
-        else:
-            self.password.line.setFocus()
-
-    @Slot()
-    def submit(self) -> None:
-        """Ask to come in, if both were entered."""
-        login = self.login.text().strip()
-        self._login_field.show_fault("" if login else tr("请输入用户名。"))
-        self.password.show_fault("" if self.password.take() else tr("请输入密码。"))
-        if not login:
-            self.login.setFocus()
-        elif not self.password.take():
-            self.password.line.setFocus()
-        else:
-            self.submitted.emit(login, self.password.take())
-
-    def set_busy(self, doing: str) -> None:
-        """While something is being done: what, with a way to stop it; an empty text ends that."""
-        self._doing.setText(doing)
-        for widget in (self._doing, self._bar, self._stop):
-            widget.setVisible(bool(doing))
-        self.go.setVisible(not doing)
-        for edit in (self.login, self.password.line):
-            edit.setReadOnly(bool(doing))
-        if doing:
-            self.show_fault("", "")
-            # not the button that stops it: a second Enter must not take back the first
-            self.password.line.setFocus()
-
-    def show_error(self, error: GovDeskError) -> None:
-        """Say a refusal where it belongs; what was entered stays, the password ready to be typed anew."""
-        at = error.refusal.fields if isinstance(error, Refused) else {}
-        if error.code.startswith("AUTH-"):
-            self.show_fault(at.get("login", ""), at.get("password", "") or ("" if "login" in at else error.sentence()))
-            self._refused = True
-            self.password.line.setFocus()
-            self.password.line.selectAll()
-        else:
-            self.notice.say(error.words(), "red", code=error.code)
-            self.go.setFocus()
-
-    def show_fault(self, login: str, password: str) -> None:
-        """What is wrong with each of the two."""
-        self._login_field.show_fault(login)
-        self.password.show_fault(password)
-
-    def say_server(self, text: str, state: str) -> None:
-        """What the server's absence means for whoever wants to come in."""
-        if text:
-            self.notice.say(text, state)
-        else:
-            self.notice.clear()
-
-    def say_until(self, until: str) -> None:
-        """Until when the entered person may come in without the server."""
-        self._login_field.show_hint(tr("没有网络时可离线登录至 {until}", until=until) if until else "")
-
-
-class EnrolPane(Card):
-    """The first start: makes this computer known to a server."""
-
-    submitted = Signal(str, str)
-
-    def __init__(self, url: str) -> None:
-        super().__init__(tr("登记本机"))
-        self.notice = Banner()
-        self.url = LineEdit(tr("服务器地址"))
-        self.url.setText(url)
-        self.url.setPlaceholderText("https://govdesk.example.gov.cn:8443")
-        self.code = LineEdit(tr("登记码"))
-        self._url_field = Labelled(self.url)
-        self._code_field = Labelled(self.code, hint=tr("由系统管理员在“人员与角色”的“设备”中发出，只能用一次。"))
-        self.go = PrimaryButton(tr("登记"), icon="monitor")
-        words = Label(tr("这台电脑还没有登记。登记后它知道自己是哪个窗口，并只信任这台服务器。"), "quiet", wrap=True)
-        for widget in (words, self.notice, self._url_field, self._code_field, self.go):
-            self.body.addWidget(widget)
-        self.setFocusProxy(self.code if url else self.url)
-        self.url.submitted.connect(self.code.setFocus)
-        self.code.submitted.connect(self.submit)
-        self.go.clicked.connect(self.submit)
-
-    @Slot()
-    def submit(self) -> None:
-        """Ask to be enrolled, if both were entered."""
-        url, code = self.url.text().strip(), self.code.text().strip()
-        self.notice.clear()
-        self._url_field.show_fault("" if url.startswith("https://") else tr("地址以 https:// 开头。"))
-        self._code_field.show_fault("" if code else tr("请输入登记码。"))
-        if not url.startswith("https://"):
-            self.url.setFocus()
-        elif not code:
-            self.code.setFocus()
-        else:
-            self.submitted.emit(url, code)
-
-    def set_busy(self, busy: bool) -> None:
-        """While the server is being asked."""
-        self.go.setEnabled(not busy)
-        self.go.set_label(tr("正在登记…") if busy else tr("登记"))
-
-    def show_error(self, error: GovDeskError) -> None:
-        """Say why it was refused."""
-        self.notice.say(error.words(), "red", code=error.code)
-        self.code.setFocus()
-        self.code.selectAll()
-
-
-class ChangePasswordPane(Card):
-    """A password that somebody else chose must be replaced before anything else."""
-
-    submitted = Signal(str, str)
-    left = Signal()
-
-    def __init__(self) -> None:
-        super().__init__(tr("请换一个密码"))
-        self.entry: Entry | None = None
-        self._old = ""
-        self._words = Label(role="quiet", wrap=True)
-        self.notice = Banner()
-        self.new = PasswordField(
-            tr("新密码"), hint=tr("至少 {least} 个字符，大小写字母、数字、符号中有三类。", least=MIN_LENGTH)
-        )
-        self.repeat = PasswordField(tr("再输入一次"))
-        self.go = PrimaryButton(tr("更换并进入"), icon="check")
-        self._back = LinkButton(tr("返回登录"))
-        for widget in (self._words, self.notice, self.new, self.repeat, self.go, self._back):
-            self.body.addWidget(widget)
-        self.setFocusProxy(self.new.line)
-        self.new.line.submitted.connect(self.repeat.line.setFocus)
-        self.repeat.line.submitted.connect(self.submit)
-        self.go.clicked.connect(self.submit)
-        self._back.clicked.connect(self._leave)
-
-    def begin(self, entry: Entry, old: str) -> None:
-        """Ask ``entry`` for a new password; ``old`` proves who asks."""
-        self.clear()
-        self.entry, self._old = entry, old
-        self._words.setText(tr("{name}，您的密码是别人设的。换成只有您知道的，再开始工作。", name=entry.name))
-
-    def clear(self) -> None:
-        """Forget all passwords."""
-        self._old = ""
-        self.new.clear()
-        self.repeat.clear()
-        self.notice.clear()
-
-    @Slot()
-    def _leave(self) -> None:
-        self.clear()
-        self.left.emit()
-
-    @Slot()
-    def submit(self) -> None:
-        """Ask for the change, if both entries agree."""
-        new = self.new.take()
-        refusal = password_refusal(self.entry.login if self.entry else "", new)
-        fault = refusal.message if refusal else tr("新密码不能和旧密码一样。") if new == self._old else ""
-        self.notice.clear()
-        self.new.show_fault(fault)
-        self.repeat.show_fault("" if new == self.repeat.take() else tr("两次输入不一样。"))
-        if fault:
-            self.new.line.setFocus()
-        elif new != self.repeat.take():
-            self.repeat.line.setFocus()
-        else:
-            self.submitted.emit(self._old, new)
-
-    def set_busy(self, busy: bool) -> None:
-        """While the server is being asked."""
-        self.go.setEnabled(not busy)
-        self._back.setEnabled(not busy)
-
-    def show_error(self, error: GovDeskError) -> None:
-        """Say why the server refused it."""
-        if isinstance(error, Refused) and (fault := error.refusal.fields.get("new")):
-            self.new.show_fault(together(fault, aside(error.code)))
-        else:
-            self.notice.say(error.words(), "red", code=error.code)
-        self.new.line.setFocus()
-
-
-class PersonButton(Button):
-    """One of the people of a demonstration."""
-
-    role = "nav"
-
-
-class DemoPane(Card):
-    """The people of a demonstration server, each by one click; hidden where there are none."""
-
-    chosen = Signal(str, str)
-
-    def __init__(self) -> None:
-        super().__init__(tr("演示人员"))
-        self.body.addWidget(Label(tr("这是演示服务器：点一下即以此人登录。"), "quiet", wrap=True))
-        self._buttons: list[Button] = []
-        self._list = QVBoxLayout()
-        self._list.setSpacing(0)
-        self.body.addLayout(self._list)
-        self.setVisible(False)
-
-    @property
-    def has_people(self) -> bool:
-        """Whether the server offered any."""
-        return bool(self._buttons)
-
-    def show_people(self, news: ServerNews) -> None:
-        """Offer the people that the server named."""
-        self.clear()
-        for person in news.demo:
-            title = person.get("title", "")
-            words = tr("{name} · {role}", name=person.get("name", ""), role=tr(title))
-            button = PersonButton(words, icon="user")
-            button.clicked.connect(partial(self._choose, person.get("login", ""), person.get("password", "")))
-            self._list.addWidget(button)
-            self._buttons.append(button)
-
-    def clear(self) -> None:
-        """Offer nobody."""
-        for button in self._buttons:
-            self._list.removeWidget(button)
-            button.deleteLater()
-        self._buttons.clear()
-        self.setVisible(False)
-
-    def _choose(self, login: str, password: str) -> None:
-        self.chosen.emit(login, password)

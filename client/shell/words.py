@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from client.kernel.ports import COUNTED
 from modules.common.clock import CHINA
 from modules.common.text import tr
+
+
+def number(count: int) -> str:
+    """A count as far as it goes (``ports.COUNTED``): ``12``, ``1000+``."""
+    return str(count) if count <= COUNTED else f"{COUNTED}+"
+
+
+def counted(count: int) -> str:
+    """The same in words: ``12 件``, ``超过 1000 件``."""
+    return tr("{count} 件", count=count) if count <= COUNTED else tr("超过 {count} 件", count=COUNTED)
 
 
 def moment(at: datetime, now: datetime) -> str:

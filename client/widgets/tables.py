@@ -143,13 +143,15 @@ class RecordTable(QWidget):
     ``chosen`` carries the row that the cursor stands on, or None; ``opened`` the row of Enter, Space or a double
     click; ``search_wanted`` is for ``/``; ``acted`` for the button of a state. Widths and sort are kept in
     ``memory`` under ``name``; ``key`` tells rows apart, so that the cursor stays where it was when rows come anew.
-    ``pinned`` rows stand above the others, whatever they are sorted by.
+    ``pinned`` rows stand above the others, whatever they are sorted by. ``more_wanted`` when somebody comes to the end
+    of rows that go on (``show_rows(…, more=True)``): once, until ``add_rows`` or other rows.
     """
 
     chosen = Signal(object)
     opened = Signal(object)
     search_wanted = Signal()
     acted = Signal()
+    more_wanted = Signal()
 
     def __init__(
         self,
@@ -168,6 +170,7 @@ class RecordTable(QWidget):
         self._memory = memory
         self._current = ""
         self._settling = False
+        self._more = False
         self.model = RecordModel(columns, pinned)
         self.view = _View()
         self.view.setAccessibleName(title)
@@ -201,6 +204,9 @@ class RecordTable(QWidget):
         self.view.search_wanted.connect(self.search_wanted)
         self.view.doubleClicked.connect(self._open)
         self.view.selectionModel().currentRowChanged.connect(self._moved)
+        bar = self.view.verticalScrollBar()
+        bar.valueChanged.connect(self._scrolled)
+        bar.rangeChanged.connect(self._laid)
         self.show_loading()
 
     @property
@@ -214,8 +220,9 @@ class RecordTable(QWidget):
         index = self.view.currentIndex()
         return self.model.rows[index.row()] if index.isValid() else None
 
-    def show_rows(self, rows: Sequence[Any], *, empty: str = "", action: str = "") -> None:
+    def show_rows(self, rows: Sequence[Any], *, empty: str = "", action: str = "", more: bool = False) -> None:
         """Show rows, or the state "empty" with its sentence and action when there are none."""
+        self._more = False
         self._settling = True
         self.model.show(rows)
         if self._sort >= 0:
@@ -226,6 +233,14 @@ class RecordTable(QWidget):
             self._stack.setCurrentWidget(self.view)
         else:
             self._say("inbox", empty or tr("这里还没有内容。"), action)
+        self._more = more
+
+    def add_rows(self, rows: Sequence[Any], *, more: bool) -> None:
+        """Show the next page below, or wherever the order wants it; the view stays where it is."""
+        bar = self.view.verticalScrollBar()
+        place = bar.value()
+        self.show_rows([*self.model.rows, *rows], more=more)
+        bar.setValue(place)
 
     def show_loading(self, text: str = "") -> None:
         """The state "loading"."""
@@ -273,6 +288,23 @@ class RecordTable(QWidget):
         if self._key(row) != self._current:
             self._current = self._key(row)
             self.chosen.emit(row)
+
+    @Slot()
+    def _scrolled(self) -> None:
+        bar = self.view.verticalScrollBar()
+        if bar.value() and bar.value() >= bar.maximum() - bar.pageStep() // 2:
+            self._want_more()
+
+    @Slot()
+    def _laid(self) -> None:
+        """Rows that do not fill the view have no end to be scrolled to."""
+        if self.view.isVisible() and self.view.verticalHeader().length() < self.view.viewport().height():
+            self._want_more()
+
+    def _want_more(self) -> None:
+        if self._more:
+            self._more = False
+            self.more_wanted.emit()
 
     @Slot()
     def _open(self) -> None:

@@ -152,11 +152,11 @@ class Theme(QObject):
 
     @Slot()
     def _turn(self) -> None:
-        if self._work(time.monotonic() + TURN_S):
+        if self._work(TURN_S):
             self._turns.stop()
 
-    def _work(self, until: float) -> bool:
-        """Go on with a change until that moment; true once it is done.
+    def _work(self, seconds: float) -> bool:
+        """Go on with a change for so long; true once it is done.
 
         A sheet that is laid on costs each widget about the same, seen or not. So the old one is taken off what is
         not seen, bit by bit; the sheets are swapped for what is seen; then the others are dressed again.
@@ -164,6 +164,7 @@ class Theme(QObject):
         # a widget that Qt made itself may go with its parent, and its wrapper would not know: none outlives a turn
         with _nothing_collected():
             widgets = self._app.allWidgets()
+            until = time.monotonic() + seconds
             if not self._swapped:
                 for widget in widgets:
                     if widget.testAttribute(_POLISHED) and not widget.isVisible():

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
-from modules.common.aggregate import Command, Context, Doc, Event, Summary
+from modules.common import staff
+from modules.common.aggregate import Command, Context, Doc, Event, Key, Summary
 from modules.common.clock import CHINA
 from modules.common.errors import Refusal
 from modules.common.register import Register
@@ -60,7 +61,12 @@ class Delegations(Register):
 
     __slots__ = ()
 
+    def refs(self, command: Command) -> Sequence[Key]:
+        return staff.keys_of(command.body.get("to"))
+
     def decide(self, state: Doc | None, command: Command, context: Context) -> Sequence[Event] | Refusal:
+        if refusal := staff.stranger(context, command.body.get("to")):
+            return refusal
         if state is not None and state["from"]["id"] != context.actor.id:
             return Refusal("WF-030", tr("这是{name}的委托，只有本人可以更改或结束。", name=state["from"]["name"]))
         return Register.decide(self, state, command, context)

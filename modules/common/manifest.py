@@ -70,7 +70,8 @@ class Todo:
     """A card "waits for me" (待办) on the home page: counts records of ``kind`` whose summary state is in ``states``.
 
     ``page`` is opened by it. A person sees the records of their own feeds alone. ``recent``: they stand among what
-    the person had in hand last. ``overdue``: only those count whose day has passed, and the page is told so.
+    the person had in hand last. ``overdue``: only those count whose day has passed; ``mine``: only those whose approval
+    (``flow``) the person may sign now. The page is told of both.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Todo:
     permission: str = ""
     recent: bool = True
     overdue: bool = False
+    mine: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,21 @@ class PersonView:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleRequestView:
+    """A role that was asked for and waits for a second pair of eyes, until ``until``."""
+
+    id: str
+    person_id: str
+    person: str
+    role: str
+    reason: str
+    asked_by_id: str
+    asked_by: str
+    asked_at: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class PeoplePage:
     """Some of ``total`` people, by login."""
 
@@ -50,13 +65,25 @@ class PeoplePage:
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """An enrolled device; ``revoked_at`` is empty while it is trusted."""
+    """An enrolled device; ``revoked_at`` is empty while it is trusted, ``revoked_for`` a key of ``REVOKED_FOR``.
+
+    ``seen_at`` is right to a minute. ``until`` is the end of its certificate, empty before it has one. ``keyless``: it
+    has no system keyring.
+    """
 
     id: str
     name: str
     hall_id: str
     enrolled_at: str
     revoked_at: str
+    revoked_for: str = ""
+    seen_at: str = ""
+    until: str = ""
+    keyless: bool = False
+
+
+REVOKED_FOR = ("lost", "stolen", "scrapped", "moved", "suspect", "other")
+"""Why a device is revoked: of a list, so that nobody's name gets into the audit log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +97,7 @@ class OneTime:
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """One link of the audit chain."""
+    """One link of the audit chain. ``result`` is ``done`` or ``refused``; ``name`` and ``place`` are those of today."""
 
     seq: int
     at: str
@@ -80,6 +107,9 @@ class AuditView:
     subject: str
     detail: dict[str, Any]
     hash: str
+    result: str = "done"
+    name: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +122,26 @@ class AuditPage:
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
-    """``checked`` links are whole; ``broken_at`` is the first that is not, or None."""
+    """``checked`` links are whole; ``broken_at`` is the first that is not, or None.
+
+    ``why``: ``changed``, ``missing``, ``forged`` (a signed head says otherwise) or ``different`` (an export does).
+    ``signed`` is the last link up to which the server has signed.
+    """
 
     checked: int
     broken_at: int | None
+    why: str = ""
+    signed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLines:
+    """Some lines of the file of an export. ``until``: the last link of it; ``more``: ask again with ``after``."""
+
+    lines: list[str]
+    until: int
+    after: int
+    more: bool
 
 
 class People(Protocol):
@@ -127,12 +173,63 @@ class People(Protocol):
         """A new one-time password. Raises AUTH-025 for another administrator's, which only the console resets."""
         ...
 
-    def grant(self, by: Caller, person_id: str, role_id: str) -> None:
-        """Give a role. Raises AUTH-021 for a mixture that the three administrators forbid, AUTH-024 for oneself."""
-        ...
-
     def revoke(self, by: Caller, person_id: str, role_id: str) -> None:
         """Take a role away, and with it every statement that names it."""
+        ...
+
+
+class RoleRequests(Protocol):
+    """Four eyes for every role: one security administrator asks, another one agrees."""
+
+    def ask(self, by: Caller, person_id: str, role_id: str, reason: str) -> str:
+        """Ask for a role; the request's id. Raises AUTH-021 for a mixture that the three administrators forbid,
+        AUTH-024 for oneself, AUTH-060 and AUTH-061 for what is asked for or held already.
+        """
+        ...
+
+    def waiting(self) -> list[RoleRequestView]:
+        """Requests that nobody has decided and that still stand, oldest first."""
+        ...
+
+    def decide(self, by: Caller, request_id: str, agree: bool) -> None:
+        """Agree, or decline; whoever asked may only take it back. Raises AUTH-062 for one that stands no more,
+        AUTH-063 for one's own, and what ``ask`` raises.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateView:
+    """A certificate that stands for a person; ``revoked_at`` is empty while it does."""
+
+    fingerprint: str
+    subject: str
+    not_after: str
+    bound_at: str
+    revoked_at: str
+
+
+class WaysIn(Protocol):
+    """Other people's ways to sign in. Every change is audited; raises AUTH-023 unknown person, AUTH-072 oneself."""
+
+    def certificates(self, person_id: str) -> Sequence[CertificateView]:
+        """A person's certificates, the newest first."""
+        ...
+
+    def bind_certificate(self, by: Caller, person_id: str, text: str) -> None:
+        """Let a certificate (PEM) stand for a person. Raises AUTH-037, AUTH-038, AUTH-040."""
+        ...
+
+    def take_certificate_back(self, by: Caller, person_id: str, fingerprint: str) -> None:
+        """Let it stand for nobody any more. Raises AUTH-041."""
+        ...
+
+    def remove_second_factor(self, by: Caller, person_id: str) -> None:
+        """For a lost telephone: ask for no code any more, and end the person's sessions."""
+        ...
+
+    def end_sessions(self, by: Caller, person_id: str) -> None:
+        """End all of a person's sessions; what was done before stands."""
         ...
 
 
@@ -143,26 +240,48 @@ class Devices(Protocol):
         """All devices, newest first."""
         ...
 
-    def revoke(self, by: Caller, device_id: str) -> None:
-        """Stop trusting a device. Raises AUTH-026 for an unknown one."""
+    def revoke(self, by: Caller, device_id: str, reason: str) -> None:
+        """Stop trusting a device, for one of ``REVOKED_FOR``. Raises AUTH-026 for an unknown one, AUTH-072."""
         ...
 
     def new_code(self, by: Caller, hall_id: str, name: str) -> OneTime:
         """A one-time enrolment code. Raises AUTH-027 for an unknown hall."""
         ...
 
-
-class AuditLog(Protocol):
-    """The audit chain, to be read."""
-
-    def find(
-        self, *, action: str = "", person: str = "", since: str = "", until: str = "", before: int = 0, limit: int = 100
-    ) -> AuditPage:
-        """Links, newest first. ``action`` is a prefix; times are UTC text."""
+    def again_code(self, by: Caller, device_id: str) -> OneTime:
+        """A one-time code by which that computer gets a new certificate. Raises AUTH-026 unknown, AUTH-011 revoked."""
         ...
 
-    def verify(self) -> AuditVerdict:
-        """Walk the whole chain."""
+
+class AuditLog(Protocol):
+    """The audit chain, to be read. Whatever is read ``by`` somebody is itself recorded in it."""
+
+    def find(
+        self,
+        *,
+        by: Caller | None = None,
+        action: str = "",
+        person: str = "",
+        since: str = "",
+        until: str = "",
+        result: str = "",
+        device: str = "",
+        before: int = 0,
+        limit: int = 100,
+    ) -> AuditPage:
+        """Links, newest first. ``action`` is a prefix, ``person`` an id, a login or part of a name, ``device`` an id or
+        part of a name, ``result`` ``done`` or ``refused``; times are UTC text.
+        """
+        ...
+
+    def verify(self, by: Caller | None = None) -> AuditVerdict:
+        """Walk the whole chain, and hold it against the signed heads."""
+        ...
+
+    def export(self, by: Caller, after: int = 0, until: int = 0) -> AuditLines:
+        """The file of the chain, some lines at a time; ``after`` 0 signs the head and begins. Raises SRV-043 for an
+        ``until`` that no export has begun with.
+        """
         ...
 
 
@@ -246,6 +365,12 @@ class ServerServices(Protocol):
 
     @property
     def people(self) -> People: ...
+
+    @property
+    def role_requests(self) -> RoleRequests: ...
+
+    @property
+    def ways_in(self) -> WaysIn: ...
 
     @property
     def devices(self) -> Devices: ...

@@ -17,7 +17,7 @@ from modules.common.server_ports import Caller
 from modules.common.statement import Statement
 from modules.common.text import tr
 from server_stub import audit
-from server_stub.accounts import disabled, name_of, reach
+from server_stub.accounts import disabled, name_of, nobody, reach
 from server_stub.config import Settings
 from server_stub.database import Database
 from server_stub.identity import Identity
@@ -116,6 +116,12 @@ class Sessions:
             audit.append(session, now, [audit.Entry("sign_out", by.actor.id, by.device, session_id)])
 
         self._writer.do(store)
+
+    def must_exist(self, person_id: str) -> None:
+        """Raise AUTH-023 where there is no such person."""
+        with self._database.read() as session:
+            if session.get(Person, person_id) is None:
+                raise nobody()
 
     def of(self, said: Statement) -> list[SessionInfo]:
         """The sessions of whoever asks that still answer or vouch for something, the newest first."""

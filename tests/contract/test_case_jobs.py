@@ -18,11 +18,12 @@ from modules.acceptance.server.applications import Application, router
 from modules.common.aggregate import Command, Context, Doc, Number, apply
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import FixedClock
-from modules.common.errors import GovDeskError, Refusal
+from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.ids import uuid7
 from modules.common.manifest import permissions_of
 from modules.common.permissions import SYSTEM, Actor
 from modules.common.server_ports import Caller, Reference
+from modules.common.workflow import principal
 from server_stub.config import Config
 from server_stub.seeding import seed
 from server_stub.services import Services
@@ -273,6 +274,24 @@ def test_an_answer_about_the_knowledge_base_reaches_who_asked(office: Office) ->
     assert (notice["to"], notice["link"]) == ("p-clerk", "knowledge_request:r-1")
     assert "王五" in notice["text"]
     assert "已更新" in notice["text"]
+
+
+@pytest.mark.parametrize(("change", "taken"), [({}, True), ({"name": "别人"}, False), ({"id": "p-none"}, False)])
+def test_the_server_knows_whether_a_delegate_is_there(office: Office, change: Doc, taken: bool) -> None:
+    views = office.services.people.with_role("officer", department_id="dept-market")
+    heads = office.services.people.with_role("section_head", department_id="dept-market")
+    giver = Actor(views[0].id, views[0].login, views[0].name, department_id="dept-market", roles=frozenset({"officer"}))
+    to = {"id": heads[0].id, "name": heads[0].name, **change}
+    body = {"from": principal(giver), "to": to, "since": "2026-11-20", "until": "2026-11-22"}
+
+    def delegate() -> int:
+        return office.services.commands.give("delegation", uuid7(), "delegation.put", body, actor=giver)
+
+    if taken:
+        assert delegate()
+    else:
+        with pytest.raises(Refused, match="别人|" + heads[0].name):
+            delegate()
 
 
 class Portal:

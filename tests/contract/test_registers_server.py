@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from client.data.store import Store
@@ -19,7 +17,8 @@ from modules.common.clock import SystemClock, iso
 from modules.common.ids import uuid7
 from server_stub.config import Config, read_settings
 from server_stub.services import opened
-from sync.protocol import DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, Change, WireCommand
+from sync.protocol import PATHS, PROTOCOL, STATEMENT_HEADER, Change, WireCommand
+from tests.support.devices import enrolled
 from tests.support.fake_host import filled, item
 from tests.support.servers import RunningServer, server
 
@@ -30,11 +29,8 @@ class Counter:
     """A device that knows only what is on the wire, with the real store behind it."""
 
     def __init__(self, running: RunningServer, place: str, login: str, path: Path) -> None:
-        context = ssl.create_default_context(cafile=running.ca)
-        self.http = httpx.Client(base_url=running.url, verify=context, trust_env=False)
-        enrolled = self.ask("enrol", {"code": running.codes[place]})
-        self.series = enrolled["series"]
-        self.http.headers[DEVICE_HEADER] = f"{enrolled['device']}:{enrolled['token']}"
+        self.http, made, _ = enrolled(running.url, running.ca, running.codes[place])
+        self.series = made["series"]
         self.statement = self.ask("sign_in", {"login": login, "password": "Govdesk-2026"})["statement"]
         self.http.headers[STATEMENT_HEADER] = self.statement
         self.store = Store.open(path / f"{login}.db", b"k" * 32, SystemClock())
@@ -50,7 +46,9 @@ class Counter:
     def push(self, kind: str, id: str, type: str, body: dict[str, Any], number: dict[str, Any] | None = None) -> Any:
         self.n += 1
         now = iso(datetime.now(UTC))
-        command = WireCommand(self.n, uuid7(), kind, id, type, 1, 0, now, self.statement, body, number)
+        seen = self.store.get(kind, id)
+        base = seen.rev if seen else 0
+        command = WireCommand(self.n, uuid7(), kind, id, type, 1, base, now, self.statement, body, number)
         push = {"proto": PROTOCOL, "epoch": "", "client_time": "", "cmds": [asdict(command)]}
         (ack,) = self.ask("push", push)["acks"]
         return ack

@@ -1,33 +1,27 @@
-"""Page images at the server: by content alone, once, whole or not at all, for those who may."""
+"""Whole blobs at the server: who reads one, what names one, what waits for one, what is swept away."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
-import shutil
-import stat
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, text
 
-from modules.common.blobs import LIMIT, type_of
-from modules.common.errors import GovDeskError
-from server_stub import blobs
+from modules.common.blobs import names_in, type_of
+from modules.common.ids import uuid7
+from modules.common.server_ports import Reference
+from server_stub import feed
 from server_stub.app import create_app
-from server_stub.tables import AuditRow, Blob
-from sync.protocol import BLOB_PATH, DEVICE_HEADER, STATEMENT_HEADER, EnrolRequest, SignInRequest
-from sync.transport import HttpTransport
+from server_stub.blobs import keeper, names
+from server_stub.database import Database
+from server_stub.tables import Blob, BlobGiver, BlobName
+from tests.support.blob_desk import BlobDesk, code, name_of, page
 from tests.support.central import Central, Counter, central
-from tests.support.servers import postgres, server
-
-JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 400
+from tests.support.servers import postgres
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -41,203 +35,224 @@ def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             yield made
 
 
-class Desk:
-    """The application without a network."""
-
-    def __init__(self, app: FastAPI, runner: asyncio.Runner) -> None:
-        self._transport = httpx.ASGITransport(app)
-        self._runner = runner
-
-    def ask(self, counter: Counter, method: str, name: str, content: Any = None) -> httpx.Response:
-        async def asked() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="https://server") as session:
-                return await session.request(method, BLOB_PATH + name, headers=headers, content=content)
-
-        headers = {DEVICE_HEADER: f"{counter.device}:{counter.token}", STATEMENT_HEADER: counter.statement}
-        return self._runner.run(asked())
-
-
-@pytest.fixture
-def desk(office: Central) -> Iterator[Desk]:
+@pytest.fixture(scope="module")
+def desk(office: Central) -> Iterator[BlobDesk]:
     with asyncio.Runner() as runner:
-        yield Desk(create_app(office.services), runner)
+        yield BlobDesk(create_app(office.services), runner)
 
 
-def name_of(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def write(counter: Counter, memo: str, *pages: str) -> None:
+    """A memo of the counter's hall that names these pages, and no others."""
+    named = [{"sha256": name, "size": 1, "type": "image/jpeg"} for name in pages]
+    ack = counter.ack(counter.command("memo.write", memo, body={"text": "页", "pages": named}))
+    assert ack.status == "applied", ack
 
 
-def page(mark: str) -> tuple[str, bytes]:
-    data = JPEG + mark.encode()
-    return name_of(data), data
+def readers(desk: BlobDesk, name: str, *counters: Counter) -> list[bool]:
+    return [desk.get(counter, name).status_code == 200 for counter in counters]
 
 
-def folder(office: Central) -> Path:
-    return office.services.config.data / "blobs"
+def missing(office: Central, doc: dict[str, Any], device: str, *scopes: str) -> frozenset[str]:
+    wanted = names_in(feed.dump(doc))
+    return office.services.writer.do(lambda session: names.missing(session, wanted, device, scopes))
 
 
-def files(office: Central) -> set[str]:
-    return {path.name for path in folder(office).rglob("*") if path.is_file()}
+# -- who reads
 
 
-def audited(office: Central, action: str, name: str) -> int:
-    with office.services.database.read() as session:
-        query = select(func.count()).select_from(AuditRow).filter_by(action=action, subject=f"blob:{name}")
-        return session.execute(query).scalar_one()
+def test_a_page_is_read_by_whoever_reads_a_document_that_names_it(office: Central, desk: BlobDesk) -> None:
+    clerk, colleague, officer = office.counter(), office.counter(), office.counter("officer")
+    stranger = Central(office.services, office.clock).counter()
+    everyone = (clerk, colleague, officer, stranger)
+    name, data = page(f"named-{office.hall}")
+    desk.put(clerk, data)
+    assert readers(desk, name, *everyone) == [True, False, False, False], "a hash alone opens nothing"
+    memo = uuid7()
+    write(clerk, memo, name)
+    assert readers(desk, name, *everyone) == [True, True, True, False]
+    for role in ("sysadmin", "secadmin", "auditadmin", ""):
+        answer = desk.get(office.counter(role), name)
+        assert (answer.status_code, code(answer)) == (404, "SRV-061"), role
+    # taken out of the document, it is nobody's but the giver's
+    write(clerk, memo)
+    assert readers(desk, name, *everyone) == [True, False, False, False]
 
 
-def test_a_page_comes_back_as_it_went_and_is_kept_once(office: Central, desk: Desk) -> None:
-    counter = office.counter()
-    name, data = page(f"once-{office.hall}")
-    for _ in range(2):
-        assert desk.ask(counter, "PUT", name, data).status_code == 204
-    answer = desk.ask(counter, "GET", name)
-    assert (answer.status_code, answer.content) == (200, data)
-    assert (answer.headers["content-type"], answer.headers["x-content-type-options"]) == ("image/jpeg", "nosniff")
-    kept = folder(office) / name[:2] / name
-    assert kept.read_bytes() == data
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert audited(office, "blob.put", name) == 1
-    assert audited(office, "blob.get", name) == 1
-    with office.services.database.read() as session:
-        row = session.get_one(Blob, name)
-        assert (row.size, row.type, row.hall_id) == (len(data), "image/jpeg", office.hall)
-
-
-def test_what_was_lost_beside_the_database_can_be_handed_in_again(office: Central, desk: Desk) -> None:
-    counter = office.counter()
-    name, data = page("lost")
-    desk.ask(counter, "PUT", name, data)
-    (folder(office) / name[:2] / name).unlink()
-    assert desk.ask(counter, "GET", name).json()["code"] == "SRV-061"
-    desk.ask(counter, "PUT", name, data)
-    assert desk.ask(counter, "GET", name).content == data
-
-
-class Bad(NamedTuple):
-    name: str
-    data: bytes
-    status: int
-    code: str
-
-
-ODD = (
-    Bad(name_of(JPEG), JPEG + b"!", 422, "SRV-062"),
-    Bad(name_of(JPEG), JPEG[:-1], 422, "SRV-062"),
-    Bad(name_of(JPEG), b"", 422, "SRV-062"),
-    Bad(name_of(b""), b"", 415, "SRV-063"),
-    Bad(name_of(b"<svg onload=x>"), b"<svg onload=x>", 415, "SRV-063"),
-    Bad(name_of(b"\xff\xd8"), b"\xff\xd8", 415, "SRV-063"),
-    Bad(name_of(JPEG).upper(), JPEG, 400, "SRV-060"),
-    Bad("..%2F..%2Fserver.db", JPEG, 404, "SRV-404"),
-    Bad("a" * 63, JPEG, 400, "SRV-060"),
-    Bad(name_of(JPEG) + "%00", JPEG, 400, "SRV-060"),
-)
-
-
-@pytest.mark.parametrize("bad", ODD, ids=range(len(ODD)))
-def test_what_is_no_page_leaves_nothing_behind(office: Central, desk: Desk, bad: Bad) -> None:
-    before = files(office)
-    answer = desk.ask(office.counter(), "PUT", bad.name, bad.data)
-    assert (answer.status_code, answer.json()["code"]) == (bad.status, bad.code)
-    assert files(office) == before
-
-
-def test_twenty_megabytes_are_taken_and_not_one_byte_more(office: Central, desk: Desk) -> None:
-    counter, before = office.counter(), files(office)
-    largest = b"%PDF-1.7" + bytes(LIMIT - 8)
-    assert desk.ask(counter, "PUT", name_of(largest), largest).status_code == 204
-
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
-            yield bytes(2**20)
-
-    over = largest + b"\0"
-    for content in (over, endless()):
-        answer = desk.ask(counter, "PUT", name_of(over), content)
-        assert (answer.status_code, answer.json()["code"]) == (413, "SRV-413")
-    assert files(office) == before | {name_of(largest)}
-
-
-def test_who_reads_a_page(office: Central, desk: Desk) -> None:
-    clerk = office.counter("clerk")
-    name, data = page(f"mine-{office.hall}")
-    desk.ask(clerk, "PUT", name, data)
+def test_a_document_of_ones_own_opens_nobody_elses_page(office: Central, desk: BlobDesk) -> None:
+    """Somebody who has heard of a hash names it in a record of their own hall: that shows them nothing."""
+    clerk = office.counter()
     elsewhere = Central(office.services, office.clock)
-    # a case goes to departments and to other halls: whoever reads cases reads their pages
-    for reader in (office.counter("officer"), elsewhere.counter("clerk")):
-        assert desk.ask(reader, "GET", name).status_code == 200
-    for role in ("sysadmin", "secadmin", "auditadmin"):
-        stranger = office.counter(role)
-        assert desk.ask(stranger, "GET", name).json()["code"] == "SRV-061"
-        assert desk.ask(stranger, "PUT", name, data).json()["code"] == "AUTH-403"
-    nobody = office.counter("")
-    assert desk.ask(nobody, "GET", name).json()["code"] == "SRV-061"
-    assert desk.ask(nobody, "PUT", name, data).json()["code"] == "AUTH-403"
+    thief, accomplice = elsewhere.counter(), elsewhere.counter()
+    name, data = page(f"secret-{office.hall}")
+    desk.put(clerk, data)
+    memo = uuid7()
+    write(thief, memo, name)
+    assert readers(desk, name, thief, accomplice) == [False, False]
+    assert missing(office, {"sha256": name}, accomplice.device, f"hall:{elsewhere.hall}") == {name}
+    # nor does it help that another counter writes to the record, or names it once more
+    write(accomplice, memo, name)
+    write(accomplice, uuid7(), name)
+    assert readers(desk, name, thief, accomplice) == [False, False]
+    # whoever has the content may name it, before or after it has arrived
+    desk.put(thief, data)
+    assert readers(desk, name, thief, accomplice) == [True, True]
 
 
-def test_without_the_permission_the_hall_decides(office: Central, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blobs, "READS", "nothing.such")
-    name, data = page(f"hall-{office.hall}")
-    desk.ask(office.counter(), "PUT", name, data)
-    assert desk.ask(office.counter(), "GET", name).status_code == 200
-    elsewhere = Central(office.services, office.clock)
-    assert desk.ask(elsewhere.counter(), "GET", name).json()["code"] == "SRV-061"
-    assert desk.ask(office.counter("sysadmin"), "GET", name).json()["code"] == "SRV-061"
-
-    def nowhere(session: Session) -> None:
-        session.execute(update(Blob).where(Blob.sha256 == name).values(hall_id="", department_id=""))
-
-    office.services.writer.do(nowhere)
-    assert desk.ask(office.counter(), "GET", name).json()["code"] == "SRV-061"
-
-
-def test_a_full_disk_is_told_and_keeps_nothing(office: Central, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = files(office)
-    name, data = page("full")
-    usage = shutil.disk_usage(office.services.config.data)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=blobs.KEEP_FREE))
-    answer = desk.ask(office.counter(), "PUT", name, data)
-    assert (answer.status_code, answer.json()["code"]) == (507, "SRV-064")
-    monkeypatch.undo()
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, os.strerror(28))
-
-    counter = office.counter()
-    monkeypatch.setattr(os, "fsync", full)
-    answer = desk.ask(counter, "PUT", name, data)
-    assert (answer.status_code, answer.json()["code"]) == (507, "SRV-064")
-    assert files(office) == before
+def test_a_page_travels_on_with_the_documents_that_are_read(office: Central, desk: BlobDesk) -> None:
+    clerk, colleague = office.counter(), office.counter()
+    name, data = page(f"travels-{office.hall}")
+    scope = f"hall:{office.hall}"
+    first, second = uuid7(), uuid7()
+    write(clerk, first, name)
+    assert missing(office, {"sha256": name}, colleague.device, scope) == {name}
+    desk.put(clerk, data)
+    assert missing(office, {"sha256": name}, colleague.device, scope) == frozenset()
+    # a colleague who reads it names it in another record, which outlives the first
+    write(colleague, second, name)
+    write(clerk, first)
+    assert readers(desk, name, office.counter(), colleague) == [True, True]
 
 
-def test_what_a_killed_server_was_receiving_is_swept_away(tmp_path: Path) -> None:
-    with central(tmp_path) as office:
-        (folder(office) / "incoming" / "half").write_bytes(JPEG)
-    with central(tmp_path) as office:
-        assert files(office) == set()
+def test_a_command_waits_for_a_file_that_it_needs(office: Central, desk: BlobDesk) -> None:
+    clerk = office.counter()
+    thief = Central(office.services, office.clock).counter()
+    name, data = page(f"needed-{office.hall}")
+    waits = [counter.command(body={"text": "页", "files": [name]}) for counter in (clerk, thief)]
+    assert [clerk.ack(waits[0]).status, thief.ack(waits[1]).status] == ["deferred", "deferred"]
+    desk.create(clerk, name, len(data), data[:-1])
+    assert clerk.ack(waits[0]).status == "deferred", "not yet whole"
+    desk.append(clerk, name, len(data) - 1, data[-1:])
+    assert clerk.ack(waits[0]).status == "applied"
+    assert thief.ack(waits[1]).status == "deferred", "it is there, but not from this counter"
+    desk.put(thief, data)
+    assert thief.ack(waits[1]).status == "applied"
 
 
-def test_the_largest_page_over_the_wire(tmp_path: Path) -> None:
-    data = b"%PDF-1.7" + os.urandom(LIMIT - 8)
-    with server(tmp_path) as running:
-        stranger = HttpTransport(running.url, running.ca)
-        made = stranger.enrol(EnrolRequest(running.codes["3号窗"]))
-        stranger.close()
-        http = HttpTransport(running.url, running.ca, f"{made.device}:{made.token}")
-        said = http.sign_in(SignInRequest("zhangsan", "Govdesk-2026")).statement
-        wrong: list[tuple[Callable[[], object], str]] = [
-            (lambda: http.get_blob(name_of(data), said), "SRV-061"),
-            (lambda: http.put_blob(name_of(data), data, "application/pdf", ""), "AUTH-001"),
-            (lambda: http.put_blob(name_of(data), data[:-1], "application/pdf", said), "SRV-062"),
-        ]
-        for ask, code in wrong:
-            with pytest.raises(GovDeskError) as caught:
-                ask()
-            assert caught.value.code == code
-        http.put_blob(name_of(data), data, "application/pdf", said)
-        assert http.get_blob(name_of(data), said) == data
-        http.close()
+@pytest.mark.parametrize("scope", ["hall:%", "hall:_", 'hall:h"', "hall:", "%"])
+def test_scopes_are_compared_whole(office: Central, desk: BlobDesk, scope: str) -> None:
+    clerk = office.counter()
+    name = desk.put(clerk, page(f"whole-{scope}-{office.hall}")[1])
+    write(clerk, uuid7(), name)
+    assert missing(office, {"sha256": name}, "nobody", scope) == {name}
+    assert missing(office, {"sha256": name}, "nobody", f"hall:{office.hall}") == frozenset()
+
+
+def test_what_is_not_whole_is_missing(office: Central, desk: BlobDesk) -> None:
+    clerk = office.counter()
+    name, data = page(f"half-{office.hall}")
+    assert missing(office, {"sha256": name}, clerk.device) == {name}
+    desk.create(clerk, name, len(data), data[:-1])
+    assert missing(office, {"sha256": name}, clerk.device) == {name}
+    desk.append(clerk, name, len(data) - 1, data[-1:])
+    assert missing(office, {"sha256": name}, clerk.device) == frozenset()
+    assert missing(office, {"text": "nothing"}, clerk.device) == frozenset()
+
+
+def test_the_servers_own_commands_need_only_what_is_whole(office: Central, desk: BlobDesk) -> None:
+    name = desk.put(office.counter(), page(f"own-{office.hall}")[1])
+    wanted = {name, name_of(b"none")}
+    found = office.services.writer.do(lambda session: names.missing(session, wanted, "", None))
+    assert found == {name_of(b"none")}
+
+
+def test_reference_documents_name_pages_for_everyone(office: Central, desk: BlobDesk) -> None:
+    clerk = office.counter()
+    stranger = Central(office.services, office.clock).counter()
+    name = desk.put(clerk, page(f"ref-{office.hall}")[1])
+    reference = Reference("guide", uuid7(), {"picture": {"sha256": name}}, "指南")
+    office.services.writer.do(lambda session: feed.publish(session, "2026-11-20T01:00:00Z", [reference]))
+    assert readers(desk, name, stranger) == [True]
+
+
+def test_documents_as_they_are_stored_are_searched() -> None:
+    name = name_of(b"x")
+    assert names_in(feed.dump({"a": [{"sha256": name, "size": 1}]})) == {name}
+    assert names_in(feed.dump({"a": [{"sha256": name[:-1]}, {"sha256": name.upper()}, {"sha": name}, name]})) == set()
+
+
+# -- sweeping
+
+
+def sweep(office: Central) -> int:
+    return office.services.blobs.sweep()
+
+
+def there(office: Central, name: str) -> tuple[bool, bool]:
+    """Row and file."""
+    with office.services.database.read() as session:
+        row = session.get(Blob, name) is not None
+    return row, office.services.blobs.path(name).exists()
+
+
+def test_what_no_document_names_goes_after_a_while(office: Central, desk: BlobDesk) -> None:
+    clerk = office.counter()
+    sweep(office)
+    named, unnamed, dropped = (
+        desk.put(clerk, page(f"old {mark}-{office.hall}")[1]) for mark in ("named", "unnamed", "dropped")
+    )
+    memo = uuid7()
+    write(clerk, memo, named, dropped)
+    office.clock.advance(keeper.KEEP_UNNAMED.total_seconds() / 3)
+    again = office.counter(login=office.person())
+    write(again, memo, named)
+    office.clock.advance(keeper.KEEP_UNNAMED.total_seconds() * 2 / 3 + 1)
+    assert sweep(office) >= 1
+    assert there(office, unnamed) == (False, False)
+    # taken out of its document later, it stays as long from then on
+    assert there(office, dropped) == (True, True)
+    office.clock.advance(keeper.KEEP_UNNAMED.total_seconds() / 3)
+    assert sweep(office) >= 1
+    assert there(office, dropped) == (False, False)
+    assert there(office, named) == (True, True)
+    # whoever needs it after all hands it in again
+    clerk = office.counter()
+    assert missing(office, {"sha256": unnamed}, clerk.device) == {unnamed}
+    assert desk.put(clerk, page(f"old unnamed-{office.hall}")[1]) == unnamed
+    assert there(office, unnamed) == (True, True)
+
+
+def test_old_files_without_a_row_go(office: Central) -> None:
+    now = office.clock.now().timestamp()
+    folder = f"{int(now // 3600) % 256:02x}"
+    made = []
+    for mark, age in (("a", keeper.KEEP_UNNAMED.total_seconds() + 60), ("b", 60)):
+        path = office.services.blobs.path(folder + mark * 62)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"left by a kill")
+        os.utime(path, (now - age, now - age))
+        made.append(path)
+    sweep(office)
+    assert [path.exists() for path in made] == [False, True]
+    made[1].unlink()
+
+
+def test_what_older_documents_name_is_noted(tmp_path: Path) -> None:
+    with central(tmp_path) as office, asyncio.Runner() as runner:
+        clerk, hall = office.counter(), office.hall
+        name = BlobDesk(create_app(office.services), runner).put(clerk, page("older")[1])
+        write(clerk, uuid7(), name)
+        office.services.writer.do(lambda session: session.execute(delete(BlobName)))
+    with central(tmp_path) as office, asyncio.Runner() as runner:
+        office.hall = hall
+        assert readers(BlobDesk(create_app(office.services), runner), name, office.counter()) == [True]
+
+
+def test_whoever_handed_a_page_in_before_has_handed_it_in(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'server.db'}")
+    database._migrate(database._alembic(), "0006")
+    row = {"sha256": "0" * 64, "size": 7, "type": "image/png", "person_id": "p", "device_id": "d", "at": "2026"}
+    columns = ", ".join(row)
+    with database.engine.begin() as connection:
+        insert = (
+            f"INSERT INTO blob ({columns}, hall_id, department_id) VALUES (:{columns.replace(', ', ', :')}, 'h', '')"
+        )
+        connection.execute(text(insert), row)
+    database._migrate(database._alembic(), "head")
+    with database.read() as session:
+        assert session.get_one(Blob, "0" * 64).size == 7
+        giver = session.get_one(BlobGiver, ("0" * 64, "d"))
+        assert (giver.person_id, giver.size, giver.at) == ("p", 7, "2026")
+    database.close()
 
 
 @pytest.mark.parametrize(
@@ -246,6 +261,7 @@ def test_the_largest_page_over_the_wire(tmp_path: Path) -> None:
         (b"\xff\xd8\xff\xe0", "image/jpeg"),
         (b"\x89PNG\r\n\x1a\n", "image/png"),
         (b"%PDF-1.4", "application/pdf"),
+        (b"MM\x00*\x00\x00\x00\x08", "image/tiff"),
         (b"GIF89a..", ""),
         (b"\x89PNG\n\x1a\n", ""),
         (b"", ""),

@@ -20,16 +20,18 @@ from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
 from modules.common.server_ports import Caller
 from modules.common.statement import read
-from server_stub import audit, feed, identity, processor
+from server_stub import audit, audit_proof, feed, identity, processor
 from server_stub.seeding import CONSOLE
 from server_stub.tables import (
     AuditRow,
     Blob,
+    BlobGiver,
     ChangeRow,
     CommandRow,
     Epoch,
     EventRow,
     NumberLease,
+    NumberSeries,
     NumberUsed,
     Organisation,
     Person,
@@ -37,6 +39,7 @@ from server_stub.tables import (
     SignInSession,
 )
 from sync.protocol import LeaseRequest, PushRequest
+from tests.support.audit_chain import unguard
 from tests.support.central import MEMO, Central, central
 from tests.support.servers import postgres
 
@@ -315,8 +318,9 @@ def test_a_command_waits_for_its_files(office: Central) -> None:
     assert [ack.error["code"] for ack in acks[:2] if ack.error] == ["SYNC-016", "SYNC-018"]
 
     def arrive(session: Session) -> None:
-        about = {"person_id": "p", "device_id": "d", "hall_id": "h", "department_id": "", "at": iso(office.clock.now())}
-        session.execute(insert(Blob).values(sha256=wanted, size=1, type="image/png", **about))
+        about = {"sha256": wanted, "size": 1, "at": iso(office.clock.now())}
+        session.execute(insert(Blob).values(type="image/png", **about))
+        session.execute(insert(BlobGiver).values(device_id=counter.device, person_id="p", **about))
 
     office.services.writer.do(arrive)
     assert settled(office, counter, command, later) == ["applied", "applied"]
@@ -450,7 +454,7 @@ def _disable(office: Central, counter: Any) -> None:
 
 
 def _revoke_device(office: Central, counter: Any) -> None:
-    office.services.devices.revoke(CONSOLE, counter.device)
+    office.services.devices.revoke(CONSOLE, counter.device, "lost")
 
 
 @pytest.mark.parametrize("revoke", [_revoke_session, _disable, _revoke_device])
@@ -533,6 +537,27 @@ def test_numbers_of_a_lost_history_belong_to_whoever_printed_them(office: Centra
     following = office.services.numbers.lease(other.device, LeaseRequest(other.series, 1))
     assert following.first == kept.last + 1 + identity.LOST_NUMBERS
     assert refused(office, counter, number={**number, "serial": following.last + 1}) == "NUM-003"
+
+
+def test_a_series_that_a_lost_history_began_is_not_begun_again(office: Central) -> None:
+    counter, other = office.counter(), office.counter()
+    today, far = (f"{counter.series}QA{office.clock.now() + timedelta(days=days):%y%m%d}" for days in (0, 3))
+    lease = office.services.numbers.lease(counter.device, LeaseRequest(today, 20))
+
+    def restore(session: Session) -> None:
+        session.execute(delete(NumberLease).filter_by(series=today))
+        session.execute(delete(NumberSeries).filter_by(series=today))
+        session.execute(delete(Epoch))
+        identity.ensure(session, office.clock.now())
+
+    office.services.writer.do(restore)
+    printed = {"series": today, "serial": lease.first}
+    assert refused(office, counter, number=printed) == ""
+    assert office.services.numbers.lease(other.device, LeaseRequest(today, 20)).first == identity.LOST_NUMBERS + 1
+    assert refused(office, counter, number={**printed, "serial": lease.last}) == ""
+    office.clock.advance(2 * 86400)
+    # of a day that was too far ahead, nothing had been handed out
+    assert office.services.numbers.lease(other.device, LeaseRequest(far, 20)).first == 1
 
 
 # -- numbers
@@ -783,9 +808,10 @@ def test_the_chain_is_whole_until_somebody_edits_it(office: Central) -> None:
     ]
     for edit in edits:
         with engine.connect() as connection:
+            unguard(connection)
             connection.execute(text(edit))
             with Session(connection) as session:
-                broken = audit.verify(session).broken_at
+                broken = audit_proof.verify(session).broken_at
             connection.rollback()
         assert broken == (verdict.checked if edit.endswith(str(verdict.checked)) else middle)
     assert office.services.audit.verify() == verdict

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from modules.common.permissions import BUILTIN_ROLES
 from server_stub.app import create_app
-from sync.protocol import DEVICE_HEADER, STATEMENT_HEADER, Problem, from_wire
+from sync.protocol import CODE_HEADER, PATHS, STATEMENT_HEADER, Problem, from_wire
 from tests.support.central import QUICK, Central, Counter, central
+from tests.support.devices import showing, shown
 from tests.support.servers import postgres
 
 UNLIMITED = replace(
@@ -67,7 +68,7 @@ def guesses(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> st.SearchS
 
 
 async def answers(app: FastAPI, asked: list[httpx.Request]) -> list[httpx.Response]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as session:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(showing(app))) as session:
         return [await session.send(request) for request in asked]
 
 
@@ -87,6 +88,8 @@ def test_nothing_that_is_sent_breaks_the_server(office: Central, counters: list[
     schemas = spec["components"]["schemas"]
     asked = []
     for path, methods in spec["paths"].items():
+        if path == PATHS["nudges"]:
+            continue  # a good answer to this one has no end
         for method, operation in methods.items():
             role = data.draw(st.sampled_from(counters))
             address, params = path, {}
@@ -100,7 +103,7 @@ def test_nothing_that_is_sent_breaks_the_server(office: Central, counters: list[
             if "requestBody" in operation:
                 schema = operation["requestBody"]["content"]["application/json"]["schema"]
                 content = json.dumps(data.draw(guesses(schema, schemas))).encode()
-            sent = {DEVICE_HEADER: f"{role.device}:{role.token}", STATEMENT_HEADER: role.statement}
+            sent = {**shown(role.certificate), STATEMENT_HEADER: role.statement}
             sent["content-type"] = "application/json"
             asked.append(
                 httpx.Request(method, f"https://server{address}", params=params, headers=sent, content=content)
@@ -108,8 +111,11 @@ def test_nothing_that_is_sent_breaks_the_server(office: Central, counters: list[
     for request, answer in zip(asked, asyncio.run(answers(app, asked)), strict=True):
         assert answer.status_code < 500, (request.url, request.content, answer.text)
         if answer.status_code >= 400:
+            assert answer.headers[CODE_HEADER]
+            if request.method == "HEAD":
+                continue  # its answer has no body
             said = from_wire(Problem, answer.json())
-            assert said.code
+            assert said.code == answer.headers[CODE_HEADER]
             assert any("一" <= char <= "鿿" for char in said.message), said
 
 

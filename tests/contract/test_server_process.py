@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import socket
-import ssl
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -22,10 +19,10 @@ from sqlalchemy import text
 from modules.common.clock import iso
 from modules.common.ids import uuid7
 from server_stub.__main__ import main
-from server_stub.backup import tool
 from server_stub.config import Config
 from server_stub.database import Database
-from sync.protocol import DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, WireCommand
+from sync.protocol import PATHS, PROTOCOL, STATEMENT_HEADER, WireCommand
+from tests.support.devices import enrolled, trusting
 from tests.support.servers import RunningServer, postgres, server
 
 PASSWORD = "Govdesk-2026"
@@ -40,20 +37,11 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
             yield url
 
 
-def trusting(ca: Path) -> ssl.SSLContext:
-    """Verifies strictly: what the newest clients ask of a certificate."""
-    context = ssl.create_default_context(cafile=ca)
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
-    return context
-
-
 class Window:
     """A counter that knows only what is on the wire."""
 
     def __init__(self, running: RunningServer, place: str) -> None:
-        self.http = httpx.Client(base_url=running.url, verify=trusting(running.ca), trust_env=False)
-        self.enrolled = self.post("enrol", {"code": running.codes[place]})
-        self.http.headers[DEVICE_HEADER] = f"{self.enrolled['device']}:{self.enrolled['token']}"
+        self.http, self.enrolled, self.context = enrolled(running.url, running.ca, running.codes[place])
 
     def post(self, name: str, body: dict[str, Any]) -> Any:
         answer = self.http.post(PATHS[name], json=body)
@@ -117,25 +105,22 @@ def test_a_case_and_the_return_of_a_backup(tmp_path: Path, database: str, consol
         assert refused["status"] == "refused", "an empty case must be refused by the real rules"
         epoch = clerk.http.get(PATHS["hello"]).json()["epoch"]
         out = tmp_path / "copy.backup"
-        assert console("backup", "--data", running.data, *place, "--out", out) == (0, f"{out}\n", "")
+        status, key, _ = console("backup-key", "--out", tmp_path / "opener")
+        assert status == 0
+        making = ("backup", "--data", running.data, *place, "--to", key.strip(), "--out", out)
+        assert console(*making) == (0, f"{out}\n", "")
         clerk.http.close()
-    _restore(tmp_path, database, out)
+    back = ("restore", "--data", tmp_path / "server", *place, "--from", out, "--secret-file", tmp_path / "opener")
+    status, said, complaint = console(*back)
+    assert (status, complaint) == (0, ""), said
     with server(tmp_path, database or None) as running:
         clerk = Window(running, "5号窗")
         assert clerk.http.get(PATHS["hello"]).json()["epoch"] != epoch
         clerk.sign_in("lisi")
         assert len(clerk.pull("ref")["changes"]) == len({change["id"] for change in clerk.pull("ref")["changes"]})
         clerk.http.close()
-    assert console("audit", "--data", tmp_path / "server", *place)[1].endswith("links whole\n")
-
-
-def _restore(tmp_path: Path, database: str, out: Path) -> None:
-    if not database:
-        for suffix in ("-wal", "-shm"):
-            (tmp_path / "server" / f"server.db{suffix}").unlink(missing_ok=True)
-        shutil.copy(out, tmp_path / "server" / "server.db")
-        return
-    subprocess.run([tool("pg_restore"), "--clean", "--dbname", database, out], check=True)
+    status, said, complaint = console("audit", "--data", tmp_path / "server", *place)
+    assert (status, complaint) == (0, ""), said
 
 
 def test_a_killed_server_comes_back_with_all_it_acknowledged(tmp_path: Path) -> None:
@@ -148,8 +133,7 @@ def test_a_killed_server_comes_back_with_all_it_acknowledged(tmp_path: Path) -> 
         (tmp_path / "ready.json").unlink()
         clerk.http.close()
     with server(tmp_path) as running:
-        with httpx.Client(base_url=running.url, verify=trusting(running.ca)) as http:
-            http.headers[DEVICE_HEADER] = clerk.http.headers[DEVICE_HEADER]
+        with httpx.Client(base_url=running.url, verify=clerk.context) as http:
             again = http.post(PATHS["lease"], json={"series": lease["series"], "count": 1}).json()
         assert again["first"] == lease["last"] + 1
 
@@ -172,7 +156,8 @@ def test_the_end_waits_for_no_idle_client(tmp_path: Path) -> None:
 def test_what_the_server_keeps_is_for_its_owner_alone(tmp_path: Path, console: Console) -> None:
     out = tmp_path / "copy.backup"
     with server(tmp_path) as running:
-        assert console("backup", "--data", running.data, "--out", out)[0] == 0
+        (tmp_path / "words").write_text("口令", "utf-8")
+        assert console("backup", "--data", running.data, "--secret-file", tmp_path / "words", "--out", out)[0] == 0
         kept = [path for path in running.data.rglob("*") if path.is_file() and path.name != "server.toml"]
         assert {"server.db", "server.jsonl", "ca.key", "ca.pem"} <= {path.name for path in kept}
         open_to_others = [path.name for path in [*kept, out, tmp_path / "ready.json"] if path.stat().st_mode & 0o077]
@@ -186,10 +171,9 @@ def test_a_published_password_opens_nothing_but_a_demonstration(tmp_path: Path, 
         clerk.http.close()
     with (
         server(tmp_path, demo=False) as running,
-        httpx.Client(base_url=running.url, verify=trusting(running.ca)) as http,
+        httpx.Client(base_url=running.url, verify=clerk.context) as http,
     ):
         assert http.get(PATHS["hello"]).json()["demo"] == []
-        http.headers[DEVICE_HEADER] = clerk.http.headers[DEVICE_HEADER]
         for login in ("zhangsan", "xitong", "nobody"):
             answer = http.post(PATHS["sign_in"], json={"login": login, "password": PASSWORD})
             assert answer.json()["code"] == "AUTH-002"
@@ -217,8 +201,17 @@ def test_the_first_administrators_are_made_at_the_console(tmp_path: Path, consol
     assert (status, "AUTH-027" in complaint) == (2, True)
     log = tmp_path / "audit.jsonl"
     assert console("audit", "--data", data, "--out", log)[0] == 0
-    actions = [json.loads(line)["action"] for line in log.read_text("utf-8").splitlines()]
-    assert actions == ["person.create", "role.grant", "password.reset"]
+    *lines, head = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    assert [line["action"] for line in lines] == ["person.create", "role.grant", "password.reset"]
+    assert head["head"]["seq"] == 3
+    key = head["key"]
+    assert console("prove", log, "--key", key) == (0, f"3 条记录首尾相接，没有被改动。\nkey {key}\n", "")
+    assert console("audit", "--data", data, "--against", log)[0] == 0
+    log.write_text(log.read_text("utf-8").replace("role.grant", "role.grand"), "utf-8")
+    status, said, _ = console("prove", log)
+    assert (status, "第 2 条" in said) == (1, True), said
+    status, _, complaint = console("prove", tmp_path / "server" / "server.db")
+    assert (status, "SRV-042" in complaint) == (2, True), complaint
 
 
 def test_the_description_is_printed(console: Console) -> None:
@@ -230,7 +223,7 @@ def test_the_description_is_printed(console: Console) -> None:
 def test_what_cannot_start_says_why(tmp_path: Path, console: Console) -> None:
     data = tmp_path / "server"
     data.mkdir()
-    for command in (["audit"], ["backup", "--out", tmp_path / "x"]):
+    for command in (["audit"], ["backup", "--out", tmp_path / "x", "--secret-file", __file__]):
         status, _, complaint = console(*command, "--data", data)
         assert (status, "SRV-030" in complaint) == (2, True), complaint
     status, _, complaint = console("--data", data, "--database", "postgresql://govdesk@127.0.0.1:1/none")

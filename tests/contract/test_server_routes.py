@@ -12,21 +12,37 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 
+from installer.environment import ROOT
 from modules.common.clock import iso
 from modules.common.permissions import BUILTIN_ROLES
+from server_stub.access import addresses, table
 from server_stub.app import PUBLIC, create_app
 from server_stub.seeding import CONSOLE
 from server_stub.signin.totp import PERIOD, RECOVERY_CODES, code_at
-from sync.protocol import BLOB_PATH, DEVICE_HEADER, PATHS, PROTOCOL, STATEMENT_HEADER, Problem, from_wire
+from sync.protocol import (
+    BLOB_PATH,
+    CODE_HEADER,
+    PATHS,
+    PROTOCOL,
+    STATEMENT_HEADER,
+    UPLOAD_PATH,
+    Problem,
+    from_wire,
+)
 from tests.support.central import PASSWORD, Central, Counter, central
+from tests.support.certificates import Authority
+from tests.support.devices import Computer, showing, shown
 
-DEVICE_ONLY = {PATHS[name] for name in ("sign_in", "challenge", "password", "push", "lease")}
+DEVICE_ONLY = {PATHS[name] for name in ("sign_in", "challenge", "password", "push", "lease", "certificate")}
 _OWN = ("sign_out", "own", "renew", "sessions", "end_session", "totp_begin", "totp_confirm", "totp_remove")
-SIGNED_IN = {PATHS[name] for name in (*_OWN, "changes", "nudges")} | {BLOB_PATH + "{sha256}"}
+SIGNED_IN = {PATHS[name] for name in (*_OWN, "changes", "nudges")} | {
+    BLOB_PATH + "{sha256}",
+    UPLOAD_PATH,
+    UPLOAD_PATH + "/{sha256}",
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +58,7 @@ class Client:
         self.app = app
         self._runner = runner
         # what the application does not answer itself must not look like an answer
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+        self._transport = httpx.ASGITransport(showing(app), raise_app_exceptions=True)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -73,49 +89,17 @@ def counters(office: Central) -> dict[str, Counter]:
 
 
 def headers(counter: Counter, statement: bool = True) -> dict[str, str]:
-    made = {DEVICE_HEADER: f"{counter.device}:{counter.token}"}
+    made = shown(counter.certificate)
     return {**made, STATEMENT_HEADER: counter.statement} if statement else made
 
 
-def routes(client: Client) -> list[APIRoute]:
-    found = []
-
-    def walk(items: Any) -> None:
-        for item in items:
-            inner = getattr(item, "routes", None) or getattr(getattr(item, "original_router", None), "routes", None)
-            if isinstance(item, APIRoute):
-                found.append(item)
-            elif inner is not None:
-                walk(inner)
-            else:
-                raise AssertionError(f"{item!r} is a route of a kind that this test does not know")
-
-    walk(client.app.routes)
-    return found
-
-
-def declared(office: Central, dependant: Dependant) -> set[str]:
-    calls = {
-        office.services.guard.declared[sub.call]
-        for sub in dependant.dependencies
-        if sub.call in office.services.guard.declared
-    }
-    return calls.union(*(declared(office, sub) for sub in dependant.dependencies))
-
-
-def everything(office: Central, client: Client) -> list[tuple[str, str, set[str]]]:
+def everything(office: Central, client: Client) -> list[tuple[str, str, frozenset[str]]]:
     """Method, whole path and what is asked, of every address."""
-    asked = {}
-    for route in routes(client):
-        asked[route.endpoint] = declared(office, route.dependant)
-    made = []
-    spec = client.app.openapi()
-    for path, methods in spec["paths"].items():
-        for method, operation in methods.items():
-            (endpoint,) = [call for call in asked if operation["operationId"].startswith(call.__name__ + "_")]
-            made.append((method.upper(), path, asked[endpoint]))
-    assert len(made) == len(asked), "an address is missing from the description"
-    return made
+    return [(each.method, each.path, each.asks) for each in addresses(client.app, office.services.guard)]
+
+
+def test_the_published_table_of_addresses_and_roles_is_true(office: Central, client: Client) -> None:
+    assert (ROOT / "docs/access.md").read_text("utf-8") == table(client.app, office.services.guard)
 
 
 def test_every_address_declares_who_may_ask(office: Central, client: Client) -> None:
@@ -141,24 +125,31 @@ def test_every_address_against_every_role(office: Central, client: Client, count
         if path in PUBLIC:
             continue
         # bodies are empty: whoever is let in gets at most a 400, and nothing is changed
-        address = path.replace("{person}", "nobody").replace("{device}", "nothing")
+        address = path.replace("{person}", "nobody").replace("{device}", "nothing").replace("{request}", "none")
         nobody = client.request(method, address)
         assert nobody.status_code == 401, (path, nobody.text)
-        assert from_wire(Problem, nobody.json()).code == "AUTH-010"
+        assert code(method, nobody) == "AUTH-010"
         (needed,) = asks
         if needed == ":device" or path in (PATHS["sign_out"], PATHS["end_session"]):
             continue
         for role, counter in counters.items():
             without = client.request(method, address, headers=headers(counter, statement=False))
-            assert (without.status_code, without.json()["code"]) == (401, "AUTH-001"), path
+            assert (without.status_code, code(method, without)) == (401, "AUTH-001"), path
             answer = client.request(method, address, headers=headers(counter))
             held = needed == ":signed-in" or needed in statement_of(counter)
             if held:
                 assert answer.status_code not in (401, 403), (path, role, answer.text)
             else:
-                assert (answer.status_code, answer.json()["code"]) == (403, "AUTH-403"), (path, role)
+                assert (answer.status_code, code(method, answer)) == (403, "AUTH-403"), (path, role)
             tried += 1
     assert tried > 60
+
+
+def code(method: str, answer: httpx.Response) -> str:
+    """The code of a problem; the answer to a HEAD has it in its headers alone."""
+    said = answer.headers[CODE_HEADER]
+    assert method == "HEAD" or from_wire(Problem, answer.json()).code == said
+    return said
 
 
 def statement_of(counter: Counter) -> tuple[str, ...]:
@@ -259,7 +250,7 @@ def test_a_revoked_device_may_only_hand_in_its_work(office: Central, client: Cli
     counter = office.counter()
     command = counter.command()
     office.clock.advance(1)
-    office.services.devices.revoke(CONSOLE, counter.device)
+    office.services.devices.revoke(CONSOLE, counter.device, "lost")
     body = {"proto": PROTOCOL, "epoch": "", "client_time": "", "cmds": [asdict(command)]}
     assert client.post(PATHS["push"], json=body, headers=headers(counter)).json()["acks"][0]["status"] == "applied"
     pull = client.get(PATHS["changes"], params={"scope": "ref"}, headers=headers(counter))
@@ -278,10 +269,20 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
     made = client.post(f"{base}/people", json=new, headers=system).json()
     assert problem(client.post(f"{base}/people", json=new, headers=system), 409).code == "AUTH-022"
     person = f"{base}/people/{made['id']}"
-    assert client.post(f"{person}/grant", json={"role": "clerk"}, headers=security).status_code == 204
+    other = headers(office.counter("secadmin"))
+
+    def granted(role: str) -> None:
+        asked = client.post(f"{person}/grant", json={"role": role}, headers=security).json()["id"]
+        decision = f"{base}/role-requests/{asked}/decision"
+        assert problem(client.post(decision, json={"agree": True}, headers=security), 403).code == "AUTH-063"
+        waiting = client.get(f"{base}/role-requests", headers=other).json()
+        assert [(each["person"], each["role"]) for each in waiting if each["id"] == asked] == [("郑好", role)]
+        assert client.post(decision, json={"agree": True}, headers=other).status_code == 204
+
+    granted("clerk")
     mixed = client.post(f"{person}/grant", json={"role": "auditadmin"}, headers=security)
     assert problem(mixed, 409).code == "AUTH-021"
-    assert client.post(f"{person}/grant", json={"role": "manager"}, headers=security).status_code == 204
+    granted("manager")
     unknown = client.post(f"{person}/grant", json={"role": "king"}, headers=security)
     assert problem(unknown, 404).code == "AUTH-028"
 
@@ -323,7 +324,11 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
     about = [link["action"] for link in reversed(log["items"]) if link["subject"] == made["id"]]
     assert about == [
         "person.create",
+        "role.ask",
+        "role.agree",
         "role.grant",
+        "role.ask",
+        "role.agree",
         "role.grant",
         "password.change",
         "role.revoke",
@@ -349,14 +354,17 @@ def test_devices_and_codes(office: Central, client: Client, counters: dict[str, 
     secret, _, pin = made["secret"].partition(".")
     assert pin == office.services.tls.ca_sha256[:20]
     # as people type it: without its dash, in small letters
-    enrolled = client.post(PATHS["enrol"], json={"code": secret.replace("-", "").lower()}).json()
+    asked = {"code": secret.replace("-", "").lower(), "csr": Computer().csr}
+    enrolled = client.post(PATHS["enrol"], json=asked).json()
     assert (enrolled["name"], enrolled["hall_id"]) == ("9号窗", office.hall)
-    again = client.post(PATHS["enrol"], json={"code": made["secret"]})
+    again = client.post(PATHS["enrol"], json={"code": made["secret"], "csr": Computer().csr})
     assert problem(again, 403).code == "AUTH-012"
     listed = client.get("/v1/m/people/devices", headers=system).json()
     assert listed[0]["id"] == enrolled["device"]
-    assert client.post(f"/v1/m/people/devices/{enrolled['device']}/revoke", headers=system).status_code == 204
-    device = {DEVICE_HEADER: f"{enrolled['device']}:{enrolled['token']}"}
+    revoke = f"/v1/m/people/devices/{enrolled['device']}/revoke"
+    assert problem(client.post(revoke, json={"reason": "张三丢了"}, headers=system), 400).code == "AUTH-072"
+    assert client.post(revoke, json={"reason": "lost"}, headers=system).status_code == 204
+    device = shown(enrolled["certificate"])
     refused = client.post(PATHS["lease"], json={"series": enrolled["series"], "count": 1}, headers=device)
     assert problem(refused, 401).code == "AUTH-011"
     nowhere = client.post("/v1/m/people/codes", json={"hall_id": "nowhere", "name": ""}, headers=system)
@@ -385,7 +393,7 @@ def test_the_log_names_nobody(tmp_path: Path, office: Central, client: Client, c
     written = (tmp_path / "server.jsonl").read_text("utf-8")
     assert counters["sysadmin"].person in written
     assert "ZeroDivisionError" in written
-    for secret in ("郑好", "张三", "110105194912310021", counters["sysadmin"].token, counters["sysadmin"].statement):
+    for secret in ("郑好", "张三", "110105194912310021", counters["sysadmin"].statement):
         assert secret not in written
 
 
@@ -437,3 +445,29 @@ def test_ones_own_sign_in_through_its_addresses(office: Central, client: Client)
     assert len(asked.json()["id"]) == 64
     none = client.post(PATHS["challenge"], json={"method": "oidc", "redirect": ""}, headers=known)
     assert problem(none, 400).code == "AUTH-042"
+
+
+def test_the_security_administrator_looks_after_other_peoples_ways_in(
+    office: Central, client: Client, counters: dict[str, Counter]
+) -> None:
+    security, counter = headers(counters["secadmin"]), office.counter()
+    base = f"/v1/m/people/people/{counter.person}"
+    authority = Authority("某市电子认证", office.clock.now())
+    pem = authority.issue(authority.key.public_key()).public_bytes(Encoding.PEM).decode()
+    assert client.post(f"{base}/certificates", json={"pem": pem}, headers=security).status_code == 204
+    (listed,) = client.get(f"{base}/certificates", headers=security).json()
+    assert listed["subject"] == "CN=张三"
+    nonsense = client.post(f"{base}/certificates", json={"pem": "x"}, headers=security)
+    assert problem(nonsense, 401).code == "AUTH-037"
+    name = {"fingerprint": listed["fingerprint"]}
+    assert client.post(f"{base}/certificates/revoke", json=name, headers=security).status_code == 204
+    assert client.get(f"{base}/certificates", headers=security).json()[0]["revoked_at"]
+    assert client.post(f"{base}/second-factor/remove", headers=security).status_code == 204
+    assert problem(client.get(PATHS["own"], headers=headers(counter)), 401).code == "AUTH-016"
+    other = office.counter()
+    assert client.post(f"/v1/m/people/people/{other.person}/sign-out", headers=security).status_code == 204
+    assert problem(client.get(PATHS["own"], headers=headers(other)), 401).code == "AUTH-016"
+    own = f"/v1/m/people/people/{counters['secadmin'].person}/second-factor/remove"
+    assert problem(client.post(own, headers=security), 403).code == "AUTH-052"
+    unknown = client.post("/v1/m/people/people/nobody/sign-out", headers=security)
+    assert problem(unknown, 404).code == "AUTH-023"

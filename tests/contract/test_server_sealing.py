@@ -13,14 +13,14 @@ from sqlalchemy import create_engine, select, text
 from modules.common.clock import FixedClock
 from modules.common.errors import GovDeskError
 from modules.common.ids import uuid7
-from server_stub import seeding
+from server_stub import keyring, rekeying, seeding
 from server_stub.config import Config
 from server_stub.database import Database
 from server_stub.migrations import seal_clear
-from server_stub.sealing import open_sealed
-from server_stub.seeding import seed
+from server_stub.sealing import open_sealed, sealed_tables, version_of
+from server_stub.seeding import CONSOLE, seed
 from server_stub.services import Services
-from server_stub.tables import CommandRow, Device, Person
+from server_stub.tables import Base, CommandRow, Device, Person
 from sync.protocol import PROTOCOL, PushRequest
 from tests.support.central import QUICK, START, Central, central, memo_rules
 from tests.support.central_data import docs, reading
@@ -101,7 +101,8 @@ def test_after_the_demonstration_and_a_days_commands_nothing_stands_in_clear(tmp
     try:
         seed(services)
         office = Central(services, services.clock)
-        hall = {"id": office.hall, "kind": "hall", "name": "大厅"}
+        services.people.create(CONSOLE, "ouyang", "欧阳新人", office.hall, "")
+        assert services.people.find("阳新", 0, 10).items[0].login == "ouyang"
         application = json.loads((seeding.SEEDS / "applications.json").read_text("utf-8"))[0]
         person = {
             **application["applicant"],
@@ -110,7 +111,7 @@ def test_after_the_demonstration_and_a_days_commands_nothing_stands_in_clear(tmp
             "phone": "13811112222",
         }
         services.commands.give("case", "c-1", "case.apply", {**application, "applicant": person})
-        words |= {"欧阳秘密", "11010519491231002X", "13811112222"}
+        words |= {"欧阳新人", "欧阳秘密", "11010519491231002X", "13811112222"}
         (found,) = services.commands.with_number("case", "138 1111-2222")
         assert found["applicant"]["name"] == "欧阳秘密"
         assert services.commands.with_number("case", "1381111222") == []
@@ -122,7 +123,6 @@ def test_after_the_demonstration_and_a_days_commands_nothing_stands_in_clear(tmp
     finally:
         services.close()
     assert in_clear(tmp_path / "server", url, words) == set()
-    assert hall["name"]
 
 
 def test_what_a_command_says_and_why_it_was_refused_is_sealed(tmp_path: Path, url: str) -> None:
@@ -318,6 +318,45 @@ def test_sealing_goes_on_where_it_was_cut_off(tmp_path: Path, url: str, monkeypa
     assert not list(data.glob("*.before-*"))
     if not url:
         assert in_clear(data, url, CLEAR) == set()
+
+
+def test_a_new_key_seals_everything_anew_beside_a_running_server_and_goes_on_when_cut_off(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with central(tmp_path / "server", url) as office:
+        counter = office.counter()
+        counter.push(*[counter.command(aggregate=f"m-{n}", body={"text": "欧阳秘密"}) for n in range(9)])
+        config = office.services.config
+        beside = Database(config.url, config.master_key)
+        beside.unlock()
+        monkeypatch.setattr(rekeying, "BATCH", 4)
+        right, calls = rekeying._some, 0
+
+        def cut(*arguments: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 6:
+                raise KeyboardInterrupt
+            return right(*arguments)
+
+        assert rekeying.begin(beside, keyring.read_master(config.master_key), START) == 2
+        with monkeypatch.context() as patch:
+            patch.setattr(rekeying, "_some", cut)
+            with pytest.raises(KeyboardInterrupt):
+                rekeying.seal_anew(beside)
+        # the running server reads on both sides of the cut, and works
+        assert office.services.commands.find("memo")[0]["text"] == "欧阳秘密"
+        counter.push(counter.command(aggregate="m-1", body={"text": "neu"}))
+        assert rekeying.seal_anew(beside) > 0
+        assert office.services.database.sealing.newest == 2
+        counter.push(counter.command(aggregate="m-2", body={"text": "neu"}))
+        assert rekeying.seal_anew(beside) == 0
+        with office.services.database.read() as session:
+            for table in sealed_tables(Base):
+                values = session.execute(select(table.sealed).where(table.sealed.is_not(None))).scalars()  # type: ignore[attr-defined]
+                assert {version_of(value) for value in values} <= {2}, table
+            assert {doc["text"] for doc in docs(session, "memo").values()} == {"欧阳秘密", "neu"}
+        beside.close()
 
 
 def test_tests_read_a_servers_data_by_one_helper(tmp_path: Path, url: str) -> None:

@@ -18,7 +18,7 @@ from tests.support.clean_env import clean_env
 from tests.support.faults.mutants import MUTANTS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
-CHEAP = ("outbox-cleared", "profile-shared")
+CHEAP = ("outbox-cleared", "profile-shared", "speaks-in-clear")
 SEEDS = range(100, 120)
 CLIENTS, COMMANDS = 4, 1280
 """Twenty seeds of these are more than 100,000 commands (issue 4)."""

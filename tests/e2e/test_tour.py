@@ -12,6 +12,9 @@ import zxingcpp
 from PIL import Image  # noqa: TID253
 
 from client.driver.tour import main
+from client.driver.tour.day import TYPED
+from devices.simulators.cards import CARDS
+from tests.support.leaks import scan
 from tests.support.servers import postgres
 
 PICTURES = 40
@@ -23,6 +26,14 @@ PAPERS = {
 }
 MOST_PRESSED = 30
 """Keys and clicks of one plain case, from the call to the rating; typed characters apart."""
+
+PEOPLE = (
+    *(word for key in ("rare", "zhangsan") for word in (CARDS[key].record.name, CARDS[key].record.id_number)),
+    *(word for key in ("rare", "zhangsan") if (word := CARDS[key].record.address)),
+    *(word for word in TYPED.values() if word not in ("餐饮服务", "50000")),
+    *("13900000002", "13900000003", "申请人户籍不在本市"),
+)
+"""Everybody whose case the day takes up: names, numbers, addresses, phones, and what was written about them."""
 
 
 def walk(out: Path, *arguments: str) -> dict[str, Any]:
@@ -42,8 +53,10 @@ def text_of(pdf: Path) -> str:
 
 def test_a_whole_day_of_a_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
-    out = tmp_path / "tour"
-    facts = walk(out)
+    out, kept, scratch = tmp_path / "tour", tmp_path / "kept", tmp_path / "tmp"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    facts = walk(out, "--keep", str(kept))
     assert facts["服务器上当天窗口办的件"] == ["accepted", "closed", "correcting", "declined"]
     assert facts["此件的扫描页数"] == 6
     assert facts["此件的评价"] == 5
@@ -59,6 +72,17 @@ def test_a_whole_day_of_a_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert any(code.startswith("govdesk:case/") for code in codes)
     with Image.open(out / "ticket.png") as ticket:
         assert ticket.width > 300, "the ticket that came out of the printer can be looked at"
+    nobody_can_be_read(kept, scratch)
+
+
+def nobody_can_be_read(kept: Path, scratch: Path) -> None:
+    """In no file of a counter, of the server, of their logs and of the temporary folder (issue 4)."""
+    assert not scan([kept, scratch], PEOPLE, papers=False)
+    profiles = [path.parent for path in kept.glob("*/store.db")]
+    assert len(profiles) >= 4
+    assert not scan([*profiles, scratch], ()), "page images of a counter are encrypted, and papers lie in one place"
+    assert any(kept.glob("counter-3/print/*.pdf")), "the day printed something"
+    assert (kept / "server" / "server.db").stat().st_size
 
 
 @pytest.mark.full

@@ -13,18 +13,21 @@ from pathlib import Path
 import pytest
 
 from client.data.profile import Profile
-from modules.common.clock import SystemClock
+from client.data.store import Store
+from modules.common.clock import Clock, SystemClock
 from sync.accounts import Accounts
 from tests.support.clean_env import clean_env
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A profile that is enrolled and where 张三 signed in once."""
+    """A profile that is enrolled and where 张三 signed in once; its store's key, and a code to enrol another with."""
 
     profile: Path
     server: str
     env: dict[str, str]
+    key: bytes
+    code: str
 
 
 PERSON = {"login": "zhangsan", "password": "Govdesk-2026"}
@@ -43,11 +46,17 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
             time.sleep(0.05)
         said = json.loads(ready.read_text("utf-8"))
         with Profile(folder / "profile") as profile:
-            accounts = Accounts(profile, SystemClock())
+            keys: list[bytes] = []
+
+            def open_store(profile: Profile, key: bytes, clock: Clock) -> Store:
+                keys.append(key)
+                return Store.open(profile.database, key, clock)
+
+            accounts = Accounts(profile, SystemClock(), open_store=open_store)
             accounts.enrol(said["url"], said["enrolment_codes"][0]["code"], "1号窗")
             accounts.sign_in(PERSON["login"], PERSON["password"])
             accounts.close()
-        yield Counter(folder / "profile", said["url"], env)
+        yield Counter(folder / "profile", said["url"], env, keys[-1], said["enrolment_codes"][1]["code"])
     finally:
         server.terminate()
         server.wait(30)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from client.data.engine import connect
 from installer.environment import ROOT
 from modules.common.manifest import installed
 from tests.perf.conftest import PERSON, Counter
 from tests.perf.harness import least, report
+from tests.support.million import KEY, store_of
 
 pytestmark = pytest.mark.perf
 FONT = ROOT / "resources/fonts/NotoSansSC-Regular.ttf"
@@ -44,6 +49,27 @@ def test_a_painted_sign_in_window(counter: Counter) -> None:
     report("sign-in window, most memory", sign_in.peak_mib, "MiB", 90)
     assert ratio <= 3
     assert sign_in.peak_mib <= 90
+
+
+def test_a_usable_home_page_over_a_million_cases(counter: Counter, tmp_path: Path) -> None:
+    full = tmp_path / "profile"
+    shutil.copytree(counter.profile, full, ignore=shutil.ignore_patterns("store.db*"))
+    store = full / "store.db"
+    shutil.copyfile(store_of(1_000_000), store)
+    with closing(connect(store, KEY)) as connection:
+        connection.execute("PRAGMA journal_mode=OFF")
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("DELETE FROM cursor")
+        connection.execute(f"PRAGMA rekey=\"x'{counter.key.hex()}'\"")
+    commands = {"empty": client(counter, "home"), "full": client(replace(counter, profile=full), "home")}
+    measured = least(commands, counter.env, json.dumps(PERSON) + "\n")
+    empty, million = (float(measured[name].said["cpu_ms"]) for name in ("empty", "full"))
+    report("usable home page over an empty store", empty, "ms", 900)
+    report("usable home page over a million cases", million, "ms", 900)
+    report("the same: a million cases ÷ empty", million / empty, "×", 1.25)
+    report("the same: most memory", measured["full"].peak_mib, "MiB", 160)
+    store.unlink()
+    assert million / empty <= 1.25
 
 
 def test_a_usable_home_page(counter: Counter) -> None:

@@ -24,6 +24,7 @@ from server_stub.seeding import CONSOLE
 from server_stub.services import Services
 from server_stub.tables import Organisation, Person, PersonRole
 from sync.protocol import PROTOCOL, Ack, EnrolRequest, PushReply, PushRequest, SignInRequest, WireCommand
+from tests.support.devices import Computer
 
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 PASSWORD = "Central-2026"
@@ -61,7 +62,8 @@ class MemoRules:
             known = context.refs.get(("organisation", command.body["dept"]))
             return [Event("moved", {"dept": command.body["dept"]})] if known else Refusal("MEMO-002", "没有")
         body = {"text": command.body["text"], "at": iso(context.now), "by": context.actor.login, "place": context.place}
-        return [Event("written", {**body, "hall": context.actor.hall_id})]
+        pages = {"pages": command.body["pages"]} if "pages" in command.body else {}
+        return [Event("written", {**body, **pages, "hall": context.actor.hall_id})]
 
     def evolve(self, state: Doc | None, event: Event) -> Doc:
         return {"dept": "", **(state or {}), **event.body}
@@ -87,7 +89,7 @@ class Counter:
     services: Services
     clock: FixedClock
     device: str
-    token: str
+    certificate: str
     statement: str
     series: str
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -162,10 +164,12 @@ class Central:
     def counter(self, role: str = "clerk", login: str = "") -> Counter:
         """Enrol a device and sign somebody in on it."""
         code = self.services.devices.new_code(CONSOLE, self.hall, "3号窗").secret
-        enrolment = self.services.devices.enrol(EnrolRequest(code))
+        enrolment = self.services.devices.enrol(EnrolRequest(code, Computer().csr))
         login = login or self.person(role)
         reply = self.services.door.sign_in(enrolment.device, SignInRequest(login, PASSWORD))
-        return Counter(self.services, self.clock, enrolment.device, enrolment.token, reply.statement, enrolment.series)
+        return Counter(
+            self.services, self.clock, enrolment.device, enrolment.certificate, reply.statement, enrolment.series
+        )
 
 
 @contextmanager

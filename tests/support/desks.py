@@ -18,6 +18,7 @@ from sync.engine import Policy, SyncEngine
 from sync.loop import SyncLoop
 from sync.pages import PagePump
 from sync.transport import HttpTransport
+from sync.uploads import Uploads
 from tests.support.faults.counter import CHEAP, PASSWORD
 from tests.support.halls import PATIENCE, wait_for
 
@@ -42,12 +43,9 @@ class Desk:
         assert isinstance(transport, HttpTransport)
         policy = Policy(pull_every=0.5, backoff_base=0.1, backoff_cap=0.3)
         self._loop = SyncLoop(SyncEngine(store, SystemClock(), random.Random(), policy), transport)
-        self.blobs = Blobs(store, lambda name: transport.get_blob(name, store.statement), lambda: self._pages.poke())
-        self._pages = PagePump(
-            self.blobs,
-            lambda name, data, kind: transport.put_blob(name, data, kind, store.statement),
-            may_send=lambda: bool(store.statement),
-        )
+        uploads = Uploads(transport, lambda: store.statement)
+        self.blobs = Blobs(store, uploads.fetch, lambda: self._pages.poke())
+        self._pages = PagePump(self.blobs, uploads, may_send=lambda: bool(store.statement))
         self._loop.start()
         self._pages.start()
         return self

@@ -13,6 +13,7 @@ from typing import Any
 from client.kernel.contract import Cancelled
 from client.kernel.events import Events, RecordsChanged
 from client.kernel.ports import (
+    COUNTED,
     BlobRef,
     Blobs,
     Commands,
@@ -31,6 +32,7 @@ from client.kernel.ports import (
 from client.kernel.settings import Settings
 from devices.ports import Camera, DeviceError, Evaluator, IdCardReader, IdentityRecord, WindowScreen
 from modules.common.aggregate import Command, Context, Number, apply
+from modules.common.blobs import HEAD, type_of
 from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, Clock, FixedClock
 from modules.common.errors import GovDeskError, Refusal, Refused
@@ -104,6 +106,7 @@ class FakeStore:
         self.kept: dict[str, Draft] = {}
         self.jobs: list[PrintJob] = []
         self.refusals: list[FakeRefusal] = []
+        self.indexed = 1.0
         self.on_change: Callable[[tuple[str, str]], None] = lambda key: None
         for name in ("individual_business", "resident_pension", "residence_registration"):
             self.put("service_item", item(name))
@@ -112,7 +115,7 @@ class FakeStore:
     def put(self, kind: str, doc: Mapping[str, Any]) -> None:
         """A document from the server."""
         self.rows[kind, doc["id"]] = Record(
-            kind, doc["id"], 1, doc, doc.get("name", ""), "", "", None, self.clock.now()
+            kind, doc["id"], 1, doc, doc.get("name", ""), doc.get("state", ""), "", None, self.clock.now()
         )
 
     def amend(self, id: str, **changes: Any) -> None:
@@ -134,6 +137,8 @@ class FakeStore:
         until: date | None = None,
         limit: int = 200,
         newest_first: bool = True,
+        by_due: bool = False,
+        after: Record | None = None,
     ) -> list[Record]:
         found = [
             row
@@ -145,10 +150,17 @@ class FakeStore:
             and (since is None or _made_on(row) >= since)
             and (until is None or _made_on(row) <= until)
         ]
-        return sorted(found, key=lambda row: row.id, reverse=newest_first)[:limit]
+        found.sort(key=lambda row: row.id, reverse=newest_first)
+        if by_due or due:
+            found.sort(key=lambda row: (row.due is None, row.due))
+        behind = next((place for place, row in enumerate(found, 1) if after and row.id == after.id), 0)
+        return found[behind : behind + limit]
 
-    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
-        return len(self.find(kind, states=states, limit=10_000))
+    def searchable(self) -> float:
+        return self.indexed
+
+    def count(self, kind: str, *, states: Sequence[str] = (), due: date | None = None) -> int:
+        return len(self.find(kind, states=states, due=due, limit=COUNTED + 1))
 
     def new_id(self) -> str:
         return uuid7()
@@ -270,6 +282,10 @@ class FakeBlobs:
         digest = hashlib.sha256(data).hexdigest()
         self.kept[digest] = data
         return BlobRef(digest, len(data), type)
+
+    def put_file(self, path: Path) -> BlobRef:
+        data = path.read_bytes()
+        return self.put(data, type_of(data[:HEAD]))
 
     def get(self, sha256: str) -> bytes:
         return self.kept[sha256]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import ipaddress
 import json
 import ssl
 import threading
@@ -14,11 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from server_stub import tls
 from sync.protocol import DEVICE_HEADER, PATHS, STATEMENT_HEADER
 from sync.transport import Request
 
@@ -29,18 +23,21 @@ class Authority:
     """A private authority and one certificate for 127.0.0.1, as files in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.ca, self.server = folder / "ca.pem", folder / "server.pem"
-        root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        root_name, name = _name("GovDesk CA"), _name("127.0.0.1")
-        root = _certificate(root_name, root_name, root_key, root_key, authority=True)
-        leaf = _certificate(name, root_name, key, root_key, authority=False)
-        self.ca.write_bytes(root.public_bytes(serialization.Encoding.PEM))
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        self.server.write_bytes(private + leaf.public_bytes(serialization.Encoding.PEM))
-        self.fingerprint = hashlib.sha256(root.public_bytes(serialization.Encoding.DER)).hexdigest()
+        self.folder = folder
+        self._take(tls.ensure(folder, [], dt.datetime.now(dt.UTC)))
+
+    def _take(self, made: tls.Tls) -> None:
+        self.made, self.ca, self.fingerprint = made, made.ca, made.ca_sha256
+
+    def renew(self) -> None:
+        """Another certificate for the same key."""
+        self.made.certificate.unlink()
+        self._take(tls.ensure(self.folder, [], dt.datetime.now(dt.UTC)))
+
+    def rotate(self) -> None:
+        """The next key becomes the server's."""
+        tls.rotate(self.folder)
+        self._take(tls.ensure(self.folder, [], dt.datetime.now(dt.UTC)))
 
 
 class HttpsPeer:
@@ -94,7 +91,7 @@ class HttpsPeer:
                 """A client that hangs up is part of the tests."""
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(authority.server)
+        context.load_cert_chain(authority.made.certificate, authority.made.key)
         self._server = Server(("127.0.0.1", 0), Handler)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
@@ -107,32 +104,3 @@ class HttpsPeer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _certificate(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    signer: ec.EllipticCurvePrivateKey,
-    *,
-    authority: bool,
-) -> x509.Certificate:
-    now = dt.datetime.now(dt.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-    )
-    if not authority:
-        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-    return builder.sign(signer, hashes.SHA256())

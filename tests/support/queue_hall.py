@@ -126,7 +126,10 @@ class Desk:
         found = [row for row in self.kinds[kind].values() if not states or row.state in states]
         return found[:limit]
 
-    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
+    def searchable(self) -> float:
+        return 1.0
+
+    def count(self, kind: str, *, states: Sequence[str] = (), due: date | None = None) -> int:
         return len(self.find(kind, states=states, limit=10**6))
 
     # -- the port Commands

@@ -6,13 +6,17 @@ carries the id of its command, so that a command carried out twice can be seen.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import copy
 import hashlib
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
@@ -23,9 +27,11 @@ from modules.common.digests import changed
 from modules.common.errors import Refusal
 from modules.common.ids import uuid7
 from modules.common.statement import Statement, read, sign
+from server_stub import tls
 from sync.protocol import (
     PROTOCOL,
     Ack,
+    CertificateReply,
     Change,
     ChangesReply,
     Enrolment,
@@ -140,6 +146,29 @@ class State:
     """Numbers of deferred commands by device and record."""
 
 
+class Signer:
+    """An authority in memory that signs for anybody; made when it is first asked."""
+
+    days = 180
+
+    def sign(self, csr: str, name: str, now: datetime) -> str:
+        """A certificate (PEM) for a request."""
+        made = authority()
+        return tls.issue(made, csr, name, now, self.days).pem
+
+
+@cache
+def authority() -> tls.Tls:
+    """One for all tests of a run."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return tls.ensure(Path(folder.name), [], datetime.now(UTC))
+
+
+LOST = 10_000
+"""Serials that may have been handed out after a backup (``server_stub.identity``)."""
+
+
 class CrashError(Exception):
     """The server dies here."""
 
@@ -154,7 +183,8 @@ class ReferenceServer:
         self.state = State()
         self.epoch = "e1"
         self.people: dict[str, Person] = {}
-        self.devices: dict[str, str] = {}
+        self.authority = Signer()
+        self.devices: set[str] = set()
         self.escrow: dict[str, bytes] = {}
         self.codes = {"ABCD-EFGH"}
         self.offline_seconds = 72 * 3600
@@ -166,8 +196,8 @@ class ReferenceServer:
 
     def __call__(self, request: Request) -> tuple[int, Any]:
         self.asked.append(request.name)
-        device, _, token = request.device.partition(":")
-        if request.name not in ("hello", "enrol") and self.devices.get(device) != token:
+        device = request.device
+        if request.name not in ("hello", "enrol") and device not in self.devices:
             return _no(401, "AUTH-010", "不认识这台设备")
         body: Any = request.body
         if request.name == "hello":
@@ -175,6 +205,8 @@ class ReferenceServer:
             return 200, to_wire(Hello("GovDesk", "0.1", "示范市", PROTOCOL, PROTOCOL, self.epoch, now, "00"))
         if request.name == "enrol":
             return self._enrol(body)
+        if request.name == "certificate":
+            return 200, to_wire(CertificateReply(self.authority.sign(body["csr"], device, self.clock.now()), []))
         if request.name == "sign_in":
             return self._sign_in(device, body)
         if request.name == "renew":
@@ -201,9 +233,9 @@ class ReferenceServer:
 
     def add_device(self, name: str) -> str:
         """Enrol a device by hand; the header's value."""
-        self.devices[name] = f"token-{name}"
+        self.devices.add(name)
         self.escrow[name] = hashlib.sha256(name.encode()).digest()
-        return f"{name}:token-{name}"
+        return name
 
     def statement(self, person: Person, device: str) -> str:
         """A statement's token."""
@@ -254,8 +286,10 @@ class ReferenceServer:
         return copy.deepcopy(self.state)
 
     def restore(self, state: State) -> None:
-        """Go back to a copy: from now on another epoch."""
+        """Go back to a copy: from now on another epoch. What was handed out since is left to who holds it."""
         self.state = copy.deepcopy(state)
+        for series in {"T1", *self.state.leases}:
+            self.state.leases[series] += LOST
         self.epoch = f"e{int(self.epoch[1:]) + 1}"
 
     # -- routes
@@ -265,9 +299,11 @@ class ReferenceServer:
         if secret not in self.codes:
             return _no(403, "AUTH-012", "登记码无效")
         self.codes.remove(secret)
-        device = f"d{len(self.devices) + 1}"
-        token = self.add_device(device).partition(":")[2]
-        return 200, to_wire(Enrolment(device, token, body["name"] or "3号窗", "h1", "T1"))
+        again = body.get("device", "")
+        device = self.add_device(again or f"d{len(self.devices) + 1}")
+        certificate = self.authority.sign(body["csr"], device, self.clock.now())
+        escrow = "" if again else base64.b64encode(self.escrow[device]).decode()
+        return 200, to_wire(Enrolment(device, certificate, body["name"] or "3号窗", "h1", "T1", escrow, []))
 
     def _prove(self, login: str, password: str) -> Person | tuple[int, Any]:
         person = self.people.get(login)
@@ -305,12 +341,13 @@ class ReferenceServer:
         return 200, {}
 
     def _push(self, device: str, request: PushRequest) -> tuple[int, Any]:
-        before = copy.deepcopy(self.state) if self.crash else None
+        dies = self._rng.random() < self.crash
+        before = copy.deepcopy(self.state) if dies else None
         acks = []
         try:
             for command in sorted(request.cmds, key=lambda command: command.n):
                 acks.append(self._answer(device, command))
-            if self._rng.random() < self.crash:
+            if dies:
                 raise CrashError
         except CrashError:
             assert before is not None

@@ -6,6 +6,7 @@ import atexit
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -21,11 +22,14 @@ from modules.common.clock import FixedClock
 from modules.common.errors import GovDeskError, Refused
 from sync.engine import Borrow, Policy, Prune, Pull, Push, SyncEngine, Wait
 from sync.engine import Store as StoreSlice
+from sync.protocol import Nudge
 from sync.transport import Faults, InMemoryTransport
-from tests.support.reference_server import Person, ReferenceServer, rules_of
+from tests.support.memory_store import Entry, MemoryStore, counting
+from tests.support.reference_server import Person, ReferenceServer, State, rules_of
 
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
-KEY = b"k" * 32
+KEY = bytes(range(32))
+POLICY = Policy(block=20, slice=3, slice_most=3, pull_every=5.0, prune_every=120.0)
 
 
 @cache
@@ -39,19 +43,34 @@ def _empty_store() -> Path:
 
 
 class Device:
-    """One computer: its store on disk, its engine, its way to the server. ``skew`` is its clock's error in seconds."""
+    """One computer: its store, its engine, its way to the server. ``skew`` is its clock's error in seconds.
+
+    The store is the real one in ``folder``, or without a folder one in memory.
+    """
 
     def __init__(
-        self, folder: Path, name: str, server: ReferenceServer, rng: Random, *, skew: float, person: Person
+        self,
+        folder: Path | None,
+        name: str,
+        server: ReferenceServer,
+        rng: Random,
+        *,
+        skew: float,
+        person: Person,
+        ids: Callable[[], str] | None = None,
     ) -> None:
-        self.path = folder / f"{name}.db"
+        self.folder = folder
+        self.path = (folder or Path()) / f"{name}.db"
+        self.ids = ids or counting()
         self.clock = FixedClock(START + timedelta(seconds=skew))
         self.rng = rng
         self.header = server.add_device(name)
         self.token = server.statement(person, name)
         self.transport = InMemoryTransport(server, self.header, rng=rng)
-        if not self.path.exists():
-            shutil.copyfile(_empty_store(), self.path)
+        if folder is not None:
+            self.lay_out()
+        self.hot = 0.0
+        """How often its people want the oldest note, as everybody does, and want it closed."""
         self.given: list[str] = []
         self.numbers: list[str] = []
         self.notes: list[str] = []
@@ -59,13 +78,21 @@ class Device:
         # as at sign-in: the clock's error is known before the first command
         self.store.contact("e1", round(-skew * 1000))
 
+    def lay_out(self) -> None:
+        """Put an empty store there, if there is none."""
+        if not self.path.exists():
+            shutil.copyfile(_empty_store(), self.path)
+
     def open(self) -> None:
         """Start the program on the profile."""
-        self.store = Store.open(self.path, KEY, self.clock, rules=rules_of)
-        self.store.open_session(self.token, self.path.stem, "T1")
-        self.engine = SyncEngine(
-            self.store, self.clock, self.rng, Policy(block=20, slice=3, slice_most=3, pull_every=5.0)
-        )
+        if self.folder is not None:
+            self.store: Any = Store.open(self.path, KEY, self.clock, rules=rules_of)
+            self.store.new_id = self.ids
+            self.store.open_session(self.token, self.path.stem, "T1")
+        elif not hasattr(self, "store"):
+            self.store = MemoryStore(self.clock, rules_of, self.ids)
+            self.store.open_session(self.token, self.path.stem, "T1")
+        self.engine = SyncEngine(self.store, self.clock, self.rng, POLICY)
 
     def crash(self) -> None:
         """End it between two steps and start it again: all that was only in memory is gone."""
@@ -100,7 +127,7 @@ class Device:
 
     def work(self, title: str) -> None:
         """A person does something, as far as the rules and the leased numbers allow."""
-        seen = self.store.find("note")
+        seen = sorted(self.store.find("note"), key=lambda note: str(note.id))
         choice = self.rng.random()
         try:
             if choice < 0.35 or not seen:
@@ -112,8 +139,8 @@ class Device:
                 if record.number:
                     self.numbers.append(record.number)
             else:
-                note = self.rng.choice(seen)
-                kind = "note.close" if choice > 0.97 else "note.move" if choice > 0.9 else "note.add"
+                note = seen[0] if self.rng.random() < self.hot else self.rng.choice(seen)
+                kind = "note.close" if choice > 0.92 - self.hot / 3 else "note.move" if choice > 0.85 else "note.add"
                 body = {"text": title} if kind == "note.add" else {"dept": self.rng.choice("ab")}
                 self.store.give("note", note.id, kind, body)
         except Refused:
@@ -123,8 +150,10 @@ class Device:
             return
         self.given.append(self.outbox()[-1].cmd_id)
 
-    def outbox(self) -> list[OutboxRow]:
+    def outbox(self) -> list[OutboxRow] | list[Entry]:
         """All entries by number."""
+        if isinstance(self.store, MemoryStore):
+            return self.store.outbox
         with Session(self.store._engine) as db:
             return list(db.scalars(select(OutboxRow).order_by(OutboxRow.n)))
 
@@ -133,10 +162,12 @@ class World:
     """A server and some devices."""
 
     def __init__(
-        self, folder: Path, seed: int, *, devices: int = 3, faults: Faults | None = None, **server: Any
+        self, folder: Path | None, seed: int, *, devices: int = 3, faults: Faults | None = None, **server: Any
     ) -> None:
         self.rng = Random(seed)
+        ids = counting()
         self.clock = FixedClock(START)
+        self.kept: State | None = None
         self.server = ReferenceServer(self.clock, seed=seed, **server)
         people = [
             Person("zhang", "x", ("ref", "hall:h1")),
@@ -145,7 +176,7 @@ class World:
         ]
         skews = (0.0, 86400.0, -86400.0)
         self.devices = [
-            Device(folder, f"d{n}", self.server, self.rng, skew=skews[n % 3], person=people[n % 3])
+            Device(folder, f"d{n}", self.server, self.rng, skew=skews[n % 3], person=people[n % 3], ids=ids)
             for n in range(devices)
         ]
         for device in self.devices:
@@ -158,9 +189,11 @@ class World:
         for device in self.devices:
             device.clock.advance(seconds)
 
-    def run(self, steps: int, *, crashes: bool = True) -> None:
-        """Random work, steps, cuts of the network, crashes."""
+    def run(self, steps: int, *, crashes: bool = True, disasters: bool = False) -> None:
+        """Random work, steps, cuts of the network, crashes; disasters: the server is thinned, and restored."""
         for number in range(steps):
+            if disasters:
+                self.befall()
             device = self.rng.choice(self.devices)
             choice = self.rng.random()
             if choice < 0.25:
@@ -171,6 +204,21 @@ class World:
                 device.transport.online = not device.transport.online
             else:
                 self.advance(min(device.step(), 30.0))
+
+    def befall(self) -> None:
+        """What the server may do to everybody."""
+        choice = self.rng.random()
+        if choice < 0.03:
+            self.kept = self.server.backup()
+        elif choice < 0.05 and self.kept is not None:
+            self.server.restore(self.kept)
+        elif choice < 0.15:
+            # loss, delay and false alarm: a nudge may say anything
+            device = self.rng.choice(self.devices)
+            scope = self.rng.choice(device.store.scopes)
+            device.engine.nudge(Nudge(scope, self.server.state.heads[scope] + self.rng.choice((0, 0, 1))))
+        elif choice < 0.18:
+            self.server.thin(self.rng.choice(("hall:h1", "dept:a", "ref")), self.rng.randrange(1, 12))
 
     def heal(self, limit: int = 2000) -> None:
         """Everything works again: drive until nobody has anything left to do. Raises when that does not happen."""

@@ -46,10 +46,13 @@ class FakeServer:
             {
                 "seq": n, "at": AT, "action": "case.accept", "person": "p-zhangsan", "device": "d2",
                 "subject": f"case:{n}", "detail": {"number": f"3411A-20261120-{n:06}"}, "hash": f"{n:064x}",
+                "result": "refused" if n % 5 == 0 else "done", "name": "张三", "place": "3号窗",
             }
             for n in range(40, 30, -1)
         ]  # fmt: skip
+        self.requests: list[dict[str, Any]] = []
         self.broken_at: int | None = None
+        self.why = ""
         self.asked: list[tuple[str, Any]] = []
 
     def _of(self, path: str) -> dict[str, Any]:
@@ -62,13 +65,20 @@ class FakeServer:
         match path.removeprefix("/v1/m/people/"):
             case "people":
                 found = [each for each in self.people if query["text"] in each["login"] + each["name"]]
-                return {"total": len(found), "items": found}
+                first = int(query["offset"])
+                return {"total": len(found), "items": found[first : first + int(query["limit"])]}
             case "devices":
                 return self.devices
+            case "role-requests":
+                return list(self.requests)
             case "audit":
                 return {"more": query["before"] == "0", "items": self.links}
             case "audit/verify":
-                return {"checked": 40, "broken_at": self.broken_at}
+                return {"checked": 40, "broken_at": self.broken_at, "why": self.why, "signed": 38}
+            case "audit/export":
+                first = "after" not in query
+                lines = ["one"] if first else ["two", "head"]
+                return {"lines": lines, "until": 2, "after": 1 if first else 2, "more": first}
         raise AssertionError(path)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -88,12 +98,21 @@ class FakeServer:
             case ["people", _, "grant"]:
                 if body["role"] == "auditadmin" and "secadmin" in self._of(path)["roles"]:
                     raise GovDeskError("AUTH-021", "三员互斥：此人已是安全管理员。", fix="请先收回原来的角色。")
-                self._of(path)["roles"].append(body["role"])
+                who = self._of(path)
+                made = {"id": f"r{len(self.requests)}", "person_id": who["id"], "person": who["name"]}
+                made |= {"role": body["role"], "reason": body["reason"], "asked_by_id": "p9", "asked_by": "吴系统"}
+                self.requests.append({**made, "asked_at": AT, "until": AT})
+                return {"id": made["id"]}
+            case ["role-requests", request, "decision"]:
+                each = next(each for each in self.requests if each["id"] == request)
+                self.requests.remove(each)
+                if body["agree"]:
+                    self._of(f"/v1/m/people/people/{each['person_id']}/roles")["roles"].append(each["role"])
             case ["people", _, "revoke"]:
                 self._of(path)["roles"].remove(body["role"])
             case ["devices", device, "revoke"]:
                 next(each for each in self.devices if each["id"] == device)["revoked_at"] = AT
-            case ["codes"]:
+            case ["codes"] | ["devices", _, "code"]:
                 return {"secret": "ABCD-EFGH.0123456789abcdef0123", "expires_at": "", "id": ""}
             case _:
                 raise AssertionError(path)

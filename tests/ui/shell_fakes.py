@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from client.kernel.contract import Token
 from client.kernel.events import Events
+from client.kernel.policy import Policy
 from client.kernel.ports import Record
 from client.kernel.registry import Registry
 from client.kernel.settings import Settings
 from client.shell.main_window import MainWindow
-from client.shell.ports import Entry, ServerNews, Unsent
+from client.shell.ports import Entry, OwnSession, ServerNews, TokenOffer, TotpOffer, Unsent, WaysIn
 from client.shell.preferences import SPECS
 from client.widgets.basics import LineEdit
 from client.widgets.notices import NoticeModel
@@ -27,6 +28,7 @@ from modules.common.manifest import parse
 from modules.common.permissions import Actor
 
 NOW = datetime(2026, 11, 20, 2, 24, tzinfo=UTC)
+POLICY = Policy()
 DEMO = (
     {"login": "zhangsan", "name": "张三", "title": "窗口人员", "password": "Govdesk-2026"},
     {"login": "wangwu", "name": "王五", "title": "部门审批人员", "password": "Govdesk-2026"},
@@ -127,6 +129,13 @@ class FakeDoor:
         self.place = "3号窗"
         self.online: GovDeskError | None = None
         self.must_change = False
+        self.refuses: GovDeskError | None = None
+        self.must_enrol = False
+        self.offers_local = False
+        self.methods = ["password"]
+        self.one_time = ""
+        self.bound = True
+        self.keys: list[TokenOffer] | GovDeskError = [TokenOffer("张三", "政务UKey", 1)]
         self.asked: list[tuple[str, ...]] = []
 
     def offline_until(self, login: str) -> datetime | None:
@@ -135,7 +144,7 @@ class FakeDoor:
     def look(self) -> ServerNews:
         if self.online is not None:
             raise self.online
-        return ServerNews("示范市政务服务中心", DEMO)
+        return ServerNews("示范市政务服务中心", DEMO, "市统一身份认证")
 
     def enrol(self, url: str, code: str) -> None:
         self.asked.append((url, code))
@@ -143,14 +152,65 @@ class FakeDoor:
             raise GovDeskError("AUTH-020", "登记码不对或已用过。", fix="请向大厅管理员要一个新的。")
         self.enrolled = True
 
-    def sign_in(self, login: str, password: str) -> Entry:
-        self.asked.append((login, password))
+    def sign_in(self, login: str, password: str, code: str = "") -> Entry:
+        self.asked.append((login, password, code) if code else (login, password))
+        if self.refuses is not None:
+            raise self.refuses
         if password != "Govdesk-2026":
             raise GovDeskError("AUTH-002", "用户名或密码不正确。", fix="请检查后重新输入。")
-        return Entry(login, "张三", must_change_password=self.must_change)
+        if self.one_time and not code:
+            raise GovDeskError("AUTH-032", "还需要动态口令。", fix="请输入手机上显示的六位数字。")
+        if self.one_time and code != self.one_time:
+            raise GovDeskError("AUTH-034", "动态口令不正确或已用过。", fix="请等下一个。")
+        return self._entry(login)
 
-    def change_password(self, login: str, old: str, new: str) -> None:
+    def _entry(self, login: str) -> Entry:
+        return Entry(
+            login,
+            "张三",
+            must_change_password=self.must_change,
+            must_enrol_totp=self.must_enrol,
+            offers_local_password=self.offers_local,
+        )
+
+    def tokens(self) -> list[TokenOffer]:
+        if isinstance(self.keys, GovDeskError):
+            raise self.keys
+        return self.keys
+
+    def sign_in_by_token(self, key: TokenOffer, pin: str, login: str, password: str, code: str) -> Entry:
+        self.asked.append(("token", str(key.handle), pin, login, password))
+        if pin != "24681357":
+            raise GovDeskError("DEV-503", "PIN 码不正确。只剩最后一次机会，再错就会锁死。", fix="请核对后再输入。")
+        return self._bound(login)
+
+    def sign_in_by_browser(self, going_on: Callable[[], None], login: str, password: str, code: str) -> Entry:
+        self.asked.append(("browser", login, password))
+        going_on()
+        return self._bound(login)
+
+    def _bound(self, login: str) -> Entry:
+        if not self.bound and not login:
+            raise GovDeskError("AUTH-039", "还没有登记给任何人。", fix="请输入用户名和密码，把它登记为您的。")
+        return self._entry(login or "zhangsan")
+
+    def begin_totp(self, password: str) -> TotpOffer:
+        self.asked.append(("totp", password))
+        return TotpOffer("GEZDGNBVGY3TQOJQ", "otpauth://totp/GovDesk:zhangsan?secret=GEZDGNBVGY3TQOJQ&issuer=GovDesk")
+
+    def confirm_totp(self, code: str) -> list[str]:
+        if code != "287082":
+            raise GovDeskError("AUTH-034", "动态口令不正确或已用过。", fix="请等下一个。")
+        self.must_enrol = False
+        return ["ABCD-EFGH-JKMN", "PQRS-TUVW-XYZ2"]
+
+    def set_local_password(self, password: str) -> None:
+        self.asked.append(("local", password))
+
+    def change_password(self, login: str, old: str, new: str) -> Entry:
         self.asked.append((login, old, new))
+        self.must_change = False
+        return self._entry(login)
 
 
 MANIFEST = """
@@ -277,12 +337,15 @@ class FakeRecords:
         return next((each for each in self.records if each.id == id), None)
 
     def find(
-        self, kind: str, *, states: Sequence[str] = (), text: str = "", limit: int = 200, newest_first: bool = True
+        self, kind: str, *, states: Sequence[str] = (), text: str = "", limit: int = 200, **_: Any
     ) -> list[Record]:
         found = [each for each in self.records if text in each.title or text in each.number]
         return [each for each in found if not states or each.state in states][:limit]
 
-    def count(self, kind: str, *, states: Sequence[str] = ()) -> int:
+    def searchable(self) -> float:
+        return 1.0
+
+    def count(self, kind: str, *, states: Sequence[str] = (), due: date | None = None) -> int:
         return len(self.find(kind, states=states))
 
 
@@ -293,6 +356,7 @@ class FakeDesk:
         granted = frozenset(permissions or ("sample.read", "sample.decide"))
         self.actor = Actor("p1", "zhangsan", "张三", "hall-1", "", frozenset({"clerk"}), granted)
         self.place = "3号窗"
+        self.key_place = "设备密钥由系统密钥环保管。"
         self.waiting = [
             Unsent("c1", "受理 李建国 · 个体工商户设立登记", "3411A-20261120-000003", NOW, "张三"),
             Unsent(
@@ -301,6 +365,14 @@ class FakeDesk:
             ),
         ]  # fmt: skip
         self.asked: list[tuple[str, ...]] = []
+        self.key = "password"
+        self.another = False
+        self.ways = WaysIn(False, False, 0)
+        self.own_sessions = [
+            OwnSession("s1", "3号窗", "password", NOW, NOW, True, False),
+            OwnSession("s2", "5号窗", "certificate", NOW, NOW, False, False),
+            OwnSession("s3", "综合科", "oidc", NOW, NOW, False, True),
+        ]
 
     def unsent(self) -> list[Unsent]:
         return self.waiting
@@ -314,6 +386,42 @@ class FakeDesk:
     def check_password(self, password: str) -> None:
         if password != "Govdesk-2026":
             raise GovDeskError("AUTH-002", "密码不正确。", fix="请重新输入。")
+
+    def check_in_browser(self, going_on: Callable[[], None]) -> None:
+        going_on()
+        self.asked.append(("browser",))
+        if self.another:
+            raise GovDeskError("AUTH-048", "这不是登录时的那个人。", fix="请用自己的账号。")
+
+    def token_present(self) -> bool:
+        return True
+
+    def ways_in(self) -> WaysIn:
+        return self.ways
+
+    def begin_totp(self, password: str) -> TotpOffer:
+        self.check_password(password)
+        return TotpOffer("GEZDGNBVGY3TQOJQ", "otpauth://totp/GovDesk:zhangsan?secret=GEZDGNBVGY3TQOJQ&issuer=GovDesk")
+
+    def confirm_totp(self, code: str) -> list[str]:
+        if code != "287082":
+            raise GovDeskError("AUTH-034", "动态口令不正确或已用过。", fix="请等下一个。")
+        self.ways = WaysIn(True, False, 2)
+        return ["ABCD-EFGH-JKMN", "PQRS-TUVW-XYZ2"]
+
+    def remove_totp(self, password: str, code: str) -> None:
+        self.check_password(password)
+        self.ways = WaysIn(False, False, 0)
+
+    def set_local_password(self, password: str) -> None:
+        self.asked.append(("local", password))
+
+    def sessions(self) -> list[OwnSession]:
+        return self.own_sessions
+
+    def end_session(self, id: str) -> None:
+        self.asked.append(("end", id))
+        self.own_sessions = [each for each in self.own_sessions if each.current or (id and each.id != id)]
 
     def change_password(self, old: str, new: str) -> None:
         self.check_password(old)
@@ -347,10 +455,12 @@ def status(state: DeviceState, name: str, text: str = "", **more: Any) -> Device
     return DeviceStatus(name, "id_card", name, state, 1, NOW, text=text, **more)
 
 
-def main_window(folder: Path, *permissions: str, **memory: Any) -> MainWindow:
+def main_window(folder: Path, *permissions: str, policy: Policy = POLICY, **memory: Any) -> MainWindow:
     """A main window over fakes. ``window.host`` is its host, ``window.desk`` its desk."""
     time = clock()
-    host = FakeHost(Events=Events(), Settings=settings(folder, **memory), Clock=time, Records=FakeRecords())
+    host = FakeHost(
+        Events=Events(), Settings=settings(folder, **memory), Clock=time, Records=FakeRecords(), Policy=policy
+    )
     desk = FakeDesk(*permissions)
     registry = Registry([parse(MANIFEST, "sample/module.toml")], host)
     window = MainWindow(

@@ -14,9 +14,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QRadioButton, QWidget
 
 from client.kernel.ports import Server
+from client.shell.todos import waiting
 from client.widgets.dialogs import TextDialog
 from devices.ports import IdentityRecord
 from modules.acceptance.services import case_desk
+from modules.acceptance.ui.cases import page as cases_page
 from modules.acceptance.ui.cases.actions import MoreDialog
 from modules.acceptance.ui.cases.asks import Bench, ask_of, asks
 from modules.acceptance.ui.cases.dialogs import AskDialog
@@ -26,6 +28,7 @@ from modules.acceptance.ui.cases.statistics import StatisticsDialog
 from modules.acceptance.ui.counter.asking import CorrectionDialog, DeclineDialog
 from modules.common.errors import GovDeskError
 from modules.common.forms import check_form
+from modules.common.manifest import installed
 from modules.common.permissions import Actor
 from tests.support.fake_host import FakeHost, actor, filled, item
 
@@ -537,6 +540,36 @@ def test_an_application_is_looked_at_before_the_person_comes(make: MakeView, hos
     assert host.pages == [("acceptance.accept", {"case": case_id})]
 
 
+def test_a_todo_opens_on_what_waits_and_not_on_what_was_just_decided(make: MakeView, host: FakeHost) -> None:
+    waits, done = accept(host), accept(host)
+    page = make(OFFICER, done)
+    page.detail.foot.approve.click()
+    host.drain()
+    assert page.table.current.id == done
+    page.show_arguments(states=["accepted"], mine=True)
+    host.drain()
+    assert [row.id for row in page.table.rows] == [waits]
+    assert page.detail.record is not None
+    assert page.detail.record.id == waits
+
+
+def test_the_home_page_counts_what_waits_for_this_person_alone(make: MakeView, host: FakeHost) -> None:
+    todos = next(manifest.todos for manifest in installed() if manifest.id == "acceptance")
+    todo = next(todo for todo in todos if todo.id == "acceptance.to_decide")
+    mine, others = accept(host), accept(host)
+    host.store.actor = OFFICER
+    assert waiting(host, todo) == 2
+    give(host, OFFICER, others, "approve", opinion="")
+    host.store.actor = OFFICER
+    assert waiting(host, todo) == 1, "the other's next step is somebody else's"
+    page = make(OFFICER)
+    page.show_arguments(states=list(todo.states), mine=True)
+    host.drain()
+    assert [row.id for row in page.table.rows] == [mine]
+    assert page.detail.record is not None
+    assert page.detail.record.id == mine
+
+
 def test_what_lacks_is_told_once_and_declined_with_its_ground(make: MakeView, host: FakeHost) -> None:
     case_id = applied(host)
     page = make(CLERK, case_id)
@@ -633,13 +666,49 @@ def test_what_is_late_is_opened_from_the_to_do(make: MakeView, host: FakeHost) -
 
 
 def test_a_list_that_is_not_whole_says_so(make: MakeView, host: FakeHost, monkeypatch: Any) -> None:
-    monkeypatch.setattr(case_desk, "MOST", 2)
-    for name in ("甲", "乙", "丙"):
-        accept(host, name)
+    monkeypatch.setattr(case_desk, "PAGE", 30)
+    names = [f"甲{n:02}" for n in range(70)]
+    cases = [accept(host, name) for name in names]
     page = make(CLERK)
-    assert len(shown(page)) == 2
+    page.resize(1100, 700)
+    newest = names[::-1]
+    assert shown(page) == newest[:30]
     assert page.note.isVisible()
-    assert "请用查找缩小范围" in page.table.accessibleDescription()
+    assert "已列出 30 件，往下滚动" in page.table.accessibleDescription()
+    page.table.choose(cases[-1])
+    QTest.keyClick(page.table.view, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    host.drain()
+    assert shown(page) == newest[:60]
+    place = page.table.view.verticalScrollBar().value()
+    assert place > 0
+    # what changes meanwhile leaves the list as long as it is, and the view where it is
+    host.store.amend(cases[-1], pending=1)
+    host.drain()
+    assert shown(page) == newest[:60]
+    assert page.table.view.verticalScrollBar().value() == place
+    QTest.keyClick(page.table.view, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    host.drain()
+    assert shown(page) == newest
+    assert not page.note.isVisible()
+    host.store.indexed = 0.456
+    page.search.setText("甲0")
+    page._reload()
+    host.drain()
+    assert "正在重建（45%）" in page.note.text()
+
+
+def test_a_list_has_an_end(make: MakeView, host: FakeHost, monkeypatch: Any) -> None:
+    monkeypatch.setattr(case_desk, "PAGE", 10)
+    monkeypatch.setattr(cases_page, "MOST", 20)
+    for n in range(30):
+        last = accept(host, f"甲{n:02}")
+    page = make(CLERK, last)
+    page.resize(1100, 400)
+    for _ in range(4):
+        QTest.keyClick(page.table.view, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+        host.drain()
+    assert len(shown(page)) == 20
+    assert "请用查找缩小范围" in page.note.text()
 
 
 def test_the_selection_is_remembered(make: MakeView, host: FakeHost) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import shell_fakes
-from people_fakes import FakeServer
+from people_fakes import FakeServer, person
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from shell_fakes import NOW, FakeHost
@@ -20,7 +20,9 @@ from client.widgets.basics import ConfirmDialog
 from client.widgets.theme import Theme
 from modules.common.errors import GovDeskError
 from modules.common.permissions import Actor
-from modules.people.ui import AskDialog, AuditView, OneTimeDialog, PeopleView
+from modules.people.ui.asking import AskDialog, OneTimeDialog
+from modules.people.ui.audit import AuditView
+from modules.people.ui.people import PeopleView
 from tests.support.a11y import Walk
 
 ALL = ("people.view", "people.manage", "people.grant", "people.audit")
@@ -95,6 +97,14 @@ def test_people_are_listed_with_where_they_work_and_searched_at_the_server(stage
     assert set(stage.host.lanes) == {"net", "read"}
 
 
+def test_people_go_on_as_somebody_scrolls(stage: Stage, qtbot: Any) -> None:
+    stage.server.people += [person(f"zz{n:03}", "众人") for n in range(300)]
+    pane = stage.open(PeopleView).people
+    assert len(pane.table.rows) == 200
+    pane.table.view.verticalScrollBar().setValue(pane.table.view.verticalScrollBar().maximum())
+    assert [person.login for person in pane.table.rows] == sorted(each["login"] for each in stage.server.people)
+
+
 def test_an_older_answer_does_not_overwrite_a_newer_one(stage: Stage) -> None:
     pane = stage.open(PeopleView).people
     stage.host.hold = True
@@ -130,16 +140,38 @@ def test_a_forbidden_mixture_of_administrators_is_refused_in_the_servers_words(s
     pane = stage.open(PeopleView).people
     pane.table.choose("p-anquan")
     pane.detail.buttons["auditadmin"].click()
-    assert "三员互斥" in pane.notice.text()
-    assert "AUTH-021" in pane.notice.accessibleName()
+    ask = dialog(AskDialog)
+    ask.go.click()
+    assert ask.isVisible(), "the reason that was typed is not lost"
+    assert "三员互斥" in ask.notice.text()
+    ask.reject()
     assert pane.table.current.roles == ["secadmin"]
 
 
-def test_a_role_is_given_and_taken_back(stage: Stage) -> None:
-    pane = stage.open(PeopleView).people
+def test_a_role_that_is_asked_for_waits_for_another_and_is_taken_back_at_once(stage: Stage) -> None:
+    view = stage.open(PeopleView)
+    pane, requests = view.people, view.requests
+    assert not requests.table.rows
     pane.table.choose("p-zhangsan")
     assert pane.detail.buttons["manager"].accessibleName() == "授予大厅管理员"
     pane.detail.buttons["manager"].click()
+    ask = dialog(AskDialog)
+    ask._fields["reason"].setText("代理厅长")
+    ask.go.click()
+    assert "同意后生效" in pane.notice.text()
+    assert pane.table.current.roles == ["clerk"]
+    # one's own is not one's own to agree to
+    view.setCurrentWidget(requests)
+    requests.table.choose("r0")
+    assert (requests.table.current.reason, requests.agree.isEnabled()) == ("代理厅长", False)
+    assert requests.decline.text() == "撤回"
+    stage.server.requests[0]["asked_by_id"] = "p-other"
+    requests.reload()
+    requests.table.choose("r0")
+    assert requests.decline.text() == "不同意"
+    requests.agree.click()
+    dialog(ConfirmDialog).go.click()
+    assert not requests.table.rows
     assert pane.table.current.roles == ["clerk", "manager"]
     assert pane.detail.buttons["manager"].accessibleName() == "收回大厅管理员"
     pane.detail.buttons["manager"].click()
@@ -202,8 +234,17 @@ def test_a_device_is_revoked_after_a_question_and_a_code_is_shown_once(stage: St
     pane.table.choose("d1")
     assert not pane.revoke.isEnabled()
     pane.table.choose("d2")
+    pane.again.click()
+    assert stage.server.asked[-1] == ("/v1/m/people/devices/d2/code", {})
+    dialog(OneTimeDialog).accept()
     pane.revoke.click()
-    dialog(ConfirmDialog).go.click()
+    asked = dialog(AskDialog)
+    asked.go.click()
+    assert "原因" in asked._faults["reason"].text()
+    assert not all(device.revoked_at for device in pane.table.rows)
+    asked._fields["reason"].setCurrentIndex(asked._fields["reason"].findData("lost"))
+    asked.go.click()
+    assert ("/v1/m/people/devices/d2/revoke", {"reason": "lost"}) in stage.server.asked
     assert all(device.revoked_at for device in pane.table.rows)
     pane.code.click()
     ask = dialog(AskDialog)
@@ -230,10 +271,14 @@ def test_the_audit_log_is_asked_by_day_in_china_and_goes_back_in_time(stage: Sta
     page.action.setText("case.")
     page.since.setText("2026-11-20")
     page.until.setText("20261120")
+    page.person.setText(" 张三 ")
+    page.device.setText("3号")
+    page.result.setCurrentIndex(2)
     qtbot.keyClick(page.until, Qt.Key.Key_Return)
     asked = stage.server.asked[-1][1]
     assert (asked["since"], asked["until"]) == ("2026-11-19T16:00:00.000Z", "2026-11-20T16:00:00.000Z")
     assert (asked["action"], asked["before"]) == ("case.", "0")
+    assert (asked["person"], asked["device"], asked["result"]) == ("张三", "3号", "refused")
     page.more.click()
     assert stage.server.asked[-1][1]["before"] == "31"
     assert len(page.table.rows) == 20
@@ -258,6 +303,29 @@ def test_the_chain_is_verified_and_a_break_is_named(stage: Stage) -> None:
     page.verify.click()
     assert "17" in page.notice.text()
     assert page.notice.property("state") == "red"
+    stage.server.why = "forged"
+    page.verify.click()
+    assert "签过名" in page.notice.text()
+
+
+def test_the_chain_is_saved_in_parts_as_one_file_or_not_at_all(stage: Stage, tmp_path: Path) -> None:
+    page = stage.open(AuditView)
+    file = tmp_path / "audit.jsonl"
+    page.save(file)
+    assert file.read_text("utf-8") == "one\ntwo\nhead\n"
+    assert [query for path, query in stage.server.asked if path.endswith("export")] == [
+        {},
+        {"after": "1", "until": "2"},
+    ]
+    assert "audit.jsonl" in page.notice.text()
+    stage.server.trouble = GovDeskError("NET-001", "连不上服务器。")
+    page.save(tmp_path / "other.jsonl")
+    assert "连不上" in page.notice.text()
+    stage.server.trouble = None
+    page.save(tmp_path / "no such folder" / "x.jsonl")
+    assert "x.jsonl" in page.notice.text()
+    assert [path.name for path in tmp_path.iterdir()] == ["audit.jsonl"]
+    assert page.export.isEnabled()
 
 
 def test_without_the_right_the_audit_log_asks_nothing(stage: Stage) -> None:

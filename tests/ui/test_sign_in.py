@@ -217,6 +217,24 @@ def test_a_new_computer_is_enrolled_first(stage: Stage, qtbot: Any) -> None:
     assert window.demo.isVisible()
 
 
+@pytest.mark.parametrize("code", ["AUTH-071", "NET-011"])
+def test_a_computer_that_is_not_known_any_more_asks_for_a_code_and_lets_go_back(
+    stage: Stage, qtbot: Any, code: str
+) -> None:
+    window = stage.open()
+    stage.door.refuses = GovDeskError(code, "这台设备没有出示有效的证书。", fix="请用登记码。")
+    keys(qtbot, "zhangsan")
+    press(qtbot, Qt.Key.Key_Return)
+    keys(qtbot, "Govdesk-2026")
+    press(qtbot, Qt.Key.Key_Return)
+    assert window.enrol.isVisible()
+    assert code in window.enrol.notice.accessibleName()
+    assert "保留" in window.enrol._words.text()
+    window.enrol._back.click()
+    assert window.sign_in.isVisible()
+    assert window.sign_in.login.text() == "zhangsan"
+
+
 def test_a_password_that_somebody_else_chose_is_changed_before_anything(stage: Stage, qtbot: Any) -> None:
     stage.door.must_change = True
     window = stage.open()

@@ -255,9 +255,8 @@ def test_a_change_in_turns_looks_like_one_at_once(qtbot: Any, theme: Theme, page
 
 
 def test_what_is_not_seen_is_not_styled_in_the_turn_that_changes_what_is(
-    qtbot: Any, theme: Theme, pages: QStackedWidget, monkeypatch: pytest.MonkeyPatch
+    qtbot: Any, theme: Theme, pages: QStackedWidget
 ) -> None:
-    monkeypatch.setattr(module, "TURN_S", 0.0)
     hidden = pages.widget(1).findChildren(QPushButton)[0]
     polished = Qt.WidgetAttribute.WA_WState_Polished
     seen: list[bool] = []
@@ -273,7 +272,7 @@ def test_what_is_not_seen_is_not_styled_in_the_turn_that_changes_what_is(
 def test_pages_that_go_come_or_change_again_during_a_change(
     qtbot: Any, theme: Theme, pages: QStackedWidget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TURN_S", 0.0)
+    monkeypatch.setattr(module, "TURN_S", 0.001)
     gone = Card(parent=pages)
     theme.change("dark", 1.5)
     for _ in range(3):

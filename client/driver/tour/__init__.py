@@ -1,6 +1,6 @@
 """The tour: a whole day of a window in the real program, by real clicks and keys, with a picture of each step.
 
-    python -m client.driver.tour --out DIR [--database URL]
+    python -m client.driver.tour --out DIR [--database URL] [--keep DIR]
 
 A server, the simulators of a window and of a ticket machine, and the clients of everybody who has a part in it run
 as processes of their own; between the window and the server lies a line that is cut and mended. The exit status is
@@ -29,10 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where pictures and transcript go")
     parser.add_argument("--database", default="", metavar="URL", help="the server's database; default SQLite")
     parser.add_argument("--stalls", type=Path, metavar="DIR", help="where clients write how long they stood still")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave profiles, the server's data and logs there")
     options = parser.parse_args(arguments)
-    for wanted in filter(None, (options.out, options.stalls)):
+    for wanted in filter(None, (options.out, options.stalls, options.keep)):
         wanted.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="govdesk-tour-"))
+    folder = options.keep.resolve() if options.keep else Path(tempfile.mkdtemp(prefix="govdesk-tour-"))
     try:
         stalls = options.stalls.resolve() if options.stalls else None
         walk(options.out.resolve(), folder, options.database, stalls)
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"the tour ended early: {error}\nlogs: {kept}\n")
         return 1
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.write(f"done: {options.out / 'transcript.md'}\n")
     return 0

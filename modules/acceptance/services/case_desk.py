@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from itertools import count
 from typing import Any
 
 from client.kernel.contract import Host
@@ -40,8 +41,12 @@ from modules.common.numbering import Scan, read_scan
 from modules.common.permissions import forbidden
 
 COLLEAGUES = "/v1/m/acceptance/colleagues"
+PAGE = 100
+"""Cases that the list shows at once; the next are read when somebody scrolls there."""
 LOOKED = 5000
-"""Cases that are looked through where the question is not one that the store's columns answer."""
+"""Cases that are looked through for one page, where the question is not one that the store's lists answer."""
+NEARLY = timedelta(31)
+"""A case that is due later than this is not near its end, whatever reminds of it."""
 LATE_LEVELS = {"near": (NEAR, TODAY), "yellow": (YELLOW,), "red": (RED,), "late": (LATE, YELLOW, RED)}
 """What the filters of the term mean: 临期, 黄牌, 红牌, and 超期: both cards, and past the day before any card."""
 MINE_STATES = (ACCEPTED, SUSPENDED, DECIDED)
@@ -50,7 +55,8 @@ MINE_STATES = (ACCEPTED, SUSPENDED, DECIDED)
 @dataclass(frozen=True, slots=True)
 class Looking:
     """What the list is asked for. ``mine``: those that wait for the person; ``due``: a key of ``LATE_LEVELS``;
-    ``since`` and ``until`` are the days on which a case was made."""
+    ``since`` and ``until`` are the days on which a case was made; ``by_due``: soonest due first, where no words are
+    looked for. Of what runs, that is, when no states are given."""
 
     states: tuple[str, ...] = ()
     text: str = ""
@@ -58,15 +64,18 @@ class Looking:
     due: str = ""
     since: date | None = None
     until: date | None = None
+    by_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Cases, newest first. ``more``: there may be others that are not among them."""
+    """A page of cases. ``last``: the one behind which the next page begins, None at the end; ``searchable``: how
+    much can be found by words now, of 1."""
 
     records: list[Record]
     calendar: WorkCalendar
-    more: bool
+    last: Record | None = None
+    searchable: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,26 +127,38 @@ class CaseDesk(AcceptanceService):
 
     # -- lane ``read`` ----------------------------------------------------------------------------
 
-    def look(self, wanted: Looking) -> Found:
-        """The list. A scanned code finds its case, whatever else is asked for."""
+    def look(self, wanted: Looking, *, after: Record | None = None, most: int = 0) -> Found:
+        """A page of the list, behind the case ``after``, of ``PAGE`` cases, or ``most`` where that is more.
+
+        A scanned code finds its case, whatever else is asked for.
+        """
         self._require(MAY_READ)
         calendar = self.calendar()
         if scan := read_scan(wanted.text):
-            return Found(self._scanned(scan), calendar, False)
-        narrow = wanted.mine or bool(wanted.due)
-        states = wanted.states or ((MINE_STATES if wanted.mine else RUNNING) if narrow else ())
-        limit = LOOKED if narrow else MOST
+            return Found(self._scanned(scan), calendar)
         text = wanted.text.strip()
-        records = self._records.find(
-            KIND, states=states, text=text, since=wanted.since, until=wanted.until, limit=limit
-        )
-        more = len(records) >= limit
-        if wanted.mine:
-            held = self.delegated()
-            records = [record for record in records if self.waits_for_me(record.doc, held)]
-        if wanted.due:
-            records = [record for record in records if self.level(record.doc, calendar) in LATE_LEVELS[wanted.due]]
-        return Found(records[:MOST], calendar, more or len(records) > MOST)
+        by_due = wanted.by_due and not text
+        narrow = wanted.mine or bool(wanted.due) or by_due
+        states = wanted.states or ((MINE_STATES if wanted.mine else RUNNING) if narrow else ())
+        today = self.today()
+        bound = {"": None, "near": today + NEARLY}.get(wanted.due, today - timedelta(1))
+        held = self.delegated() if wanted.mine else {}
+        records: list[Record] = []
+        for looked in count(PAGE, PAGE):
+            page = self._records.find(
+                KIND, states=states, text=text, due=bound, since=wanted.since, until=wanted.until, limit=PAGE,
+                by_due=by_due, after=after,
+            )  # fmt: skip
+            after = page[-1] if len(page) == PAGE else None
+            records += [
+                record
+                for record in page
+                if (not wanted.mine or self.waits_for_me(record.doc, held))
+                and (not wanted.due or self.level(record.doc, calendar) in LATE_LEVELS[wanted.due])
+            ]
+            if after is None or len(records) >= max(most, PAGE) or looked >= max(most, LOOKED):
+                break
+        return Found(records, calendar, after, self._records.searchable() if text else 1.0)
 
     def scanned(self, text: str) -> Record | None:
         """The case whose number or code was scanned."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from client.kernel.contract import Host
 from client.kernel.ports import Commands, Record, Records, Server, Session
+from modules.acceptance.domain.cases import KIND as CASE_KIND
+from modules.acceptance.domain.cases import OVER, STATES
 from modules.acceptance.domain.item_conflicts import CONFLICT_KIND, OPEN, PULL_ID, PULL_KIND, resolved
 from modules.acceptance.domain.item_conflicts import DECIDE as DECIDE_CONFLICT
 from modules.acceptance.domain.items import (
@@ -41,9 +43,7 @@ from modules.common.permissions import forbidden
 from modules.common.text import tr
 
 MOST = 100_000
-CASE_KIND, ORGANISATION = "case", "organisation"
-ENDED = frozenset({"closed", "declined", "aborted", "void", "withdrawn"})
-"""States of cases that nobody works on any more."""
+ORGANISATION = "organisation"
 BASE = "/v1/m/acceptance/province"
 
 
@@ -112,8 +112,9 @@ class ItemsService:
     def open_cases(self, code: str) -> int:
         """How many cases under any version of an item are still worked on, as far as this device knows."""
         self._require()
-        cases = (record.doc for record in self._records.find(CASE_KIND, limit=MOST))
-        return sum(1 for case in cases if case["item"]["code"] == code and case["state"] not in ENDED)
+        states = [state for state in STATES if state not in OVER]
+        cases = (record.doc for record in self._records.find(CASE_KIND, states=states, limit=MOST))
+        return sum(1 for case in cases if case["item"]["code"] == code)
 
     # -- changing, lane ``data`` ----------------------------------------------------------------------
 

@@ -95,7 +95,7 @@ from modules.common.workflow.flow import (
 )
 from modules.common.workflow.gates import WHILE_SUSPENDED
 from modules.common.workflow.templates import DECIDE, ISSUE, REVIEW, TEMPLATES, Template, Unit, check_template
-from modules.common.workflow.verbs import ON_THE_STEP, VERBS, Offer, decide, offered
+from modules.common.workflow.verbs import ON_THE_STEP, VERBS, Offer, decide, offered, waits_for
 from modules.common.workflow.view import DELEGATION_KIND, ending_name, principal, verb_name
 
 __all__ = [
@@ -135,5 +135,6 @@ __all__ = [
     "progress",
     "step_of",
     "verb_name",
+    "waits_for",
     "who_name",
 ]

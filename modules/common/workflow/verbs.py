@@ -76,6 +76,11 @@ class Offer:
     choices: tuple[tuple[str, str], ...] = ()
 
 
+def waits_for(flow: Flow, actor: Actor, now: datetime, refs: Mapping[Key, Doc] | None = None) -> bool:
+    """Whether the flow waits for this person's signature."""
+    return any(offer.verb == "approve" and not offer.why_not for offer in offered(flow, actor, now, refs))
+
+
 def offered(flow: Flow, actor: Actor, now: datetime, refs: Mapping[Key, Doc] | None = None) -> list[Offer]:
     """Every verb that concerns this person now, in the order of ``VERBS``; nothing in a finished flow.
 

@@ -44,6 +44,8 @@ PASSWORD = "Govdesk-2026"
 CLERKS = ("zhangsan", "lisi", "chenjing", "liuyang")
 OFFICER = "zhouba"
 """Of the department that decides what is accepted here."""
+CITIZEN = ("训练申请人", "11010519491231002X", "13800000000", "现居住地址 1 号")
+"""Name, number, phone and address of whoever comes: what nobody may read in a file."""
 MOST_WAITING = 60
 """Commands that a person has in hand before it gets late: nobody works further ahead of the line."""
 SAY_EVERY = 0.25
@@ -84,20 +86,21 @@ def login_of(client: int) -> str:
 
 def body(item_version: int, n: int) -> dict[str, object]:
     """An acceptance that the rules allow."""
+    name, id_number, phone, residence = CITIZEN
     return {
         "item_id": ITEM,
         "item_version": item_version,
         "card": False,
         "applicant": {
-            "name": f"训练{n}",
+            "name": f"{name}{n}",
             "id_type": "resident",
-            "id_number": "11010519491231002X",
-            "phone": "13800000000",
+            "id_number": id_number,
+            "phone": phone,
             "address": "",
         },
         "form": {
             "household": "户籍地址",
-            "residence": "现居住地址 1 号",
+            "residence": residence,
             "since": "2026-01-05",
             "reason": "work",
             "dwelling": "owned",
@@ -277,7 +280,10 @@ class Client:
             replica = {scope: _replica(db, scope) for scope in self.store.scopes}
         cursors = {scope: self.store.cursor(scope) for scope in self.store.scopes}
         tray = sorted(entry.cmd_id for entry in self.store.refused_commands())
-        return {"outbox": outbox, "tray": tray, "owed": owed, "cursors": cursors, "replica": replica}
+        holds = {scope: self.store.holds(scope) for scope in self.store.scopes}
+        return {
+            "outbox": outbox, "tray": tray, "owed": owed, "cursors": cursors, "replica": replica, "holds": holds,
+        }  # fmt: skip
 
     def stop(self) -> None:
         self.loop.stop()

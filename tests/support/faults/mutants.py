@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import random
 import threading
 import time
@@ -252,6 +253,19 @@ def _profile_shared() -> None:
     profile._hold = lambda path: path.open("a+b")
 
 
+def _speaks_in_clear() -> None:
+    """What is given is written into a log, as a line that somebody needed once and forgot."""
+    from client.data.store import Store
+
+    right = Store.give
+
+    def give(self: Any, kind: str, aggregate_id: str, type: str, body: Any, **more: Any) -> Any:
+        logging.getLogger("mutant").warning("giving %s", body)
+        return right(self, kind, aggregate_id, type, body, **more)
+
+    Store.give = give  # type: ignore[method-assign]
+
+
 def _of_processor(name: str, value: Any = None) -> Any:
     from server_stub import processor
 
@@ -273,6 +287,7 @@ MUTANTS = {
     "refusal-hidden": Mutant("a refused command is dropped without a word", _refusal_hidden),
     "gives-up": Mutant("a command that failed to go three times is dropped", _gives_up),
     "profile-shared": Mutant("a second process may open the profile", _profile_shared),
+    "speaks-in-clear": Mutant("a log line says whose case it is", _speaks_in_clear),
 }
 
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from client.data.profile import Profile
 from client.driver.parts import PROJECT, Part
 from client.driver.relay import Relay, random_sabotage
-from server_stub.backup import backup
+from server_stub.backup import snapshot
 from server_stub.config import Config, read_settings
 from server_stub.database import Database
 from server_stub.seeding import CONSOLE, seed
@@ -29,7 +29,7 @@ from server_stub.services import opened
 from sync.accounts import Accounts
 from tests.support.faults.counter import CHEAP, PASSWORD, ShiftedClock, Task, days_off, login_of, write
 from tests.support.faults.disk import Disk
-from tests.support.faults.verdict import compare
+from tests.support.faults.verdict import compare, in_clear
 
 SETTINGS = """argon2_time = 1
 argon2_memory_kib = 64
@@ -101,6 +101,9 @@ class Hall:
         self.log = (self.folder / "server.log").open("ab")
         module = "tests.support.faults.server"
         os.environ["GOVDESK_MUTANT"] = self.plan.mutant
+        scratch = self.folder / "tmp"
+        scratch.mkdir()
+        os.environ["TMPDIR"] = str(scratch)  # what is left behind there is looked at, too
         self.server = Part(module, "--data", str(self.data), "--demo", folder=self.folder, log=self.log)
         self.relay = Relay(self.address())
         self.devices = [self._enrol(i, code.secret) for i, code in enumerate(codes)]
@@ -162,9 +165,10 @@ class Hall:
             victim = self.rng.choice(sorted(self.running))
             self.running[victim].kill()
             self.running[victim].wait()
+            self.look_for_leaks(what)
             self.running[victim] = self.start(victim)
         elif what == "server killed":
-            self.server.kill_and_restart()
+            self.server.kill_and_restart(lambda: self.look_for_leaks(what))
             self.relay.retarget(self.address())
         elif what == "cable pulled":
             self.relay.cut()
@@ -174,12 +178,17 @@ class Hall:
             self._second()
         elif what == "backup":
             database = Database(f"sqlite:///{self.data / 'server.db'}")
-            backup(database, self.folder / "backup.db")
+            snapshot(database, self.folder / "backup.db")
             database.close()
         elif what == "restored":
             self.restore()
         else:
             self._full(self.clients if "counters" in what else self.disk, what)
+
+    def look_for_leaks(self, what: str) -> None:
+        """At the first kill of its kind: files that were being written must say nothing of people either."""
+        if self.happened[what] == 1:
+            self.problems += [f"when the {what}: {found}" for found in in_clear(self.folder)]
 
     def restore(self) -> None:
         """The server is lost, and comes back as it was at the last backup."""

@@ -120,6 +120,34 @@ def test_declining_needs_ground_and_words(ground: str, text: str, field: str) ->
     assert list(desk.refused("decline", **desk.whole(), ground=ground, text=text).fields) == [field]
 
 
+@pytest.mark.parametrize(
+    ("type", "body"),
+    [
+        (
+            "countersign",
+            {"persons": [{"id": "p-1", "name": "周八"}, {"id": "p-2", "name": "吴九"}], "completion": "all"},
+        ),
+        ("delegate", {"to": {"id": "p-2", "name": "吴九"}, "until": "2026-12-01"}),
+    ],
+)
+def test_who_is_named_for_an_approval_is_one_of_the_servers_people(type: str, body: dict[str, Any]) -> None:
+    desk = Desk().accepted()
+    body = {"visit": 1, **body}
+    desk.refs |= {("staff", "p-1"): {"id": "p-1", "name": "周八", "active": True}}
+    gone = {"id": "p-2", "name": "", "active": False}
+    desk.refs[("staff", "p-2")] = gone
+    refusal = desk.refused(type, OFFICER, **body)
+    assert refusal.code == "WF-031"
+    assert "吴九" in refusal.message
+    desk.refs[("staff", "p-2")] = {"id": "p-2", "name": "吴九", "active": True}
+    desk.give(type, OFFICER, **body)
+
+
+def test_a_counter_that_knows_nobody_leaves_the_persons_to_the_server() -> None:
+    desk = Desk().accepted()
+    desk.give("delegate", OFFICER, visit=1, to={"id": "p-2", "name": "吴九"}, until="2026-12-01")
+
+
 def test_declining_what_has_changed_since_it_was_seen_is_refused() -> None:
     desk = Desk()
     body = {**desk.whole(), "ground": "第三十二条", "text": "不属于本机关职权"}

@@ -251,6 +251,7 @@ def test_no_authority_is_made_of_a_persons_certificate(strict: Trusted) -> None:
     strict.trust(strict.root, strict.middle)
     person = Authority("李四", strict.office.clock.now(), strict.middle, ca=False)
     strict.trust(strict.root, strict.middle, person)
+    strict.revoke(by=person)
     assert Holder(strict.office, person).bound().come() == "AUTH-038"
 
 

@@ -15,7 +15,7 @@ from client.data.store import Store
 from modules.common.clock import Clock, FixedClock
 from modules.common.errors import GovDeskError
 from sync.accounts import Accounts
-from sync.transport import InMemoryTransport
+from sync.transport import Identity, InMemoryTransport
 from tests.support.reference_server import Person, ReferenceServer, rules_of
 
 URL = "https://127.0.0.1:8443"
@@ -66,8 +66,8 @@ class Office:
     def code(self, login: str, password: str) -> str:
         return self.refusal(lambda: self.accounts.sign_in(login, password)).code
 
-    def _transport(self, _profile: Profile, _url: str, device: str) -> InMemoryTransport:
-        transport = InMemoryTransport(self.server, device)
+    def _transport(self, _url: str, identity: Identity) -> InMemoryTransport:
+        transport = InMemoryTransport(self.server, getattr(identity, "name", ""))
         transport.online = self.online
         self.made.append(transport)
         return transport
@@ -103,7 +103,8 @@ def test_enrolment_makes_a_device(bare: Office) -> None:
     bare.restart()
     assert bare.accounts.device() == device
     assert bare.accounts.hello().name == "示范市"
-    assert bare.refusal(lambda: bare.accounts.enrol(URL, CODE)).code == "DATA-006"
+    assert bare.refusal(lambda: bare.accounts.enrol(URL, CODE)).code == "AUTH-012"
+    assert bare.accounts.device() == device
 
 
 def test_a_used_code_enrols_nobody(bare: Office) -> None:

@@ -16,7 +16,7 @@ from modules.common.clock import FixedClock
 from modules.common.errors import GovDeskError, Refused
 from sync import transport as wire
 from sync.protocol import LeaseRequest, PushRequest, SignInRequest
-from sync.transport import Faults, HttpTransport, InMemoryTransport, SignedServer, fetch_ca
+from sync.transport import Faults, HttpTransport, InMemoryTransport, Nobody, SignedServer, fetch_ca
 from tests.support.https_peer import Authority, HttpsPeer
 from tests.support.reference_server import Person, ReferenceServer
 
@@ -42,7 +42,7 @@ def peer(authority: Authority, server: ReferenceServer) -> Iterator[HttpsPeer]:
 
 @pytest.fixture
 def http(authority: Authority, server: ReferenceServer, peer: HttpsPeer) -> Iterator[HttpTransport]:
-    http = HttpTransport(peer.url, authority.ca, server.add_device("d-1"))
+    http = HttpTransport(peer.url, Nobody(authority.ca, header=server.add_device("d-1")))
     yield http
     http.close()
 
@@ -63,7 +63,7 @@ def test_questions_and_answers_survive_the_wire(http: HttpTransport, server: Ref
     assert http.push(PushRequest(1, "", "2026-11-20T00:00:00.000Z", [])).expected_n == 1
     http.sign_out(reply.statement)
     assert [request.name for request in peer.seen] == ["hello", "sign_in", "changes", "lease", "push", "sign_out"]
-    assert {request.device for request in peer.seen} == {"d-1:token-d-1"}
+    assert {request.device for request in peer.seen} == {"d-1"}
     assert peer.seen[2].statement == reply.statement
     assert peer.seen[2].query == {"scope": "ref", "since": "0", "limit": "500", "epoch": "e1", "floor": "0"}
 
@@ -109,7 +109,7 @@ def test_the_servers_fault_says_what_the_server_said(http: HttpTransport, peer: 
 def test_nobody_there(authority: Authority) -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
-        http = HttpTransport(f"https://127.0.0.1:{reserved.getsockname()[1]}", authority.ca)
+        http = HttpTransport(f"https://127.0.0.1:{reserved.getsockname()[1]}", Nobody(authority.ca))
         assert code_of(http) == "NET-001"
         http.close()
 
@@ -122,7 +122,7 @@ def test_no_answer_in_time(http: HttpTransport, peer: HttpsPeer, monkeypatch: py
 
 def test_another_authority_is_not_trusted(peer: HttpsPeer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = Authority(tmp_path)
-    http = HttpTransport(peer.url, other.ca)
+    http = HttpTransport(peer.url, Nobody(other.ca))
     assert code_of(http) == "NET-002"
     # nor is one that the environment names
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(peer.url))
@@ -202,7 +202,7 @@ def test_a_line_that_breaks_in_the_handshake_accuses_no_certificate(
     port = urlsplit(peer.url).port
     assert port is not None
     relay = Relay(("127.0.0.1", port), lambda: limit)
-    http = HttpTransport(f"https://127.0.0.1:{relay.port}", authority.ca)
+    http = HttpTransport(f"https://127.0.0.1:{relay.port}", Nobody(authority.ca))
     try:
         assert code_of(http) == "NET-001"
     finally:

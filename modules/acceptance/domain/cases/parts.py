@@ -17,6 +17,7 @@ from modules.acceptance.domain.cases.words import (
 )
 from modules.common import forms
 from modules.common.aggregate import Doc
+from modules.common.blobs import TYPES
 from modules.common.text import tr
 
 LONGEST_VALUE, MOST_ENTRIES = 4000, 200
@@ -24,7 +25,6 @@ LONGEST_VALUE, MOST_ENTRIES = 4000, 200
 MOST_IMAGES = 500
 """Pictures of one material's pages: a thick contract is scanned at 200."""
 LARGEST_IMAGE = 2**31
-TYPES = ("image/jpeg", "image/png", "application/pdf")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

@@ -64,7 +64,7 @@ from modules.acceptance.domain.cases.words import (
     standing_words,
     state_name,
 )
-from modules.common import workflow
+from modules.common import staff, workflow
 from modules.common.aggregate import Command, Context, Doc, Event, Key, Summary
 from modules.common.errors import GovDeskError, Refusal
 from modules.common.permissions import forbidden
@@ -257,7 +257,7 @@ class CaseRules:
         delegations = command.body.get("delegations")
         if isinstance(delegations, list):
             keys += [(workflow.DELEGATION_KIND, id) for id in delegations[:MOST_DELEGATIONS] if isinstance(id, str)]
-        return keys
+        return [*keys, *staff.keys_of(*_named(command))]
 
     def decide(self, state: Doc | None, command: Command, context: Context) -> Sequence[Event] | Refusal:
         row = ROWS.get(command.type)
@@ -267,7 +267,7 @@ class CaseRules:
             return Refusal("ACC-002", tr("本程序不认识“{type}”这一操作，请升级程序。", type=command.type))
         case = whole(state) if state is not None else None
         try:
-            refusal = _gate(command.type, row, case, context)
+            refusal = _gate(command.type, row, case, context) or staff.stranger(context, *_named(command))
             made = refusal or row.make(case, command, context)
         except GovDeskError as error:
             return Refusal(error.code, error.sentence())
@@ -346,6 +346,12 @@ def _gate(type: str, row: Row, case: Doc | None, context: Context) -> Refusal | 
     if case["state"] not in row.states:
         return _wrong_state(type, row, case)
     return row.unless(case, context)
+
+
+def _named(command: Command) -> list[object]:
+    """The persons that an approval's command names: co-signers, a delegate, who is acted for."""
+    field = {"case.countersign": "persons", "case.delegate": "to", "case.act_for": "person"}.get(command.type)
+    return [command.body.get(field)] if field else []
 
 
 def _out_of_reach(type: str, row: Row, case: Doc, context: Context) -> Refusal | None:

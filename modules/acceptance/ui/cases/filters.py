@@ -129,8 +129,7 @@ class Filters(QWidget):
         head.addWidget(self.search, 1)
         self.search.setMinimumWidth(theme().text_width(12))
         boxes: tuple[QWidget, ...] = (self.due, self.range, self._days, self.order)
-        for widget in (*boxes, self.scanning, self.node, self.statistics):
-            head.addWidget(widget)
+        head.addWidget(flowing(*boxes, self.scanning, self.node, self.statistics))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme().space(2))
@@ -163,7 +162,9 @@ class Filters(QWidget):
         view = self._views[self.view]
         kind = str(self.range.currentData())
         since, until = (day(self.since.text()), day(self.until.text())) if kind == OWN else span(kind, today)
-        return Looking(view.states, self.search.text(), view.key == MINE, str(self.due.currentData()), since, until)
+        by_due = self.order.currentData() == BY_DUE
+        due = str(self.due.currentData())
+        return Looking(view.states, self.search.text(), view.key == MINE, due, since, until, by_due)
 
     def choose(self, key: str) -> None:
         """Choose a chip, without ``changed``."""

@@ -38,19 +38,20 @@ from modules.acceptance.services import dictionaries
 from modules.acceptance.services.case_desk import (
     CaseDesk,
     Found,
+    Looking,
     People,
     Phrase,
     desk_of,
     printed,
 )
-from modules.acceptance.services.cases import MOST, Printed, ReceiptOrder, due_words
+from modules.acceptance.services.cases import Printed, ReceiptOrder, due_words
 from modules.acceptance.services.papers import Paper
 from modules.acceptance.ui.cases.actions import APPROVE, READ
 from modules.acceptance.ui.cases.asks import PEOPLE, PHRASES, Bench, ask_of, asks
 from modules.acceptance.ui.cases.commands import give
 from modules.acceptance.ui.cases.detail import CaseDetail
 from modules.acceptance.ui.cases.dialogs import AskDialog
-from modules.acceptance.ui.cases.filters import BY_DUE, Filters
+from modules.acceptance.ui.cases.filters import BY_DUE, MINE, Filters
 from modules.acceptance.ui.cases.looks import case_state, is_pinned, marks, sync_state
 from modules.acceptance.ui.cases.materials import PageViewer
 from modules.acceptance.ui.cases.papers import write
@@ -63,9 +64,11 @@ from modules.common.calendar import WorkCalendar
 from modules.common.clock import Clock
 from modules.common.errors import Refused
 from modules.common.numbering import read_scan
-from modules.common.text import tr
+from modules.common.text import together, tr
 
 _MEMORY = "acceptance.cases"
+MOST = 5000
+"""Cases that are listed at most, however far somebody scrolls."""
 DWELL = 1000
 """Milliseconds on a case after which its holder has read it; arrows that pass by read nothing."""
 
@@ -91,6 +94,8 @@ class CasesView(QWidget):
         self._work = PageWork(host)
         self._calendar = WorkCalendar()
         self._loading: Token | None = None
+        self._asked: Looking | None = None
+        self._last: Record | None = None
         self._opening: Token | None = None
         self._again = False
         self._wanted = self._in_hand = self._sought = ""
@@ -168,6 +173,7 @@ class CasesView(QWidget):
         self.table.chosen.connect(self._choose)
         self.table.opened.connect(self._enter_detail)
         self.table.acted.connect(self._reload)
+        self.table.more_wanted.connect(self._read_more)
         self.reading.timeout.connect(self._read)
         self._end_events = host.service(Events).subscribe(RecordsChanged, self._records_changed)
         self.destroyed.connect(self._end_events)
@@ -191,14 +197,19 @@ class CasesView(QWidget):
         return self._detail
 
     def show_arguments(self, **arguments: Any) -> None:
-        """``states`` filters, or ``overdue``; ``case`` opens one by id, ``text`` searches, ``action="search"`` goes to
-        the box."""
+        """``states`` filters, or ``mine`` or ``overdue``; ``case`` opens one by id, ``text`` searches,
+        ``action="search"`` goes to the box."""
+        # what was decided before stays in view only as long as nothing else is asked for
+        self._in_hand = ""
         if arguments.get("overdue"):
             self.filters.widen()
             self.filters.show_due("late")
         elif "states" in arguments:
             self.filters.widen()
-            self.filters.show_states(tuple(arguments["states"]))
+            if arguments.get("mine"):
+                self.filters.choose(MINE)
+            else:
+                self.filters.show_states(tuple(arguments["states"]))
         # from a to-do: whoever asked what waits for them sees the first of it at once
         self._first = bool(arguments.get("overdue")) or "states" in arguments
         if "case" in arguments:
@@ -238,11 +249,52 @@ class CasesView(QWidget):
             self._again = True
             return
         wanted, in_hand, service = self.filters.looking(self._service.today()), self._in_hand, self._service
+        # the same question again, as after a change: as far as somebody has scrolled
+        most = len(self.table.rows) if wanted == self._asked else 0
+        self._asked = wanted
 
         def read(token: Token) -> Found:
-            return _with(service, service.look(wanted), in_hand)
+            return _with(service, service.look(wanted, most=most), in_hand)
 
         self._loading = self._work.run("read", read, done=self._loaded, failed=self._not_loaded)
+
+    @Slot()
+    def _read_more(self) -> None:
+        """Somebody has come to the end of what is listed."""
+        wanted, last, service = self._asked, self._last, self._service
+        if wanted is None or last is None or (self._loading is not None and not self._loading.finished):
+            return
+        self._loading = self._work.run(
+            "read", lambda token: service.look(wanted, after=last), done=self._add, failed=self._not_loaded
+        )
+
+    def _add(self, found: Found) -> None:
+        self._loading = None
+        if self._again:
+            self._again = False
+            self._reload()
+            return
+        shown = {record.id for record in self.table.rows}
+        added = [record for record in found.records if record.id not in shown]
+        self._last = found.last
+        self.table.add_rows(added, more=found.last is not None and len(shown) + len(added) < MOST)
+        self._say_how_far(found)
+
+    def _say_how_far(self, found: Found) -> None:
+        words = []
+        if found.searchable < 1:
+            words.append(tr("查找索引正在重建（{share}%），暂时只能查到一部分办件；列表不受影响。",
+                            share=int(found.searchable * 100)))  # fmt: skip
+        count = len(self.table.rows)
+        if found.last is not None:
+            words.append(
+                tr("已列出 {n} 件，往下滚动继续列出。", n=count)
+                if count < MOST
+                else tr("已列出 {n} 件，更早的请用查找缩小范围。", n=count)
+            )
+        self.note.setVisible(bool(words))
+        self.note.setText(together(*words))
+        self.table.setAccessibleDescription(self.note.text())
 
     def _loaded(self, found: Found) -> None:
         self._loading = None
@@ -254,11 +306,10 @@ class CasesView(QWidget):
         bar = self.table.view.verticalScrollBar()
         place = bar.value()
         empty = tr("没有找到符合的办件。") if self.filters.narrowed else tr("还没有办件。")
-        self.table.show_rows(found.records, empty=empty)
+        self._last = found.last
+        self.table.show_rows(found.records, empty=empty, more=found.last is not None and len(found.records) < MOST)
         bar.setValue(place)
-        self.note.setVisible(found.more)
-        self.note.setText(tr("只列出最近 {n} 件，请用查找缩小范围。", n=MOST) if found.more else "")
-        self.table.setAccessibleDescription(self.note.text())
+        self._say_how_far(found)
         restored, self._restored = self._restored, ""
         if self._wanted and self.table.choose(self._wanted):
             self._wanted = ""
@@ -293,6 +344,8 @@ class CasesView(QWidget):
         by_due = order == BY_DUE
         way = Qt.SortOrder.AscendingOrder if by_due else Qt.SortOrder.DescendingOrder
         self.table.view.horizontalHeader().setSortIndicator(3 if by_due else 0, way)
+        if self._asked is not None:
+            self._reload()
 
     @Slot()
     def _search_now(self) -> None:

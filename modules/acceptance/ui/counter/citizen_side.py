@@ -41,6 +41,8 @@ class CitizenSide(QObject):
         self._above: Token | None = None
         self._rating = False
         self.view = CitizenView()
+        # it stands in no window of ours, or in one that may be closed: nobody else ends it
+        parent.destroyed.connect(self.view.deleteLater)
         self.view.confirmed.connect(self.confirmed)
         self.view.rated.connect(self._rated)
 

@@ -516,7 +516,9 @@ class AcceptView(QWidget):
         pane = self.intake
         if pane is None:
             return
-        chosen, _ = QFileDialog.getOpenFileName(self, tr("选择附件"), "", tr("图片和 PDF (*.jpg *.jpeg *.png *.pdf)"))
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, tr("选择附件"), "", tr("图片、PDF、OFD (*.jpg *.jpeg *.png *.tif *.tiff *.pdf *.ofd)")
+        )
         if not chosen:
             return
         blobs = self._host.service(Blobs)  # type: ignore[type-abstract]
@@ -524,12 +526,12 @@ class AcceptView(QWidget):
         assert isinstance(field, AttachmentField)
 
         def keep(token: object) -> dict[str, Any]:
-            return blobs.put(Path(chosen).read_bytes(), _media_type(chosen)).to_doc()
+            return blobs.put_file(Path(chosen)).to_doc()
 
         def kept(ref: dict[str, Any]) -> None:
             field.add({**ref, "name": Path(chosen).name})
 
-        self._work.run("data", keep, done=kept, failed=self._trouble)
+        self._work.run("net", keep, done=kept, failed=self._trouble)
 
     # -- the card ---------------------------------------------------------------------------------
 
@@ -830,8 +832,3 @@ def _withdrawn(intake: Intake) -> str:
 
 def _own(applicant: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in applicant.items() if key != "agent"}
-
-
-def _media_type(name: str) -> str:
-    kinds = {".pdf": "application/pdf", ".png": "image/png"}
-    return kinds.get(Path(name).suffix.lower(), "image/jpeg")

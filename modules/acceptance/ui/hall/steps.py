@@ -79,6 +79,7 @@ class StartStep(Step):
             tile.say(title, line)
             tile.clicked.connect(partial(self.chosen.emit, way))
             grid.addWidget(tile, place // 2, place % 2)
+            grid.setColumnStretch(place % 2, 1)
             self.tiles[way] = tile
         self.column.addLayout(grid, 1)
 

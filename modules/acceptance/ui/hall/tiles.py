@@ -100,12 +100,15 @@ class Tile(QAbstractButton):
     def sizeHint(self) -> QSize:
         layout = self.layout()
         assert layout is not None
-        return layout.sizeHint().expandedTo(QSize(theme().text_width(14), theme().size("target") * 2))
+        # tiles side by side are equally wide, whatever they say: the words wrap
+        height = max(layout.sizeHint().height(), theme().size("target") * 2)
+        return QSize(theme().text_width(14), height)
 
     def minimumSizeHint(self) -> QSize:
         layout = self.layout()
         assert layout is not None
-        return layout.minimumSize().expandedTo(QSize(theme().text_width(10), theme().size("target") * 2))
+        height = max(layout.minimumSize().height(), theme().size("target") * 2)
+        return QSize(theme().text_width(10), height)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):

@@ -15,22 +15,6 @@ from modules.common.errors import GovDeskError
 DEVICE = Device("https://127.0.0.1:8443", "d-1", "3号窗", "hall-1", "3411A")
 
 
-class FakeVault:
-    """A keyring in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[service, username]
-
-
 def backend(module: str, name: str, **attributes: object) -> object:
     return type(name, (), {"__module__": module, **attributes})()
 
@@ -38,9 +22,9 @@ def backend(module: str, name: str, **attributes: object) -> object:
 def test_only_its_owner_may_look_in(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir(mode=0o755)
     with Profile(tmp_path / "p") as profile:
-        profile.save_device(DEVICE, "secret")
+        profile.save_device(DEVICE)
         assert profile.path.stat().st_mode & 0o777 == 0o700
-        assert (profile.path / "device.token").stat().st_mode & 0o777 == 0o600
+        assert (profile.path / "device.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_second_copy_is_refused_in_words_until_the_first_ends(tmp_path: Path) -> None:
@@ -65,20 +49,10 @@ def test_the_enrolment_is_kept(tmp_path: Path) -> None:
     with Profile(tmp_path / "p") as profile:
         assert profile.device() is None
         assert profile.token() == ""
-        profile.save_device(DEVICE, "secret")
+        profile.save_device(DEVICE)
     with Profile(tmp_path / "p") as profile:
         assert profile.device() == DEVICE
-        assert profile.token() == "secret"
-
-
-def test_the_token_goes_to_a_real_keyring_and_not_to_disk(tmp_path: Path) -> None:
-    vault = FakeVault()
-    with Profile(tmp_path / "p", vault=vault) as profile:
-        profile.save_device(DEVICE, "secret")
-        assert profile.token() == "secret"
-        on_disk = b"".join(path.read_bytes() for path in profile.path.rglob("*") if path.is_file())
-    assert b"secret" not in on_disk
-    assert vault.kept == {("govdesk", "device:d-1"): "secret"}
+        assert profile.token() == ""
 
 
 def test_a_damaged_file_is_told_by_name(tmp_path: Path) -> None:

@@ -67,6 +67,27 @@ def test_what_is_no_delegation(change: dict[str, Any], field: str) -> None:
     assert refusal.fields.keys() == {field}
 
 
+@pytest.mark.parametrize(
+    ("known", "taken"),
+    [
+        (None, True),  # a counter does not know: the server will say
+        ({"name": "周八", "active": True}, True),
+        ({"name": "周八", "active": False}, False),
+        ({"name": "别人", "active": True}, False),
+    ],
+)
+def test_nobody_delegates_to_who_is_not_there(known: dict[str, Any] | None, taken: bool) -> None:
+    command = Command(id=ID, kind="delegation", aggregate_id=ID, type="delegation.put", body=BODY)
+    (key,) = DELEGATION.refs(command)
+    assert key == ("staff", POLICE_OFFICER.id)
+    refs = {key: {"id": POLICE_OFFICER.id, **known}} if known else {}
+    outcome = apply(DELEGATION, None, command, Context(START, OFFICER, WorkCalendar(), "", refs))
+    assert isinstance(outcome, Refusal) != taken
+    if isinstance(outcome, Refusal):
+        assert outcome.code == "WF-031"
+        assert "周八" in outcome.message
+
+
 @pytest.mark.parametrize("type", ["delegation.put", "delegation.remove"])
 def test_nobody_else_changes_or_ends_it(type: str) -> None:
     doc = give(None, "delegation.put", BODY, OFFICER)

@@ -36,6 +36,8 @@ class Seat:
         self.vote = ""
         self.voter = ""
         self.stand_in: tuple[str, str] | None = None
+        self.hand = ("", False)
+        """Who signed, and whether in another's place."""
 
     def is_for(self, id: str) -> bool:
         actor = ACTORS[id]
@@ -116,7 +118,8 @@ class Model:
         found: dict[Seat, str] = {}
         for voice in self.voices(who, today):
             for seat in free:
-                if seat not in found and seat.is_for(voice) and not self.spoke(seat, voice):
+                spent = self.spoke(seat, voice) or (who, True) in self.hands(seat)
+                if seat not in found and seat.is_for(voice) and not spent:
                     found[seat] = voice
         for seat in free:
             if (
@@ -124,12 +127,20 @@ class Model:
                 and seat.stand_in[0] == who
                 and seat not in found
                 and not self.spoke(seat, seat.stand_in[1])
+                and not self.signed(seat, who)
             ):
                 found[seat] = seat.stand_in[1]
         return found
 
     def spoke(self, seat: Seat, voice: str) -> bool:
         return voice in [other.voter for other in self.table.party_of(seat) if other.vote]
+
+    def hands(self, seat: Seat) -> list[tuple[str, bool]]:
+        return [other.hand for other in self.table.party_of(seat) if other.vote]
+
+    def signed(self, seat: Seat, who: str) -> bool:
+        """Whether somebody has signed in this party with their own hand, for whomever."""
+        return who in [hand for hand, _ in self.hands(seat)]
 
     def ready(self, who: str, today: date) -> dict[Seat, str]:
         chairs = self.chairs(who, today)
@@ -141,7 +152,9 @@ class Model:
     def empty_for(self, who: str, today: date) -> list[Seat]:
         mine = self.chairs(who, today)
         return [
-            seat for seat in self.table.everybody() if not seat.vote and seat not in mine and not self.spoke(seat, who)
+            seat
+            for seat in self.table.everybody()
+            if not seat.vote and seat not in mine and not self.spoke(seat, who) and not self.signed(seat, who)
         ]
 
     def droppable(self, who: str) -> list[Seat]:
@@ -229,6 +242,8 @@ class Model:
         if seat not in ready:
             return False
         old = copy.deepcopy(self.table)
+        acting = seat.stand_in is not None and seat.stand_in == (who, ready[seat])
+        seat.hand = (who, acting)
         seat.vote, seat.voter, seat.touched = vote, ready[seat], True
         if seat.asker:
             # a co-signer's voice may be all that was missing, but it is never the step's own

@@ -1,0 +1,1 @@
+"""人员与审计, as people see it."""
