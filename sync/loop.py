@@ -40,7 +40,7 @@ def pull(transport: Transport, action: Pull) -> ChangesReply:
     return transport.changes(action.scope, action.since, action.epoch, action.statement, action.floor)
 
 
-class _ReadAhead:
+class ReadAhead:
     """Fetches the next page of a long feed while the present one is being stored.
 
     Only a guess: what the engine does not ask for, or what failed, is dropped.
@@ -101,7 +101,7 @@ class SyncLoop:
         self._step_began: float | None = None
         self._told: SyncStatus | None = None
         self._logged: set[str] = set()
-        self._ahead = _ReadAhead(transport)
+        self._ahead = ReadAhead(transport)
         self._thread = threading.Thread(target=self._drive, name="sync", daemon=False)
 
     def start(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -12,10 +13,11 @@ from typing import Any, TypeVar
 import pytest
 
 from client.data.store import Store
-from modules.common.clock import FixedClock
+from modules.common.clock import FixedClock, iso
 from modules.common.errors import GovDeskError
-from sync.engine import Policy, SyncEngine, SyncStatus, Wait
-from sync.loop import STEP_LIMIT, SyncLoop, run_here
+from sync.engine import Policy, Pull, SyncEngine, SyncStatus, Wait
+from sync.loop import STEP_LIMIT, ReadAhead, SyncLoop, pull, run_here
+from sync.protocol import ChangesReply
 from sync.transport import InMemoryTransport
 from tests.support.reference_server import Person, ReferenceServer, rules_of
 
@@ -185,3 +187,41 @@ def test_a_question_that_hangs_is_told_at_the_stop(bench: Bench, monkeypatch: py
     release.set()
     monkeypatch.setattr("sync.loop.STOP_LIMIT", 30)
     assert loop.stop()
+
+
+class Pages:
+    """A feed in pages: what was asked, and by which thread."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str]] = []
+        self.fail = False
+
+    def changes(self, scope: str, since: int, epoch: str, statement: str, floor: int = 0) -> ChangesReply:
+        self.asked.append((since, threading.current_thread().name))
+        if self.fail:
+            raise GovDeskError("NET-001", "断了")
+        return ChangesReply("e1", iso(NOW), scope, since, since + 2, True, False, [])
+
+
+def test_the_next_page_comes_while_the_present_one_is_stored_and_a_wrong_guess_is_dropped() -> None:
+    pages = Pages()
+    ahead = ReadAhead(pages)  # type: ignore[arg-type]
+    first = Pull("hall:h1", 0, "", "s")
+    ahead.after(first, pull(pages, first))  # type: ignore[arg-type]
+    second = replace(first, since=2, epoch="e1")
+    got = ahead.take(second)
+    assert got is not None
+    assert got.since == 2
+    assert pages.asked[1][1].startswith("read-ahead")
+    assert ahead.take(second) is None, "an answer serves once"
+    ahead.after(second, got)
+    assert ahead.take(replace(second, since=9)) is None, "the engine has gone elsewhere"
+    pages.fail = True
+    ahead.after(second, got)
+    assert ahead.take(replace(second, since=4)) is None, "what failed ahead is asked again in its turn"
+    ahead.after(second, replace(got, more=False))
+    ahead.after(second, replace(got, snapshot_required=True))
+    assert len(pages.asked) == 4
+    ahead.close()
+    ahead.after(second, got)
+    assert ahead.take(replace(second, since=4)) is None
