@@ -11,6 +11,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -36,6 +37,7 @@ from client.kernel import ports
 from client.kernel.contract import Token
 from client.kernel.events import DeviceChanged, Events, RecordsChanged, SignedIn, SignedOut, SyncChanged
 from client.kernel.logs import Logs
+from client.kernel.policy import Policy, installed, read_policy
 from client.kernel.settings import Settings
 from client.shell.crash import CrashGuard
 from client.shell.look import apply_look
@@ -45,6 +47,7 @@ from client.shell.sign_in import SignInWindow
 from client.tasks.lanes import ThreadLanes
 from client.widgets.gui_thread import GuiThread
 from client.widgets.notices import NoticeModel
+from client.widgets.privacy import CAN_REFUSE_CAPTURE, CaptureGuard, ClipboardGuard, refuse_capture
 from client.widgets.theme import Theme
 from devices.manager import DeviceManager
 from devices.ports import Camera, Devices, DeviceStatus, Evaluator, IdCardReader, TicketPrinter, WindowScreen
@@ -56,12 +59,13 @@ from modules.common.version import VERSION
 from sync.accounts import Accounts, person_wanted
 
 if TYPE_CHECKING:
+    from client.data.store import Store
     from client.driver.server import DriverServer
 
 log = logging.getLogger("client.app")
 CHECK_SYNC_MS = 5_000
-KEEP_KNOWN_MS = 3_600_000
-"""How often the server is asked for its next key, and the device's certificate looked at."""
+HOURLY_MS = 3_600_000
+"""How often the server is asked for its next key, the device's certificate looked at, and the print folder."""
 DESK = (
     "client.data.blobs",
     "client.kernel.registry",
@@ -155,17 +159,21 @@ class Application(QObject):
         self.settings = Settings(profile.settings, SPECS)
         self._setting_changed("")
         self.settings.watch(self._setting_changed)
+        self.policy, wrong = read_policy(installed())
         self.gui = GuiThread()
         self.events = Events()
         self.notices = NoticeModel(self.clock)
         self.lanes = ThreadLanes(self.gui.post, self._unhandled)
         self.settings.save_on = self._save_settings
         self.crash = CrashGuard(self._tell, self._save_bundle, self._app.quit)
+        self.clipboard = ClipboardGuard(self.policy, partial(self.notices.tell, state="due"), self)
+        if self.policy.refuse_capture and CAN_REFUSE_CAPTURE:
+            CaptureGuard(refuse_capture, self)
         self.manifests, faults = load_all()
-        for fault in faults:
+        for fault in [wrong, *faults] if wrong else faults:
             self._tell(fault)
         use_server(profile, options.server)
-        self.accounts = Accounts(profile, self.clock)
+        self.accounts = Accounts(profile, self.clock, open_store=self._open_store)
         bindings = self._bindings(options)
         self.tokens = Tokens(str(bindings.pop("token", {}).get("library", "")))
         self.door = AccountsDoor(
@@ -208,6 +216,13 @@ class Application(QObject):
         except GovDeskError as error:
             log.warning("enrolment failed: %s", error.code)
             self._tell(error)
+
+    def _open_store(self, profile: Profile, key: bytes, clock: Clock) -> Store:
+        from client.data.store import Store
+
+        store = Store.open(profile.database, key, clock)
+        store.keep_pages = timedelta(days=self.policy.keep_pages_days)
+        return store
 
     # -- windows ----------------------------------------------------------------------------------
 
@@ -323,6 +338,8 @@ class Application(QObject):
         )
 
     def _save_bundle(self) -> str:
+        if not self.policy.save_diagnostics:
+            return tr("按本机的个人信息保护规定，不能保存诊断包。")
         stamp = self.clock.now().strftime("%Y%m%d-%H%M%S")
         target = self.profile.path / f"govdesk-diagnostics-{stamp}.zip"
         try:
@@ -381,6 +398,7 @@ class OpenDesk(QObject):
         self.nudges = NudgeListener(
             lambda: transport.listen(store.statement), self.loop, may_listen=lambda: bool(store.statement)
         )
+        self.printer = PdfPrinter(lambda: suite.settings.get(PRINTER), suite.profile.prints)
         services: dict[Any, Any] = {
             ports.Records: store,
             ports.Commands: SendingCommands(store, self.loop.poke),
@@ -390,11 +408,12 @@ class OpenDesk(QObject):
             ports.Tray: store,
             ports.Session: suite.accounts,
             ports.MessageGateway: OutboxGateway(suite.profile.path / MESSAGES, suite.clock),
-            ports.Printer: PdfPrinter(lambda: suite.settings.get(PRINTER), suite.profile.prints),
+            ports.Printer: self.printer,
             ports.Server: SignedServer(transport, lambda: store.statement),
             Clock: suite.clock,
             Events: suite.events,
             Settings: suite.settings,
+            Policy: suite.policy,
             Devices: suite.devices,
             IdCardReader: Lazy(suite.devices.id_card),
             Camera: Lazy(suite.devices.camera),
@@ -411,13 +430,15 @@ class OpenDesk(QObject):
         self._watch.setInterval(CHECK_SYNC_MS)
         self._watch.timeout.connect(self._check_sync)
         self._watch.start()
-        self._known = QTimer(self)
-        self._known.setInterval(KEEP_KNOWN_MS)
-        self._known.timeout.connect(self._keep_known)
-        self._known.start()
+        self._hourly = QTimer(self)
+        self._hourly.setInterval(HOURLY_MS)
+        self._hourly.timeout.connect(self._keep_known)
+        self._hourly.timeout.connect(self._purge_prints)
+        self._hourly.start()
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._preload)
         self.guards = Guards(self.host, self.desk, self._lock, self)
         QTimer.singleShot(PRELOAD_AFTER_MS, self, self._guard)
+        QTimer.singleShot(PRELOAD_AFTER_MS, self, self._purge_prints)
         self._keeping = QTimer(self)
         self._keeping.setSingleShot(True)
         self._keeping.timeout.connect(self._keep_words)
@@ -434,7 +455,8 @@ class OpenDesk(QObject):
 
     @Slot()
     def _guard(self) -> None:
-        self.guards.start(int(self.window.winId()))
+        if not self._ended:  # whoever signed out at once takes the window along
+            self.guards.start(int(self.window.winId()))
 
     def _lock(self, reason: str) -> None:
         self.window.lock_because(reason)
@@ -448,6 +470,12 @@ class OpenDesk(QObject):
     def _kept_words(self, finished: bool) -> None:
         if not finished and not self._ended:
             self._keeping.start(0)
+
+    @Slot()
+    def _purge_prints(self) -> None:
+        """Papers that have lain in the print folder for longer than the policy lets them."""
+        cutoff = self._suite.clock.now() - timedelta(days=self._suite.policy.keep_prints_days)
+        self._suite.lanes.run("cpu", lambda token: self.printer.drop_older(cutoff), name=tr("清理打印文件夹"))
 
     def _make_window(self) -> Any:
         from client.shell.main_window import MainWindow
@@ -480,7 +508,8 @@ class OpenDesk(QObject):
     def end(self) -> None:
         """Close the window and stop the modules."""
         self._watch.stop()
-        self._known.stop()
+        self._suite.clipboard.forget()
+        self._hourly.stop()
         self.guards.stop()
         self._keeping.stop()
         self._ended = True

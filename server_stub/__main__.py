@@ -417,6 +417,22 @@ def openapi(arguments: Sequence[str]) -> int:
     return 0
 
 
+def access(arguments: Sequence[str]) -> int:
+    """Print who may ask which address."""
+    argparse.ArgumentParser(
+        prog="python -m server_stub access", description="Print who may ask what (访问矩阵)."
+    ).parse_args(arguments)
+    import tempfile
+
+    from server_stub.access import table
+    from server_stub.app import create_app
+    from server_stub.services import opened
+
+    with tempfile.TemporaryDirectory() as folder, opened(Config(Path(folder))) as services:
+        sys.stdout.write(table(create_app(services), services.guard))
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "backup": backup,
     "backup-key": backup_key,
@@ -431,6 +447,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "prove": prove,
     "documents": documents,
     "openapi": openapi,
+    "access": access,
 }
 
 

@@ -144,7 +144,7 @@ class Accounts:
 
     def set_enabled(self, by: Caller, person_id: str, enabled: bool) -> None:
         def store(session: Session) -> None:
-            person = self._another(session, by, person_id)
+            person = another(session, by, person_id)
             now = iso(self._clock.now())
             if enabled:
                 person.disabled_at = None
@@ -162,7 +162,7 @@ class Accounts:
         hashed = self._passwords.hash(password)
 
         def store(session: Session) -> None:
-            person = self._another(session, by, person_id)
+            person = another(session, by, person_id)
             # whoever could reset another administrator's password would hold that office too
             if person.admin_kind in _RESETS_BY_CONSOLE and by.actor.id:
                 raise GovDeskError(
@@ -179,43 +179,17 @@ class Accounts:
         return OneTime(password, id=person_id)
 
     def grant(self, by: Caller, person_id: str, role_id: str) -> None:
-        def store(session: Session) -> None:
-            person = self._another(session, by, person_id)
-            role = session.get(Role, role_id)
-            if role is None:
-                raise GovDeskError("AUTH-028", tr("没有“{role}”这个角色。", role=role_id))
-            if session.get(PersonRole, (person_id, role_id)):
-                return
-            if session.execute(select(exists().where(PersonRole.person_id == person_id))).scalar_one():
-                if role.admin_kind or person.admin_kind:
-                    raise GovDeskError(
-                        "AUTH-021",
-                        tr("系统、安全、审计三类管理员互不兼任，也不兼任业务角色。"),
-                        fix=tr("请先收回此人现有的角色。"),
-                    )
-            else:
-                person.admin_kind = role.admin_kind
-                session.flush()
-            now = iso(self._clock.now())
-            session.add(
-                PersonRole(
-                    person_id=person_id,
-                    role_id=role_id,
-                    admin_kind=role.admin_kind,
-                    granted_at=now,
-                    granted_by=by.actor.id,
-                )
-            )
-            session.flush()
-            audit.append(
-                session, now, [audit.Entry("role.grant", by.actor.id, by.device, person_id, {"role": role_id})]
-            )
+        """Give a role, from the server's console; in the window two pairs of eyes do (``role_requests``).
 
-        self._writer.do(store)
+        Raises AUTH-021 for a mixture that the three administrators forbid, AUTH-023, AUTH-024, AUTH-028.
+        """
+        self._writer.do(
+            lambda session: give_role(session, by, another(session, by, person_id), role_id, iso(self._clock.now()))
+        )
 
     def revoke(self, by: Caller, person_id: str, role_id: str) -> None:
         def store(session: Session) -> None:
-            self._another(session, by, person_id)
+            another(session, by, person_id)
             held = session.get(PersonRole, (person_id, role_id))
             if held is None:
                 return
@@ -229,17 +203,48 @@ class Accounts:
 
         self._writer.do(store)
 
-    def _another(self, session: Session, by: Caller, person_id: str) -> Person:
-        person = session.get(Person, person_id, with_for_update=True)
-        if person is None:
-            raise nobody()
-        if person_id == by.actor.id:
-            raise GovDeskError("AUTH-024", tr("不能更改自己的账号和角色。"), fix=tr("请由另一位管理员办理。"))
-        return person
-
     def _revoke_statements(self, session: Session, person_id: str, now: str) -> None:
         query = update(SignInSession).where(SignInSession.person_id == person_id, SignInSession.revoked_at.is_(None))
         session.execute(query.values(revoked_at=now))
+
+
+def another(session: Session, by: Caller, person_id: str) -> Person:
+    """The person, locked for a change. Raises AUTH-023 for nobody, AUTH-024 for oneself."""
+    person = session.get(Person, person_id, with_for_update=True)
+    if person is None:
+        raise nobody()
+    if person_id == by.actor.id:
+        raise GovDeskError("AUTH-024", tr("不能更改自己的账号和角色。"), fix=tr("请由另一位管理员办理。"))
+    return person
+
+
+def role_of(session: Session, person: Person, role_id: str) -> Role:
+    """The role, if ``person`` may hold it beside what is held. Raises AUTH-021, AUTH-028."""
+    role = session.get(Role, role_id)
+    if role is None:
+        raise GovDeskError("AUTH-028", tr("没有“{role}”这个角色。", role=role_id))
+    held = session.execute(select(PersonRole.role_id).filter_by(person_id=person.id)).scalars().all()
+    if set(held) - {role_id} and (role.admin_kind or person.admin_kind):
+        raise GovDeskError(
+            "AUTH-021",
+            tr("系统、安全、审计三类管理员互不兼任，也不兼任业务角色。"),
+            fix=tr("请先收回此人现有的角色。"),
+        )
+    return role
+
+
+def give_role(session: Session, by: Caller, person: Person, role_id: str, now: str) -> None:
+    """Give a role inside a transaction; one that is held already stays as it is. Raises as ``role_of``."""
+    role = role_of(session, person, role_id)
+    if session.get(PersonRole, (person.id, role_id)):
+        return
+    if not session.execute(select(exists().where(PersonRole.person_id == person.id))).scalar_one():
+        person.admin_kind = role.admin_kind
+        session.flush()
+    given = {"person_id": person.id, "role_id": role_id, "admin_kind": role.admin_kind}
+    session.add(PersonRole(**given, granted_at=now, granted_by=by.actor.id))
+    session.flush()
+    audit.append(session, now, [audit.Entry("role.grant", by.actor.id, by.device, person.id, {"role": role_id})])
 
 
 def name_of(session: Session, person: Person) -> str:

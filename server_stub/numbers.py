@@ -81,7 +81,7 @@ def _check(series: str, own: str, today: date) -> None:
 
 
 def spend(session: Session, device_id: str, number: Number, cmd_id: str) -> Refusal | None:
-    """Spend a number for good. Spending it again for the same command is no harm."""
+    """Spend a number for good; again for the same command is no harm."""
     if not _holds(session, device_id, number):
         return Refusal("NUM-003", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
     used = session.get(NumberUsed, (number.series, number.serial))

@@ -3,7 +3,7 @@
 A push is one transaction. Inside it every command has its own savepoint and its own answer: a command
 that is refused, or on which a rule breaks, blocks no other. What lacks a file, or history that a restore has lost, is
 *deferred*: its number is spent, later commands of the same record wait behind it, and the device asks again
-(ADR 13). A command that the server gives itself (``Processor.give``) goes the same way, in a transaction of its own.
+(ADR 20). A command that the server gives itself (``Processor.give``) goes the same way, in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -83,7 +83,6 @@ class _Push(Work):
     """What the transaction of a push knows and gathers; audit and feeds are written at its end."""
 
     device_id: str = ""
-    former: str | None = None
     place: str = ""
     last_n: int = 0
     may_wait: bool = True
@@ -156,7 +155,7 @@ class Processor:
     def _transaction(
         self, session: Session, device_id: str, judged: Sequence[_Judged], may_wait: bool
     ) -> tuple[list[Ack], int]:
-        columns = select(Device.name, Device.former, Device.revoked_at, Device.last_n)
+        columns = select(Device.name, Device.revoked_at, Device.last_n)
         device = session.execute(columns.filter_by(id=device_id).with_for_update()).one()
         ids = [item.command.cmd_id for item in judged]
         known = {
@@ -168,7 +167,6 @@ class Processor:
             calendar(session),
             self._recovering(now),
             device_id=device_id,
-            former=device.former,
             place=device.name,
             last_n=device.last_n,
             may_wait=may_wait,
@@ -214,10 +212,10 @@ class Processor:
         command, said = item.command, item.said
         # whatever becomes of the command, its number is spent: it may be on paper already
         number = _number(command)
-        spent = numbers.spend(session, push.device_id, number, command.cmd_id) if number is not None else None
+        spent = numbers.spend(session, push.device_id, number, command.cmd_id) if number else None
         if isinstance(said, Refusal):
             return said
-        if no := out_of_force(said, push.device_id, push.former, at) or push.trust.lost(said, at) or spent:
+        if no := out_of_force(said, push.device_id, at) or push.trust.lost(said, at) or spent:
             return no
         if any(n < command.n for n in push.waiting.get((command.kind, command.aggregate_id), ())):
             return Deferral("SYNC-018", tr("同一件业务有更早的一笔还在等待，先办那一笔。"))

@@ -72,6 +72,32 @@ class Person(Base):
     disabled_at: Mapped[str | None]
 
 
+class RoleRequest(Base):
+    """A role asked for, until another security administrator agrees, or it lapses. Kept as the record of both."""
+
+    __tablename__ = "role_request"
+    __table_args__ = (
+        Index(
+            "uq_role_request_open",
+            "person_id",
+            "role_id",
+            unique=True,
+            sqlite_where=text("decided_at IS NULL"),
+            postgresql_where=text("decided_at IS NULL"),
+        ),
+        CheckConstraint("decided_by <> asked_by OR NOT agreed", name="four_eyes"),
+    )
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    role_id: Mapped[str] = mapped_column(ForeignKey("role.id"))
+    reason: Mapped[str]
+    asked_at: Mapped[str]
+    asked_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    decided_at: Mapped[str | None]
+    decided_by: Mapped[str | None] = mapped_column(ForeignKey("person.id"))
+    agreed: Mapped[bool] = mapped_column(default=False)
+
+
 class Role(Base):
     """A built-in role; ``admin_kind`` is ``sys``, ``sec``, ``audit`` or empty."""
 
@@ -123,13 +149,11 @@ class PersonRole(Base):
 class Device(Base):
     """An enrolled counter or room; ``last_n`` is its last command. ``sealed``: what opens its store key (base64).
 
-    ``former`` is what it was called in a history that a restore has lost.
     ``keyless``: it has no system keyring, and may sign people in before it can show its certificate. ``token_hash`` is
     of the time before certificates, and empty as soon as it has one.
     """
 
     __tablename__ = "device"
-    __table_args__ = (Index(None, "former", unique=True),)
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     hall_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
@@ -138,7 +162,6 @@ class Device(Base):
     last_n: Mapped[int] = mapped_column(BigInteger, default=0)
     enrolled_at: Mapped[str]
     revoked_at: Mapped[str | None]
-    former: Mapped[str | None]
     revoked_for: Mapped[str] = mapped_column(server_default="", default="")
     keyless: Mapped[bool] = mapped_column(server_default=false(), default=False)
     seen_at: Mapped[str] = mapped_column(server_default="", default="")

@@ -28,9 +28,9 @@ def given_at(claimed: datetime, said: Statement | Refusal, received: datetime) -
     return min(earliest, received)
 
 
-def out_of_force(said: Statement, device_id: str, former: str | None, at: datetime) -> Refusal | None:
-    """Whether the statement speaks for this device (``former``: what it was before it enrolled again) at that time."""
-    if said.device not in (device_id, former):
+def out_of_force(said: Statement, device_id: str, at: datetime) -> Refusal | None:
+    """Whether the statement speaks for this device at that time."""
+    if said.device != device_id:
         return Refusal("AUTH-008", tr("登录凭据属于另一台设备。请重新登录。"))
     # a restored server's clock, or one that was set back, may be behind its own statements
     if not said.holds_at(max(at, parse_iso(said.issued_at))):

@@ -110,6 +110,7 @@ class Accounts:
         self._signer: Signer | None = None
         self._key = b""
         self._renew_at = math.inf
+        self._asked_at = clock.monotonic()
         self._attempts = Attempts(profile, clock)
         self.credential = Credential(profile, self._keys(), clock)
 
@@ -279,6 +280,7 @@ class Accounts:
         or AUTH-047 when only the person could sign in; when the server says no, sign out.
         """
         session = self._signed_in()
+        self._asked_at = self._clock.monotonic()
         if not session.offline:
             if not self.renewal_due:
                 return session
@@ -395,6 +397,7 @@ class Accounts:
         if device is None:
             raise not_enrolled()
         self.sign_out()
+        self._asked_at = self._clock.monotonic()
         self.credential.ask_again()
         return device
 
@@ -461,7 +464,9 @@ class Accounts:
 
     def _begin(self, store: Store, device: Device, reply: SignInReply, method: str) -> OpenSession:
         received = parse_iso(reply.server_time)
-        store.contact(store.epoch, round((received - self._clock.now()) / timedelta(milliseconds=1)))
+        half = (self._clock.monotonic() - self._asked_at) / 2
+        offset = (received - self._clock.now() + timedelta(seconds=half)) / timedelta(milliseconds=1)
+        store.contact(store.epoch, round(offset), round(half * 1000))
         until = iso(received + timedelta(seconds=reply.offline_seconds))
         store.open_session(reply.statement, device.name, device.series, offline_until=until)
         self._renew_at = self._clock.monotonic() + reply.renew_seconds if reply.renew_seconds else math.inf

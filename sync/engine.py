@@ -291,7 +291,7 @@ class SyncEngine:
             self._due.pop(self._page.scope, None)
             self._page = None
         self._reason = code
-        self._words = error.message if isinstance(error, GovDeskError) else tr("同步时出错，稍后自动重试。")
+        self._words = error.words() if isinstance(error, GovDeskError) else tr("同步时出错，稍后自动重试。")
         if action is None or code in NETWORK:
             if code in NETWORK:
                 self._online = False
@@ -419,8 +419,6 @@ class SyncEngine:
         holds = (reply.count, reply.digest) if reply.count >= 0 else None
         if to > reply.since or (last and action.scope not in self._ended):
             self._page = _Page(action.scope, whole, last, to, reply.floor, holds)
-        elif last:
-            self._compare(action.scope, holds)
         if broken and not whole:
             self._reason, self._words = "SYNC-012", tr("服务器发来的内容不连续，正在重新读取。")
             self._hold(lane)
@@ -430,6 +428,8 @@ class SyncEngine:
             # spread, so that the counters of a hall do not all ask in the same moment
             every = self._policy.pull_when_told if self._listening else self._policy.pull_every
             self._due[action.scope] = self._spread(every)
+        if last and self._page is None:
+            self._compare(action.scope, holds)
 
     def _spread(self, seconds: float) -> float:
         return self._clock.monotonic() + seconds * self._rng.uniform(0.8, 1.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ HEAD = REVISIONS[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def open_engine(path: Path, key: bytes) -> Engine:
+def open_engine(path: Path, key: bytes, check: Callable[[Any], None] = lambda connection: None) -> Engine:
     """The database at ``path``, made, or upgraded after a backup, where needed. ``key`` is 32 raw bytes.
 
+    ``check`` sees what is there, by a raw connection, before anything is changed; what it raises is raised.
     Transactions begin as readers; ``writer(engine)`` gives the same engine for writing. Raises
     ``GovDeskError``: DATA-003 when a newer program wrote the file, DATA-004 when the key does not open it
     or it is damaged, DATA-008 when it may not be read or written, DATA-010 when the disk is full.
@@ -33,6 +35,8 @@ def open_engine(path: Path, key: bytes) -> Engine:
         with closing(_connect_in_words(path, key)) as connection:
             stored = _revision(connection)
             fresh = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+            if stored in REVISIONS:
+                check(connection)
         engine = create_engine(
             "sqlite+pysqlite://",
             creator=lambda: connect(path, key),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from client.data.feed import Queued
-from client.data.tables import WAITING, LeaseRow, MetaRow, OutboxRow
-from modules.common.aggregate import Command, Number
+from client.data.tables import DEFERRED, WAITING, LeaseRow, MetaRow, OutboxRow
+from modules.common.aggregate import Aggregate, Command, Number, carries
 from modules.common.errors import GovDeskError
 from modules.common.statement import Statement
 from modules.common.text import tr
@@ -73,6 +73,24 @@ def command_of(entry: OutboxRow) -> Command:
         base_rev=entry.base_rev,
         number=number,
     )
+
+
+def must_carry(connection: Any, rules: Callable[[str], Aggregate]) -> None:
+    """Raise ``GovDeskError`` DATA-046 when something unsent is of a version that ``rules`` do not understand."""
+    unsent = "SELECT kind, version, count(*) FROM outbox WHERE state IN (?, ?) GROUP BY kind, version"
+    lost = 0
+    for kind, version, count in connection.execute(unsent, (WAITING, DEFERRED)).fetchall():
+        try:
+            known = carries(rules(kind), version)
+        except KeyError:
+            known = False
+        lost += 0 if known else count
+    if lost:
+        raise GovDeskError(
+            "DATA-046",
+            tr("本机有 {n} 笔还没送达的业务，本版本的程序不能识别，因此没有打开。数据没有改动。", n=lost),
+            fix=tr("请用原来的版本登录并联网，待这些业务全部送达后再升级。"),
+        )
 
 
 def plain(body: Mapping[str, Any]) -> dict[str, Any]:

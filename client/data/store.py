@@ -27,7 +27,7 @@ from client.data.drafts import Drafts, Prints, drop_draft
 from client.data.engine import open_engine, writer
 from client.data.feed import Answer, Incoming, Queued, RefusedCommand, Tally
 from client.data.finding import Asked
-from client.data.outbox import entry_of, next_n, plain, put_meta, queued_of, take_number, wanted_series
+from client.data.outbox import entry_of, must_carry, next_n, plain, put_meta, queued_of, take_number, wanted_series
 from client.data.profile import disk_full_in_words
 from client.data.server_time import ServerTime
 from client.data.tables import (
@@ -104,6 +104,8 @@ class Store:
     ) -> None:
         self._engine = engine
         self.files = files
+        self.keep_pages = KEEP_DONE
+        """How long page images stay here after the server has them."""
         """Page images: see ``client.data.blobs``."""
         self._writer = writer(engine)
         self._clock = clock
@@ -124,8 +126,11 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, key: bytes, clock: Clock, *, rules: Callable[[str], Aggregate] = rules_of) -> Store:
-        """The store in the file ``path``, with page images beside it. Raises what ``engine.open_engine`` raises."""
-        return cls(open_engine(path, key), clock, BlobFiles(path.with_name("blobs"), key), rules=rules)
+        """The store in the file ``path``, with page images beside it. Raises what ``engine.open_engine`` raises, and
+        DATA-046, with nothing changed, when the outbox holds what these rules no longer understand.
+        """
+        engine = open_engine(path, key, lambda connection: must_carry(connection, rules))
+        return cls(engine, clock, BlobFiles(path.with_name("blobs"), key), rules=rules)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -565,10 +570,10 @@ class Store:
             put_meta(unit.db, "series", json.dumps([name for name in wanted_series(unit.db) if name != series]))
 
     def prune(self) -> None:
-        """Drop done commands and page images after ``KEEP_DONE``, statements that nothing refers to any more, and
-        blocks of series that nobody wants any more.
+        """Drop done commands after ``KEEP_DONE``, page images after ``keep_pages``, statements that nothing refers
+        to any more, and blocks of series that nobody wants any more.
         """
-        cutoff = iso(self.now() - KEEP_DONE)
+        cutoff, pages_cutoff = iso(self.now() - KEEP_DONE), iso(self.now() - self.keep_pages)
         with self._writing() as unit:
             done = OutboxRow.state.in_((APPLIED, DISMISSED)), OutboxRow.acked_at < cutoff
             unit.db.execute(delete(OutboxRow).where(*done))
@@ -581,10 +586,10 @@ class Store:
                 delete(StatementRow).where(StatementRow.issued_at.not_in(newest), StatementRow.id.not_in(used))
             )
             named = in_use(unit.db)
-            old = delete(BlobRow).where(BlobRow.waiting.is_(False), BlobRow.kept_at < cutoff)
+            old = delete(BlobRow).where(BlobRow.waiting.is_(False), BlobRow.kept_at < pages_cutoff)
             unit.db.execute(old.where(BlobRow.sha256.not_in(named)))
             kept = named.union(unit.db.scalars(select(BlobRow.sha256)))
-        self.files.drop_older(self._clock.now() - KEEP_DONE, kept)
+        self.files.drop_older(self._clock.now() - self.keep_pages, kept)
 
     # -- inside -----------------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QScrollArea, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host, Token
+from client.kernel.policy import Policy, spoken
 from client.kernel.settings import Settings, SettingSpec
 from client.shell.look import change_look
 from client.shell.ports import Desk
 from client.shell.preferences import IDLE_MINUTES, LANGUAGE, PALETTE, PRINTER, ZOOM, words
 from client.widgets.basics import Banner, Button, Card, ComboBox, Label
 from client.widgets.flow import flowing
+from client.widgets.privacy import CAN_REFUSE_CAPTURE
 from client.widgets.theme import theme
 from modules.common.text import set_language, tr
 
@@ -52,7 +54,9 @@ class SettingsPage(QWidget):
         self.printer.chosen.connect(self._printer)
         printing = self._card(tr("打印"))
         printing.body.addWidget(self.printer)
-        printing.body.addWidget(Label(tr("不选打印机时，文书存到本机的打印文件夹，不会丢失。"), "small", wrap=True))
+        printing.body.addWidget(
+            Label(tr("不选打印机时，文书存到本机的打印文件夹，过几天自动删除；随时可以补打。"), "small", wrap=True)
+        )
 
         self.idle = Choice(IDLE_MINUTES, settings)
         self.idle.chosen.connect(self._idle)
@@ -68,6 +72,13 @@ class SettingsPage(QWidget):
         safety.body.addWidget(flowing(self.password, self.totp, self.sessions))
         self.key_place = Label(desk.key_place, "small", wrap=True)
         safety.body.addWidget(self.key_place)
+
+        rules = self._card(tr("个人信息保护"))
+        self.rules = spoken(host.service(Policy), can_refuse_capture=CAN_REFUSE_CAPTURE)
+        # one text: each label that wraps costs the page some pixels of its height at 200 %
+        said = "\n".join(f"{rule}：{value}" for rule, value in self.rules)
+        rules.body.addWidget(Label(said, wrap=True))
+        rules.body.addWidget(Label(tr("由系统管理员规定，这里只能查看。"), "small", wrap=True))
 
         area = QScrollArea()
         area.setWidgetResizable(True)

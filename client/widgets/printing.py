@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +85,13 @@ class PdfPrinter:
             return tr("未选择打印机，已存为 {path}", path=self._save(pdf, title))
         self._print(pdf, title, name)
         return tr("已送往打印机“{name}”", name=name)
+
+    def drop_older(self, cutoff: datetime) -> None:
+        """Delete papers that were put into the print folder before ``cutoff``; one that is open elsewhere stays."""
+        for path in self._folder.glob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_file() and path.stat().st_mtime < cutoff.timestamp():
+                    path.unlink()
 
     def _save(self, pdf: bytes, title: str) -> Path:
         stem = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", title).strip(" .")[:80] or "print"

@@ -39,6 +39,18 @@ ADMIN_KINDS = ("sys", "sec", "audit")
 """三员: system, security and audit administrator. One person holds at most one (三权分立)."""
 
 
+def judge_role_request(asked_by: str, person: str, decider: str, agree: bool) -> Refusal | None:
+    """Four eyes: whether ``decider`` may agree to a role that ``asked_by`` asked for ``person``, or say no to it.
+
+    Whoever asked may take it back, and may not agree; nobody decides on a role of their own.
+    """
+    if person == decider:
+        return Refusal("AUTH-024", tr("不能更改自己的账号和角色。请由另一位管理员办理。"))
+    if agree and asked_by == decider:
+        return Refusal("AUTH-063", tr("授权须由另一位安全管理员复核，提交人不能自己同意。"))
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """A built-in role (内置角色). ``admin_kind`` is one of ``ADMIN_KINDS`` or empty."""

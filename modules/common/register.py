@@ -3,18 +3,21 @@
 ``<kind>.put`` (body: the fields) makes, changes or revives a record; ``<kind>.remove`` takes it out of use
 and forgets nothing: the document stays, and the server keeps every event. A document is its fields and
 ``id``, ``state`` (``active`` or ``removed``), ``changed_at`` (UTC text) and ``changed_by`` (``{"id", "name"}``).
+
+Of two people who change the same thing without knowing of each other, the second is refused in words: nobody's work is
+overwritten unseen (``overtaken``, also for settings that are kept part by part).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modules.common import forms
 from modules.common.aggregate import Command, Context, Doc, Event, Key, Summary
-from modules.common.clock import CHINA, iso
+from modules.common.clock import CHINA, iso, parse_iso
 from modules.common.errors import Refusal
 from modules.common.permissions import forbidden
 from modules.common.text import tr
@@ -26,6 +29,9 @@ KEPT_BY_US = frozenset({"id", "state", "changed_at", "changed_by"})
 
 LARGEST = 200_000
 """Characters of a record as JSON: everyone who may read it carries it along."""
+
+EDITED = "edited"
+"""Where a document of settings keeps, by the name of each part, who changed it last: see ``noted``."""
 
 Judge = Callable[[Doc, Context], Mapping[str, str]]
 """The faults of a record's fields, by field; empty when they will do. The fields come with ``id``."""
@@ -63,6 +69,8 @@ class Register:
     def decide(self, state: Doc | None, command: Command, context: Context) -> Sequence[Event] | Refusal:
         if not context.actor.may(self.permission):
             return forbidden(self.permission)
+        if state is not None and (no := _overtaken(state, command, context)):
+            return no
         stamp = {"at": iso(context.now), "by": {"id": context.actor.id, "name": context.actor.name}}
         if command.type == self.put:
             fields = {name: value for name, value in command.body.items() if name not in KEPT_BY_US}
@@ -112,3 +120,34 @@ def make_register(
     ``frozenset({f"person:{doc['owner']}"})``: the server lets nobody write where they cannot read.
     """
     return Register(kind, permission, summary, scopes, form, validate)
+
+
+def noted(state: Doc, names: Iterable[str], body: Doc) -> dict[str, Any]:
+    """``state[EDITED]`` after the event whose ``body`` (``rev``, ``at``, ``by``) has changed the parts ``names``."""
+    line = {"rev": body["rev"], "changed_at": body["at"], "changed_by": body["by"]}
+    return {**state.get(EDITED, {}), **dict.fromkeys(names, line)}
+
+
+def overtaken(state: Doc | None, names: Iterable[str], command: Command, context: Context) -> Refusal | None:
+    """REG-005 when somebody else has changed one of the parts ``names`` since the giver looked."""
+    edited = (state or {}).get(EDITED, {})
+    since = [edited[name] for name in names if name in edited and edited[name]["rev"] > command.base_rev]
+    return next((no for line in since if (no := _overtaken(line, command, context))), None)
+
+
+def _overtaken(changed: Doc, command: Command, context: Context) -> Refusal | None:
+    """Whether the last change was another's, and came after what the giver had in sight."""
+    by = changed.get("changed_by") or {"id": "", "name": tr("系统")}
+    if context.rev <= command.base_rev or by["id"] == context.actor.id:
+        return None
+    sentence = tr(
+        "{name}已先于您修改（{when}）。为免覆盖，您的修改没有生效；您填写的内容仍保留，请核对最新内容后重新保存。",
+        name=by["name"],
+        when=_when(changed),
+    )
+    return Refusal("REG-005", sentence)
+
+
+def _when(changed: Doc) -> str:
+    at = changed.get("changed_at")
+    return f"{parse_iso(at).astimezone(CHINA):%Y-%m-%d %H:%M}" if at else tr("时间不详")

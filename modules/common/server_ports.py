@@ -41,6 +41,21 @@ class PersonView:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleRequestView:
+    """A role that was asked for and waits for a second pair of eyes, until ``until``."""
+
+    id: str
+    person_id: str
+    person: str
+    role: str
+    reason: str
+    asked_by_id: str
+    asked_by: str
+    asked_at: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class PeoplePage:
     """Some of ``total`` people, by login."""
 
@@ -158,12 +173,28 @@ class People(Protocol):
         """A new one-time password. Raises AUTH-025 for another administrator's, which only the console resets."""
         ...
 
-    def grant(self, by: Caller, person_id: str, role_id: str) -> None:
-        """Give a role. Raises AUTH-021 for a mixture that the three administrators forbid, AUTH-024 for oneself."""
-        ...
-
     def revoke(self, by: Caller, person_id: str, role_id: str) -> None:
         """Take a role away, and with it every statement that names it."""
+        ...
+
+
+class RoleRequests(Protocol):
+    """Four eyes for every role: one security administrator asks, another one agrees."""
+
+    def ask(self, by: Caller, person_id: str, role_id: str, reason: str) -> str:
+        """Ask for a role; the request's id. Raises AUTH-021 for a mixture that the three administrators forbid,
+        AUTH-024 for oneself, AUTH-060 and AUTH-061 for what is asked for or held already.
+        """
+        ...
+
+    def waiting(self) -> list[RoleRequestView]:
+        """Requests that nobody has decided and that still stand, oldest first."""
+        ...
+
+    def decide(self, by: Caller, request_id: str, agree: bool) -> None:
+        """Agree, or decline; whoever asked may only take it back. Raises AUTH-062 for one that stands no more,
+        AUTH-063 for one's own, and what ``ask`` raises.
+        """
         ...
 
 
@@ -334,6 +365,9 @@ class ServerServices(Protocol):
 
     @property
     def people(self) -> People: ...
+
+    @property
+    def role_requests(self) -> RoleRequests: ...
 
     @property
     def ways_in(self) -> WaysIn: ...

@@ -13,6 +13,7 @@ GRANT = "people.grant"
 AUDIT = "people.audit"
 
 NAME_LIMIT = 50
+REASON_LIMIT = 200
 _LOGIN = re.compile(r"[a-z][a-z0-9._-]{2,31}")
 
 
@@ -24,6 +25,11 @@ class NewPerson:
     name: str
     hall_id: str = ""
     department_id: str = ""
+
+
+def reason_too_long() -> str:
+    """What is wrong with a reason beyond the limit."""
+    return tr("理由不超过 {limit} 个字。", limit=REASON_LIMIT)
 
 
 def faults(person: NewPerson) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
 from modules.common.errors import Refusal, Refused
+from modules.common.notices import KIND, SEND, notice, notice_id
 from modules.common.server_ports import (
     AuditLines,
     AuditPage,
@@ -17,6 +19,7 @@ from modules.common.server_ports import (
     DeviceView,
     OneTime,
     PeoplePage,
+    RoleRequestView,
     ServerServices,
 )
 from modules.common.text import tr
@@ -34,9 +37,24 @@ class Enabled:
 
 @dataclass(frozen=True, slots=True)
 class RoleName:
-    """A role by its id."""
+    """A role by its id; ``reason`` is for whoever has to agree."""
 
     role: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the second pair of eyes says."""
+
+    agree: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request by its id."""
+
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +63,19 @@ class NewCode:
 
     hall_id: str
     name: str
+
+
+def _tell_others(services: ServerServices, caller: Caller, request: str) -> None:
+    """A notice to the other security administrators."""
+    now = services.clock.now()
+    for person in services.people.with_role("secadmin"):
+        if person.id != caller.actor.id:
+            title = tr("有一项角色授权等您复核")
+            text = tr("{name} 提交了一项角色授权。请在“人员与角色”的“待复核”中处理。", name=caller.actor.name)
+            body = notice(person.id, title, text, "page:people.people", now)
+            # the request stands, whether or not there is a module of notices to tell of it
+            with suppress(Refused):
+                services.commands.give(KIND, notice_id("role-request", request, person.id), SEND, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +106,8 @@ def routes(services: ServerServices) -> APIRouter:
     manage = Depends(services.require(domain.MANAGE))
     grants = Depends(services.require(domain.GRANT))
     audits = Depends(services.require(domain.AUDIT))
-    people, devices, audit, ways_in = services.people, services.devices, services.audit, services.ways_in
+    people, requests, ways_in = services.people, services.role_requests, services.ways_in
+    devices, audit = services.devices, services.audit
 
     @router.get("/people")
     def find_people(
@@ -104,10 +136,24 @@ def routes(services: ServerServices) -> APIRouter:
         """A new one-time password."""
         return people.reset_password(caller, person)
 
-    @router.post("/people/{person}/grant", status_code=204)
-    def grant_role(person: str, body: RoleName, caller: Caller = grants) -> None:
-        """Give a role."""
-        people.grant(caller, person, body.role)
+    @router.post("/people/{person}/grant")
+    def ask_for_role(person: str, body: RoleName, caller: Caller = grants) -> Asked:
+        """Ask for a role; it holds when another security administrator agrees, who is told."""
+        if len(body.reason) > domain.REASON_LIMIT:
+            raise Refused(Refusal("AUTH-029", tr("人员信息填写有误。"), {"reason": domain.reason_too_long()}))
+        made = Asked(requests.ask(caller, person, body.role, body.reason))
+        _tell_others(services, caller, made.id)
+        return made
+
+    @router.get("/role-requests")
+    def waiting_requests(caller: Caller = grants) -> list[RoleRequestView]:
+        """Roles that were asked for and wait."""
+        return requests.waiting()
+
+    @router.post("/role-requests/{request}/decision", status_code=204)
+    def decide_request(request: str, body: Agreement, caller: Caller = grants) -> None:
+        """Agree, decline, or take back what oneself has asked for."""
+        requests.decide(caller, request, body.agree)
 
     @router.post("/people/{person}/revoke", status_code=204)
     def revoke_role(person: str, body: RoleName, caller: Caller = grants) -> None:

@@ -46,7 +46,9 @@ class Counter:
     def push(self, kind: str, id: str, type: str, body: dict[str, Any], number: dict[str, Any] | None = None) -> Any:
         self.n += 1
         now = iso(datetime.now(UTC))
-        command = WireCommand(self.n, uuid7(), kind, id, type, 1, 0, now, self.statement, body, number)
+        seen = self.store.get(kind, id)
+        base = seen.rev if seen else 0
+        command = WireCommand(self.n, uuid7(), kind, id, type, 1, base, now, self.statement, body, number)
         push = {"proto": PROTOCOL, "epoch": "", "client_time": "", "cmds": [asdict(command)]}
         (ack,) = self.ask("push", push)["acks"]
         return ack

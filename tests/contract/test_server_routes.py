@@ -14,11 +14,11 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 
+from installer.environment import ROOT
 from modules.common.clock import iso
 from modules.common.permissions import BUILTIN_ROLES
+from server_stub.access import addresses, table
 from server_stub.app import PUBLIC, create_app
 from server_stub.seeding import CONSOLE
 from server_stub.signin.totp import PERIOD, RECOVERY_CODES, code_at
@@ -93,45 +93,13 @@ def headers(counter: Counter, statement: bool = True) -> dict[str, str]:
     return {**made, STATEMENT_HEADER: counter.statement} if statement else made
 
 
-def routes(client: Client) -> list[APIRoute]:
-    found = []
-
-    def walk(items: Any) -> None:
-        for item in items:
-            inner = getattr(item, "routes", None) or getattr(getattr(item, "original_router", None), "routes", None)
-            if isinstance(item, APIRoute):
-                found.append(item)
-            elif inner is not None:
-                walk(inner)
-            else:
-                raise AssertionError(f"{item!r} is a route of a kind that this test does not know")
-
-    walk(client.app.routes)
-    return found
-
-
-def declared(office: Central, dependant: Dependant) -> set[str]:
-    calls = {
-        office.services.guard.declared[sub.call]
-        for sub in dependant.dependencies
-        if sub.call in office.services.guard.declared
-    }
-    return calls.union(*(declared(office, sub) for sub in dependant.dependencies))
-
-
-def everything(office: Central, client: Client) -> list[tuple[str, str, set[str]]]:
+def everything(office: Central, client: Client) -> list[tuple[str, str, frozenset[str]]]:
     """Method, whole path and what is asked, of every address."""
-    asked = {}
-    for route in routes(client):
-        asked[route.endpoint] = declared(office, route.dependant)
-    made = []
-    spec = client.app.openapi()
-    for path, methods in spec["paths"].items():
-        for method, operation in methods.items():
-            (endpoint,) = [call for call in asked if operation["operationId"].startswith(call.__name__ + "_")]
-            made.append((method.upper(), path, asked[endpoint]))
-    assert len(made) == len(asked), "an address is missing from the description"
-    return made
+    return [(each.method, each.path, each.asks) for each in addresses(client.app, office.services.guard)]
+
+
+def test_the_published_table_of_addresses_and_roles_is_true(office: Central, client: Client) -> None:
+    assert (ROOT / "docs/access.md").read_text("utf-8") == table(client.app, office.services.guard)
 
 
 def test_every_address_declares_who_may_ask(office: Central, client: Client) -> None:
@@ -157,7 +125,7 @@ def test_every_address_against_every_role(office: Central, client: Client, count
         if path in PUBLIC:
             continue
         # bodies are empty: whoever is let in gets at most a 400, and nothing is changed
-        address = path.replace("{person}", "nobody").replace("{device}", "nothing")
+        address = path.replace("{person}", "nobody").replace("{device}", "nothing").replace("{request}", "none")
         nobody = client.request(method, address)
         assert nobody.status_code == 401, (path, nobody.text)
         assert code(method, nobody) == "AUTH-010"
@@ -301,10 +269,20 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
     made = client.post(f"{base}/people", json=new, headers=system).json()
     assert problem(client.post(f"{base}/people", json=new, headers=system), 409).code == "AUTH-022"
     person = f"{base}/people/{made['id']}"
-    assert client.post(f"{person}/grant", json={"role": "clerk"}, headers=security).status_code == 204
+    other = headers(office.counter("secadmin"))
+
+    def granted(role: str) -> None:
+        asked = client.post(f"{person}/grant", json={"role": role}, headers=security).json()["id"]
+        decision = f"{base}/role-requests/{asked}/decision"
+        assert problem(client.post(decision, json={"agree": True}, headers=security), 403).code == "AUTH-063"
+        waiting = client.get(f"{base}/role-requests", headers=other).json()
+        assert [(each["person"], each["role"]) for each in waiting if each["id"] == asked] == [("郑好", role)]
+        assert client.post(decision, json={"agree": True}, headers=other).status_code == 204
+
+    granted("clerk")
     mixed = client.post(f"{person}/grant", json={"role": "auditadmin"}, headers=security)
     assert problem(mixed, 409).code == "AUTH-021"
-    assert client.post(f"{person}/grant", json={"role": "manager"}, headers=security).status_code == 204
+    granted("manager")
     unknown = client.post(f"{person}/grant", json={"role": "king"}, headers=security)
     assert problem(unknown, 404).code == "AUTH-028"
 
@@ -346,7 +324,11 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
     about = [link["action"] for link in reversed(log["items"]) if link["subject"] == made["id"]]
     assert about == [
         "person.create",
+        "role.ask",
+        "role.agree",
         "role.grant",
+        "role.ask",
+        "role.agree",
         "role.grant",
         "password.change",
         "role.revoke",

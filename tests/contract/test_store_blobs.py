@@ -321,6 +321,21 @@ def test_a_server_restored_from_a_copy_is_sent_everything_again(desk: Desk) -> N
     assert name in desk.there
 
 
+def test_the_policy_lets_pages_go_sooner(desk: Desk) -> None:
+    sent, waits = desk.put("1"), desk.put("2")
+    desk.blobs.sent(sent)
+    moment = desk.clock.now().timestamp()
+    for file in desk.files():
+        os.utime(file, (moment, moment))
+    desk.store.keep_pages = timedelta(days=7)
+    desk.clock.advance(timedelta(days=6).total_seconds())
+    desk.store.prune()
+    assert len(desk.files()) == 2
+    desk.clock.advance(timedelta(days=2).total_seconds())
+    desk.store.prune()
+    assert [file.name for file in desk.files()] == [waits]
+
+
 def test_old_pages_go_but_never_one_that_waits(desk: Desk) -> None:
     sent, waits = desk.put("1"), desk.put("2")
     desk.blobs.sent(sent)

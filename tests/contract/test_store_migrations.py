@@ -20,9 +20,10 @@ from client.data import engine as database
 from client.data.engine import HEAD, REVISIONS, backup, connect, migrations, open_engine
 from client.data.store import Store
 from client.data.tables import Base, is_mapped
+from modules.common.aggregate import Command
 from modules.common.clock import FixedClock
 from modules.common.errors import GovDeskError
-from tests.support.reference_server import rules_of
+from tests.support.reference_server import NOTE, rules_of
 
 KEY = bytes(range(32))
 RELEASED = sorted((Path(__file__).parents[1] / "data" / "db").glob("*.db"))
@@ -37,6 +38,14 @@ def revision(path: Path) -> Any:
 def set_revision(path: Path, value: str) -> None:
     with closing(connect(path, KEY)) as connection:
         connection.execute("UPDATE alembic_version SET version_num=?", (value,))
+
+
+def held(path: Path) -> list[Any]:
+    """The schema, and what the tables hold that every revision has."""
+    with closing(connect(path, KEY)) as connection:
+        tables = [f"SELECT * FROM {name}" for name in ("outbox", "record", "draft", "lease", "meta")]
+        queries = ["SELECT type, name, sql FROM sqlite_master", *tables]
+        return [connection.execute(query).fetchall() for query in queries]
 
 
 def test_every_revision_has_been_kept_as_a_fixture() -> None:
@@ -62,6 +71,40 @@ def test_a_released_schema_upgrades_and_keeps_everything(released: Path, tmp_pat
     assert store.tally().serials == 19
     store.close()
     assert revision(path) == HEAD
+
+
+class Later:
+    """The rules of ``note`` as a later program has them: commands of version 4, and what was version 1 is forgotten."""
+
+    version = 4
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(NOTE, name)
+
+    def upcast(self, command: Command) -> Command:
+        return command
+
+
+@pytest.mark.parametrize("released", RELEASED, ids=lambda path: str(path.stem))
+def test_an_outbox_that_could_not_be_carried_is_not_migrated(released: Path, tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    shutil.copyfile(released, path)
+    before = held(path)
+    later: Any = Later()
+
+    def gone(kind: str) -> Any:
+        raise KeyError(kind)
+
+    for rules in (lambda kind: later, gone):
+        with pytest.raises(GovDeskError, match="2 笔还没送达") as caught:
+            Store.open(path, KEY, CLOCK, rules=rules)
+        assert caught.value.code == "DATA-046"
+        assert (revision(path), held(path)) == (released.stem, before)
+    assert [file.name for file in tmp_path.glob("*before*")] == []
+    later.version = 3
+    store = Store.open(path, KEY, CLOCK, rules=lambda kind: later)
+    assert [entry.version for entry in store.unsent(10)] == [1, 1]
+    store.close()
 
 
 def test_models_and_migrations_say_the_same(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
 from client.widgets.theme import Theme
@@ -29,6 +30,16 @@ def theme(look: Theme) -> Theme:
     if look.changing or (look.choice, look.palette_name, look.zoom) != ("light", "light", 1.0):
         look.apply("light")
     return look
+
+
+@pytest.fixture(autouse=True)
+def tidy(theme: Theme) -> Iterator[None]:
+    """Let what a test has closed go before the next begins.
+
+    What waits for its end still hears of a new look; the collector may have emptied its Python half by then.
+    """
+    yield
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture(autouse=True)

@@ -50,6 +50,7 @@ class FakeServer:
             }
             for n in range(40, 30, -1)
         ]  # fmt: skip
+        self.requests: list[dict[str, Any]] = []
         self.broken_at: int | None = None
         self.why = ""
         self.asked: list[tuple[str, Any]] = []
@@ -68,6 +69,8 @@ class FakeServer:
                 return {"total": len(found), "items": found[first : first + int(query["limit"])]}
             case "devices":
                 return self.devices
+            case "role-requests":
+                return list(self.requests)
             case "audit":
                 return {"more": query["before"] == "0", "items": self.links}
             case "audit/verify":
@@ -95,7 +98,16 @@ class FakeServer:
             case ["people", _, "grant"]:
                 if body["role"] == "auditadmin" and "secadmin" in self._of(path)["roles"]:
                     raise GovDeskError("AUTH-021", "三员互斥：此人已是安全管理员。", fix="请先收回原来的角色。")
-                self._of(path)["roles"].append(body["role"])
+                who = self._of(path)
+                made = {"id": f"r{len(self.requests)}", "person_id": who["id"], "person": who["name"]}
+                made |= {"role": body["role"], "reason": body["reason"], "asked_by_id": "p9", "asked_by": "吴系统"}
+                self.requests.append({**made, "asked_at": AT, "until": AT})
+                return {"id": made["id"]}
+            case ["role-requests", request, "decision"]:
+                each = next(each for each in self.requests if each["id"] == request)
+                self.requests.remove(each)
+                if body["agree"]:
+                    self._of(f"/v1/m/people/people/{each['person_id']}/roles")["roles"].append(each["role"])
             case ["people", _, "revoke"]:
                 self._of(path)["roles"].remove(body["role"])
             case ["devices", device, "revoke"]:

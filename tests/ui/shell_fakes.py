@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from client.kernel.contract import Token
 from client.kernel.events import Events
+from client.kernel.policy import Policy
 from client.kernel.ports import Record
 from client.kernel.registry import Registry
 from client.kernel.settings import Settings
@@ -27,6 +28,7 @@ from modules.common.manifest import parse
 from modules.common.permissions import Actor
 
 NOW = datetime(2026, 11, 20, 2, 24, tzinfo=UTC)
+POLICY = Policy()
 DEMO = (
     {"login": "zhangsan", "name": "张三", "title": "窗口人员", "password": "Govdesk-2026"},
     {"login": "wangwu", "name": "王五", "title": "部门审批人员", "password": "Govdesk-2026"},
@@ -453,10 +455,12 @@ def status(state: DeviceState, name: str, text: str = "", **more: Any) -> Device
     return DeviceStatus(name, "id_card", name, state, 1, NOW, text=text, **more)
 
 
-def main_window(folder: Path, *permissions: str, **memory: Any) -> MainWindow:
+def main_window(folder: Path, *permissions: str, policy: Policy = POLICY, **memory: Any) -> MainWindow:
     """A main window over fakes. ``window.host`` is its host, ``window.desk`` its desk."""
     time = clock()
-    host = FakeHost(Events=Events(), Settings=settings(folder, **memory), Clock=time, Records=FakeRecords())
+    host = FakeHost(
+        Events=Events(), Settings=settings(folder, **memory), Clock=time, Records=FakeRecords(), Policy=policy
+    )
     desk = FakeDesk(*permissions)
     registry = Registry([parse(MANIFEST, "sample/module.toml")], host)
     window = MainWindow(

@@ -140,16 +140,38 @@ def test_a_forbidden_mixture_of_administrators_is_refused_in_the_servers_words(s
     pane = stage.open(PeopleView).people
     pane.table.choose("p-anquan")
     pane.detail.buttons["auditadmin"].click()
-    assert "三员互斥" in pane.notice.text()
-    assert "AUTH-021" in pane.notice.accessibleName()
+    ask = dialog(AskDialog)
+    ask.go.click()
+    assert ask.isVisible(), "the reason that was typed is not lost"
+    assert "三员互斥" in ask.notice.text()
+    ask.reject()
     assert pane.table.current.roles == ["secadmin"]
 
 
-def test_a_role_is_given_and_taken_back(stage: Stage) -> None:
-    pane = stage.open(PeopleView).people
+def test_a_role_that_is_asked_for_waits_for_another_and_is_taken_back_at_once(stage: Stage) -> None:
+    view = stage.open(PeopleView)
+    pane, requests = view.people, view.requests
+    assert not requests.table.rows
     pane.table.choose("p-zhangsan")
     assert pane.detail.buttons["manager"].accessibleName() == "授予大厅管理员"
     pane.detail.buttons["manager"].click()
+    ask = dialog(AskDialog)
+    ask._fields["reason"].setText("代理厅长")
+    ask.go.click()
+    assert "同意后生效" in pane.notice.text()
+    assert pane.table.current.roles == ["clerk"]
+    # one's own is not one's own to agree to
+    view.setCurrentWidget(requests)
+    requests.table.choose("r0")
+    assert (requests.table.current.reason, requests.agree.isEnabled()) == ("代理厅长", False)
+    assert requests.decline.text() == "撤回"
+    stage.server.requests[0]["asked_by_id"] = "p-other"
+    requests.reload()
+    requests.table.choose("r0")
+    assert requests.decline.text() == "不同意"
+    requests.agree.click()
+    dialog(ConfirmDialog).go.click()
+    assert not requests.table.rows
     assert pane.table.current.roles == ["clerk", "manager"]
     assert pane.detail.buttons["manager"].accessibleName() == "收回大厅管理员"
     pane.detail.buttons["manager"].click()

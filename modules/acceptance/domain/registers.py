@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -218,8 +218,7 @@ class Organisations(Register):
             return Refusal("ACC-343", tr("大厅和部门由服务器管理员设立，这里只能修改电话、地址和办公时间。"))
         changed = {key: value for key, value in command.body.items() if key in _KEPT}
         body = {key: value for key, value in {**state, **changed}.items() if key not in KEPT_BY_US}
-        whole = Command(command.id, command.kind, command.aggregate_id, command.type, body)
-        return Register.decide(self, state, whole, context)
+        return Register.decide(self, state, replace(command, body=body), context)
 
 
 def _organisation_faults(record: Doc, context: Context) -> Mapping[str, str]:

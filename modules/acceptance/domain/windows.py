@@ -25,6 +25,7 @@ from modules.common.calendar import WorkCalendar
 from modules.common.clock import CHINA, iso, parse_iso
 from modules.common.errors import Refusal
 from modules.common.permissions import Actor, forbidden
+from modules.common.register import EDITED, noted, overtaken
 from modules.common.text import tr
 
 KIND = "window"
@@ -328,7 +329,9 @@ class WindowRules:
             return forbidden(permission)
         if actor.hall_id != state["hall_id"] and not _may(actor, MAY_ADMIN):
             return Refusal("ACC-262", tr("{window}属于别的大厅。", window=state["name"]))
-        return decide(state, command.body, context)
+        # a window's revision grows with every sign-in: only who has set the same is in the way
+        parts = {EDIT: command.body, SET_STRATEGY: ("strategy",)}.get(command.type, ())
+        return overtaken(state, parts, command, context) or decide(state, command.body, context)
 
     def evolve(self, state: Doc | None, event: Event) -> Doc:
         body = event.body
@@ -339,6 +342,8 @@ class WindowRules:
         if event.type == "window.created":
             return {**body["window"], "history": history}
         changed = {**before, **body.get("set", {}), "history": history}
+        if "rev" in body:
+            changed[EDITED] = noted(before, body["set"], body)
         if "state" in body:
             changed["state"] = {**before["state"], **body["state"]}
         return changed
@@ -425,7 +430,7 @@ def _edit(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refusal:
         return forbidden(MAY_ADMIN)
     if fault := _window_fault(body):
         return fault
-    return [Event("window.edited", {**_told(context, "修改窗口设置"), "set": dict(body)})]
+    return [Event("window.edited", {**_told(context, "修改窗口设置"), "set": dict(body), "rev": context.rev + 1})]
 
 
 def _sign_in(state: Doc, body: Doc, context: Context) -> Sequence[Event] | Refusal:
@@ -514,7 +519,8 @@ def _set_strategy(state: Doc, body: Doc, context: Context) -> Sequence[Event] | 
         strategy = clean_strategy(strategy)
         if isinstance(strategy, Refusal):
             return strategy
-    return [Event("window.strategy_set", {**_told(context, "调整叫号策略"), "set": {"strategy": strategy}})]
+    told = {**_told(context, "调整叫号策略"), "rev": context.rev + 1}
+    return [Event("window.strategy_set", {**told, "set": {"strategy": strategy}})]
 
 
 _VERBS = {
@@ -552,7 +558,9 @@ class SettingsRules:
         value = _clean_part(part, value)
         if isinstance(value, Refusal):
             return value
-        told = _told(context, f"修改排队设置：{part}")
+        if no := overtaken(state, (part,), command, context):
+            return no
+        told = {**_told(context, f"修改排队设置：{part}"), "rev": context.rev + 1}
         return [
             Event("queue_settings.changed", {**told, "hall_id": command.aggregate_id, "part": part, "value": value})
         ]
@@ -562,7 +570,10 @@ class SettingsRules:
         before = dict(state or {"id": body["hall_id"], "hall_id": body["hall_id"]})
         line = {"event": event.type, "at": body["at"], "by": body["by"], "text": body["text"]}
         history = [*before.get("history", []), line][-50:]
-        return {**before, body["part"]: body["value"], "history": history}
+        changed = {**before, body["part"]: body["value"], "history": history}
+        if "rev" in body:
+            changed[EDITED] = noted(before, (body["part"],), body)
+        return changed
 
     def summary(self, state: Doc) -> Summary:
         return Summary(tr("排队设置"), "")

@@ -57,6 +57,7 @@ from modules.people.ui.asking import (
     show_trouble,
 )
 from modules.people.ui.devices import DevicesPane
+from modules.people.ui.requests import RequestsPane
 from sync.protocol import from_wire, to_wire
 
 
@@ -72,13 +73,21 @@ class PeopleView(QTabWidget):
         if self.people.may(MANAGE):
             self.devices = DevicesPane(host)
             self.addTab(self.devices, tr("设备"))
-        self.tabBar().setAccessibleName(tr("人员或设备"))
+        self.requests: RequestsPane | None = None
+        if self.people.may(GRANT):
+            self.requests = RequestsPane(host)
+            self.requests.decided.connect(self.people.reload)
+            self.people.asked.connect(self.requests.reload)
+            self.addTab(self.requests, tr("待复核"))
+        self.tabBar().setAccessibleName(tr("人员、设备或待复核"))
         self.setFocusProxy(self.people.search)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.people.close()
         if self.devices is not None:
             self.devices.close()
+        if self.requests is not None:
+            self.requests.close()
         super().closeEvent(event)
 
 
@@ -91,7 +100,9 @@ def _choice(name: str, offered: Mapping[str, str]) -> ComboBox:
 
 
 class PeoplePane(Asking):
-    """People, searched at the server; beside them the one that is chosen."""
+    """People, searched at the server; beside them the one that is chosen. ``asked``: a role waits for another's yes."""
+
+    asked = Signal()
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
@@ -252,8 +263,31 @@ class PeoplePane(Asking):
 
     @Slot(object, str)
     def _grant(self, person: PersonView, role: str) -> None:
-        said = tr("已授予 {name}:{role}。", name=person.name, role=role_name(role))
-        self._change(person, "grant", {"role": role}, said)
+        fields: dict[str, QWidget] = {"reason": LineEdit(tr("理由（给复核的人看）"))}
+        title = tr("授予 {name}：{role}", name=person.name, role=role_name(role))
+        dialog = AskDialog(title, tr("提交复核"), fields, self.window())
+        dialog.sent.connect(partial(self._ask_role, dialog, person, role))
+        dialog.open()
+
+    def _ask_role(self, dialog: AskDialog, person: PersonView, role: str, values: dict[str, str]) -> None:
+        self.notice.clear()
+        self.ask(
+            lambda server: server.post(f"{BASE}/people/{person.id}/grant", {"role": role, **values}),
+            partial(self._role_asked, dialog, person, role),
+            dialog.show_error,
+        )
+
+    def _role_asked(self, dialog: AskDialog, person: PersonView, role: str, _asked: Any) -> None:
+        dialog.accept()
+        self.notice.say(
+            tr(
+                "已提交：授予 {name}“{role}”。另一位安全管理员在“待复核”里同意后生效。",
+                name=person.name,
+                role=role_name(role),
+            ),
+            "good",
+        )
+        self.asked.emit()
 
     @Slot(object, str)
     def _revoke(self, person: PersonView, role: str) -> None:

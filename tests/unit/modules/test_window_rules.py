@@ -151,3 +151,37 @@ def test_what_a_window_offers() -> None:
     assert not windows.offers({**W, "department_ids": ["d2"]}, item)
     assert windows.offers({**W, "item_codes": ["x"], "group": "B"}, item, "A"), "named items in whatever group"
     assert not windows.offers({**W, "item_codes": ["y"]}, item)
+
+
+def edit(state: Doc, actor: Any, rev: int, base: int, type: str = windows.EDIT, **body: Any) -> Doc | Refusal:
+    """Something set by somebody who had revision ``base`` of ``rev`` in sight."""
+    rules = windows.QUEUE_SETTINGS if type == windows.SET else windows.WINDOW
+    command = Command("c1", rules.kind, HALL if type == windows.SET else "w", type, body, base_rev=base)
+    outcome = apply(rules, state, command, Context(NINE, actor, CALENDAR, rev=rev))
+    return outcome if isinstance(outcome, Refusal) else outcome[0]
+
+
+def test_what_somebody_else_has_set_meanwhile_is_not_overwritten() -> None:
+    second = person("zhouba", "manager")
+    moved = edit(W, MANAGER, 4, 4, x=3, y=3)
+    assert not isinstance(moved, Refusal)
+    assert code(edit(moved, second, 5, 4, x=9)) == "REG-005"
+    # another part, one's own change, and whatever has been seen, are in nobody's way; nor is who signs in
+    assert not isinstance(edit(moved, second, 5, 4, area="东区"), Refusal)
+    assert not isinstance(edit(moved, MANAGER, 5, 4, x=9), Refusal)
+    assert not isinstance(edit(moved, second, 5, 5, x=9), Refusal)
+    signed = done(moved, windows.SIGN_IN, CLERK)
+    assert not isinstance(edit(signed, second, 6, 5, x=9), Refusal)
+    lined = edit(moved, MANAGER, 5, 5, windows.SET_STRATEGY, strategy=None)
+    assert not isinstance(lined, Refusal)
+    assert code(edit(lined, second, 6, 5, windows.SET_STRATEGY, strategy=None)) == "REG-005"
+
+
+def test_settings_are_kept_part_by_part() -> None:
+    second = person("zhouba", "manager")
+    first = edit({"id": HALL, "hall_id": HALL}, MANAGER, 1, 1, windows.SET, part="grace", value=20)
+    assert not isinstance(first, Refusal)
+    assert code(edit(first, second, 2, 1, windows.SET, part="grace", value=30)) == "REG-005"
+    other = edit(first, second, 2, 1, windows.SET, part="longest_pause", value=45)
+    assert not isinstance(other, Refusal)
+    assert (other["grace"], other["longest_pause"]) == (20, 45)

@@ -14,7 +14,7 @@ import pytest
 from client.data.store import Store
 from modules.common.clock import FixedClock, iso
 from modules.common.errors import GovDeskError
-from sync.engine import Action, Borrow, Policy, Pull, Push, SyncEngine, Wait
+from sync.engine import Action, Borrow, Policy, Prune, Pull, Push, SyncEngine, Wait
 from sync.engine import Store as StoreSlice
 from sync.protocol import Ack, Change, ChangesReply, Lease, PushReply
 from tests.support.reference_server import Person, ReferenceServer, rules_of
@@ -373,6 +373,169 @@ def test_a_step_that_fails_is_tried_again_later(bench: Bench) -> None:
 def test_an_answer_of_the_wrong_kind_is_a_fault_of_ours(bench: Bench) -> None:
     with pytest.raises(TypeError):
         bench.engine.on_reply(bench.next(Pull), Lease("T1", 1, 2))
+
+
+# -- what waits at the server
+
+
+def deferred(action: Push) -> list[Ack]:
+    why = {"code": "SYNC-017", "message": "等待", "fields": {}}
+    return [Ack(command.cmd_id, command.n, "deferred", error=why) for command in action.request.cmds]
+
+
+def test_the_fate_of_what_is_deferred_is_asked_for_again_with_growing_pauses(bench: Bench) -> None:
+    bench.settle()
+    bench.give(2)
+    push = bench.next(Push)
+    bench.pushed(push, *deferred(push))
+    bench.settle()
+    assert (bench.engine.status.state, bench.engine.status.waiting, bench.engine.status.deferred) == ("online", 0, 2)
+    pauses = []
+    for _ in range(30):
+        asked = bench.clock.monotonic()
+        while not isinstance(action := bench.engine.next_action(), Push):
+            if isinstance(action, Wait):
+                bench.clock.advance(action.seconds)
+            else:
+                bench.pulled(action) if isinstance(action, Pull) else bench.engine.store_slice()
+        pauses.append(bench.clock.monotonic() - asked)
+        assert [command.cmd_id for command in action.request.cmds] == [command.cmd_id for command in push.request.cmds]
+        bench.pushed(action, *deferred(action))
+    assert max(pauses[:2]) <= 4 < 20 < max(pauses) <= 60
+    assert bench.engine.status.state == "online", "nobody is stuck because of it"
+    bench.engine.poke()
+    again = bench.next(Push)
+    bench.pushed(again, *applied(again))
+    assert bench.engine.status.deferred == 0
+
+
+def test_what_is_deferred_holds_up_nothing_that_is_new(bench: Bench) -> None:
+    bench.give()
+    push = bench.next(Push)
+    bench.pushed(push, *deferred(push))
+    bench.give()
+    new = bench.next(Push)
+    assert [command.n for command in new.request.cmds] == [2]
+    bench.pushed(new, *applied(new))
+
+
+def test_all_that_is_deferred_is_asked_for_in_turn(make: Callable[..., Bench]) -> None:
+    bench = make()
+    bench.engine._batch = 2
+    bench.give(3)
+    for _ in range(2):
+        push = bench.next(Push)
+        bench.engine._batch = 2
+        bench.pushed(push, *deferred(push))
+    asked = []
+    for _ in range(4):
+        bench.engine._batch = 2
+        bench.engine.poke()
+        push = bench.next(Push)
+        asked.append([command.n for command in push.request.cmds])
+        bench.pushed(push, *deferred(push))
+    assert asked[-2:] in ([[1, 2], [3]], [[3], [1, 2]])
+
+
+# -- replicas that are compared, and thinned feeds
+
+
+def holds(bench: Bench, action: Pull) -> dict[str, int]:
+    count, digest = bench.store.holds(action.scope)
+    return {"count": count, "digest": digest}
+
+
+def test_a_replica_that_differs_is_read_again_alone_and_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    pull = bench.next(Pull)
+    bench.pulled(pull, [1, 2])
+    bench.engine.store_slice()
+    bench.settle()
+    bench.clock.advance(10)
+    action = bench.next(Pull)
+    while action.scope != pull.scope:
+        bench.pulled(action, **holds(bench, action))
+        action = bench.next(Pull)
+    right = holds(bench, action)
+    assert right["count"] == 2
+    bench.pulled(action, count=3, digest=1)
+    assert bench.store.cursor(pull.scope) == 0
+    again = bench.next(Pull)
+    assert (again.scope, again.since) == (pull.scope, 0)
+    assert (bench.engine.status.state, bench.engine.status.reason) == ("online", "SYNC-020")
+    # it differs still: no spinning, but it stays in sight, and is tried again when some time has passed
+    bench.pulled(again, [1, 2], count=3, digest=1)
+    bench.engine.store_slice()
+    assert bench.store.cursor(pull.scope) == 2
+    assert bench.engine.status.reason == "SYNC-020"
+    assert len([record for record in caplog.records if "holds" in record.message]) == 1
+    bench.clock.advance(3600)
+    action = bench.next(Pull)
+    while action.scope != pull.scope:
+        bench.pulled(action, **holds(bench, action))
+        action = bench.next(Pull)
+    bench.pulled(action, count=3, digest=1)
+    assert bench.store.cursor(pull.scope) == 0
+    bench.pulled(bench.next(Pull), [1, 2], **right)
+    bench.engine.store_slice()
+    assert bench.engine.next_action()
+    assert bench.engine.status.reason == ""
+
+
+def test_numbers_may_be_missing_below_the_floor_and_nowhere_else(bench: Bench) -> None:
+    pull = bench.next(Pull)
+    bench.pulled(pull, [2, 5, 8, 9], floor=7)
+    bench.engine.store_slice()
+    assert (bench.store.cursor(pull.scope), bench.store.floor(pull.scope)) == (9, 7)
+    bench.settle()
+    bench.clock.advance(10)
+    action = bench.next(Pull)
+    while action.scope != pull.scope:
+        bench.pulled(action)
+        action = bench.next(Pull)
+    assert action.floor == 7
+    bench.pulled(action, [11], floor=9)
+    assert bench.engine.status.reason == "SYNC-012"
+    assert bench.store.cursor(pull.scope) == 9
+
+
+def test_an_end_that_was_thinned_away_is_passed_over(bench: Bench) -> None:
+    pull = bench.next(Pull)
+    bench.pulled(pull, [2], floor=6, to=6)
+    bench.engine.store_slice()
+    assert bench.store.cursor(pull.scope) == 6
+    bench.engine.poke()
+    action = bench.next(Pull)
+    while action.scope != pull.scope:
+        bench.pulled(action)
+        action = bench.next(Pull)
+    bench.pulled(action, floor=6, to=8)
+    assert bench.engine.status.reason == "SYNC-012"
+    assert bench.store.cursor(pull.scope) == 6
+
+
+# -- house-keeping
+
+
+def test_what_is_done_is_let_go_once_a_day(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    pruned: list[int] = []
+    monkeypatch.setattr(bench.store, "prune", lambda: pruned.append(1))
+    bench.settle()
+    for _ in range(2):
+        bench.clock.advance(86_400)
+        while not isinstance(action := bench.engine.next_action(), Prune):
+            bench.pulled(action) if isinstance(action, Pull) else bench.engine.store_slice()
+        bench.engine.prune()
+        bench.settle()
+    assert len(pruned) == 2
+
+
+def test_a_device_that_the_server_has_forgotten_is_told_what_to_do(bench: Bench) -> None:
+    bench.give()
+    forgotten = GovDeskError("AUTH-010", "服务器不认识这台设备。", fix="本机数据都保留。")
+    bench.engine.on_failure(bench.next(Push), forgotten)
+    assert bench.engine.status.reason == "AUTH-010"
+    assert bench.engine.status.words == "服务器不认识这台设备。本机数据都保留。"
+    assert bench.store.tally().waiting == 1
 
 
 # -- further series of numbers

@@ -50,6 +50,48 @@ def give(state: Doc | None, type: str, body: dict[str, Any], actor: Actor = KEEP
     return outcome if isinstance(outcome, Refusal) else outcome[0]
 
 
+def give_at(state: Doc | None, rev: int, base: int, actor: Actor, type: str = "desk.put") -> Doc | Refusal:
+    """``give`` on revision ``rev`` by somebody who had ``base`` in sight."""
+    context = Context(NOW, actor, WorkCalendar({}), rev=rev)
+    command = Command(uuid7(), "desk", "w-3", type, {"name": f"{actor.name}的"}, base_rev=base)
+    outcome = apply(DESK, state, command, context)
+    return outcome if isinstance(outcome, Refusal) else outcome[0]
+
+
+OTHER = Actor("p-2", "zhouba", "周八", permissions=frozenset({"desk.keep"}))
+
+
+@pytest.mark.parametrize("type", ["desk.put", "desk.remove"])
+def test_whoever_did_not_see_the_last_change_does_not_overwrite_it(type: str) -> None:
+    theirs = give_at(made(), 1, 1, OTHER)
+    assert not isinstance(theirs, Refusal)
+    late = give_at(theirs, 2, 1, KEEPER, type)
+    assert isinstance(late, Refusal)
+    assert late.code == "REG-005"
+    assert "周八已先于您修改（2026-11-20 09:00）" in late.message
+    seen = give_at(theirs, 2, 2, KEEPER, type)
+    assert not isinstance(seen, Refusal)
+
+
+def test_two_changes_of_ones_own_follow_each_other_unsent() -> None:
+    """The second was given before the first had come back: its base is as old."""
+    first = give_at(made(), 1, 1, OTHER)
+    assert not isinstance(first, Refusal)
+    assert not isinstance(give_at(first, 2, 1, OTHER), Refusal)
+
+
+def test_a_record_that_somebody_else_has_made_meanwhile_is_not_made_again() -> None:
+    late = give_at(made(), 1, 0, OTHER)
+    assert isinstance(late, Refusal)
+    assert late.code == "REG-005"
+
+
+def test_what_the_server_has_published_since_is_not_overwritten_unseen() -> None:
+    late = give_at({"id": "w-3", "name": "发布的"}, 2, 1, KEEPER)
+    assert isinstance(late, Refusal)
+    assert "系统已先于您修改（时间不详）" in late.message
+
+
 def made(**fields: Any) -> Doc:
     doc = give(None, "desk.put", {"name": "三号", **fields})
     assert not isinstance(doc, Refusal)
