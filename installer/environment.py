@@ -171,7 +171,7 @@ def _system(packages: str) -> None:
 
 def _system_of_tests() -> None:
     """What single tests need; without it, and without the right to install it, they are skipped and say so."""
-    missing = {} if _has_postgresql() else {"PostgreSQL": ("postgresql",)}
+    missing: dict[str, tuple[str, ...]] = {} if _has_postgresql() else {"PostgreSQL": ("postgresql",)}
     for name, (signs, wanted) in FOR_TESTS.items():
         if not all(shutil.which(sign) or Path(sign).is_file() for sign in signs):
             missing[name] = wanted
