@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from devices.host import HostedDriver
     from devices.token import HostedToken, TokenKey, UnlockedKey
     from sync.loop import SyncLoop
+    from sync.pages import PagePump
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -301,9 +302,16 @@ class SessionDesk(OwnAccount):
     """``client.shell.ports.Desk`` over an open session."""
 
     def __init__(
-        self, accounts: Accounts, store: Store, loop: SyncLoop, tokens: Tokens, open_url: Callable[[str], None]
+        self,
+        accounts: Accounts,
+        store: Store,
+        loop: SyncLoop,
+        pages: PagePump,
+        tokens: Tokens,
+        open_url: Callable[[str], None],
     ) -> None:
         super().__init__(accounts)
+        self._pages = pages
         self._tokens = tokens
         self._open_url = open_url
         self._store = store
@@ -331,7 +339,20 @@ class SessionDesk(OwnAccount):
             )
             for entry in self._store.refused_commands()
         ]
-        return [*refused, *waiting]
+        held = [
+            replace(
+                self._unsent(
+                    entry.cmd_id, entry.kind, entry.aggregate_id, parse_iso(entry.at), read(entry.statement).name
+                ),
+                held=True,
+            )
+            for entry in self._store.deferred(0, LISTED)
+        ]
+        return [*refused, *held, *waiting]
+
+    def scans(self) -> tuple[int, int]:
+        progress = self._pages.progress()
+        return progress.waiting, max(0, progress.size - progress.there)
 
     def _unsent(self, cmd_id: str, kind: str, id: str, at: datetime, person: str) -> Unsent:
         record = self._store.get(kind, id)

@@ -423,7 +423,7 @@ class OpenDesk(QObject):
         }
         self.host = AppHost(suite.lanes, suite.notices, services)
         self.registry = Registry(suite.manifests, self.host)
-        self.desk = SessionDesk(suite.accounts, store, self.loop, suite.tokens, suite.open_url)
+        self.desk = SessionDesk(suite.accounts, store, self.loop, self.pages, suite.tokens, suite.open_url)
         self.window = self._make_window()
         self._told: SyncChanged | None = None
         self._watch = QTimer(self)

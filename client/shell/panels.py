@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QListView, QVBoxLayout, QWidget
 
 from client.kernel.commands import Command
@@ -31,8 +31,9 @@ from client.widgets.basics import (
 from client.widgets.notices import NoticeModel
 from client.widgets.theme import theme
 from devices.ports import DeviceState, DeviceStatus
-from modules.common.clock import Clock
+from modules.common.clock import Clock, iso, parse_iso
 from modules.common.text import aside, together, tr
+from modules.common.version import VERSION
 
 
 class Panel(QWidget):
@@ -54,7 +55,7 @@ def _clear(column: QVBoxLayout) -> None:
 
 
 class SyncPanel(Panel):
-    """What waits, what was refused and why, and the way to try at once."""
+    """What waits, since when and why; what was refused, and the one thing to do about it; the way to try at once."""
 
     def __init__(self, host: Host, desk: Desk, clock: Clock, sync: SyncChanged, pages: Mapping[str, str]) -> None:
         """``pages``: which page shows the records of a kind."""
@@ -63,8 +64,9 @@ class SyncPanel(Panel):
         self._pages = pages
         self._desk = desk
         self._clock = clock
+        self._sync = sync
         self._token: Token | None = None
-        self._unsent: Sequence[Unsent] | None = None
+        self._known: tuple[str, Sequence[Unsent], tuple[int, int]] | None = None
         self._dropped: set[str] = set()
         self._mark = IconLabel("dot")
         self._state = Label(role="strong", wrap=True)
@@ -72,26 +74,35 @@ class SyncPanel(Panel):
         row.addWidget(self._mark)
         row.addWidget(self._state, 1)
         self._reason = Label(role="quiet", wrap=True, selectable=True)
+        self._since = Label(role="small", wrap=True)
         self.retry = PrimaryButton(tr("立即重试"), icon="refresh-cw")
         self.retry.clicked.connect(self._retry)
+        self.copy = Button(tr("复制给技术支持"), icon="copy")
+        self.copy.clicked.connect(self._copy)
         self._list = QVBoxLayout()
         self._list.setSpacing(theme().space(3))
         self._list.addWidget(LoadingState())
         self.column.addLayout(row)
-        self.column.addWidget(self._reason)
-        self.column.addWidget(self.retry)
+        for widget in (self._since, self._reason, self.retry, self.copy):
+            self.column.addWidget(widget)
         self.column.addLayout(self._list)
         self.refresh(sync)
 
     def refresh(self, sync: SyncChanged) -> None:
         """Say how it stands now; the list is asked for again, and changes only where it must."""
+        self._sync = sync
         icon, color, said = sync_words(sync)
         self._mark.show_icon(icon, color)
         self._state.setText(said)
+        self._since.setText(
+            tr("自 {when}", when=moment(parse_iso(sync.since), self._clock.now())) if sync.since else ""
+        )
+        self._since.setVisible(bool(sync.since))
         self._reason.setText(sync.reason)
         self._reason.setVisible(bool(sync.reason))
         self.retry.set_label(tr("立即重试"))
         self.retry.setEnabled(True)
+        self.copy.set_label(tr("复制给技术支持"))
         if self._token is not None:
             self._token.cancel()
         self._token = self._host.run("read", self._read, done=self._show, name=tr("读取待传件"))
@@ -101,31 +112,70 @@ class SyncPanel(Panel):
             self._token.cancel()
         super().closeEvent(event)
 
-    def _read(self, _token: Token) -> Sequence[Unsent]:
-        return self._desk.unsent()
+    def _read(self, _token: Token) -> tuple[Sequence[Unsent], tuple[int, int]]:
+        return self._desk.unsent(), self._desk.scans()
 
     def _retry(self) -> None:
         self._desk.sync_now()
         self.retry.set_label(tr("正在重试…"))
         self.retry.setEnabled(False)
 
-    def _show(self, unsent: Sequence[Unsent]) -> None:
-        if unsent == self._unsent:
+    def _show(self, read: tuple[Sequence[Unsent], tuple[int, int]]) -> None:
+        known = (self._sync.state, *read)
+        if known == self._known:
             return
-        self._unsent = unsent
+        self._known = known
+        unsent, (scans, size) = read
         _clear(self._list)
         refused = [each for each in unsent if each.refused and each.cmd_id not in self._dropped]
-        waiting = [each for each in unsent if not each.refused]
-        for title, group in (
-            (tr("被服务器退回 {n} 件", n=len(refused)), refused),
-            (tr("等待传送 {n} 件", n=len(waiting)), waiting),
+        held = [each for each in unsent if each.held]
+        waiting = [each for each in unsent if not each.refused and not each.held]
+        for title, why, group in (
+            (
+                tr("被服务器退回 {n} 件", n=len(refused)),
+                tr("请打开此件，按退回的原因核对后重新办理；已经另行处理的，移出即可。输入的内容都还在。"),
+                refused,
+            ),
+            (
+                tr("已到服务器、等待生效 {n} 件", n=len(held)),
+                tr("还缺它要用的文件或前面的办理；到齐后自动生效，不用重办。"),
+                held,
+            ),
+            (tr("等待传送 {n} 件", n=len(waiting)), self._why_waiting(), waiting),
         ):
             if group:
                 self._list.addWidget(SectionTitle(title))
+                self._list.addWidget(Label(why, "quiet", wrap=True))
             for each in group:
                 self._list.addWidget(self._card(each))
-        if not refused and not waiting:
+        if scans:
+            words = tr(
+                "另有 {n} 页扫描件在后台传送，还有 {size} MB。办件不用等它们。", n=scans, size=f"{size / 1e6:.1f}"
+            )
+            self._list.addWidget(Label(words, "quiet", wrap=True))
+        if not refused and not held and not waiting:
             self._list.addWidget(EmptyState("check-check", tr("没有待传的件，都已送达服务器。")))
+
+    def _why_waiting(self) -> str:
+        return {
+            "online": tr("正在传送，一般几秒内完成。"),
+            "stuck": tr("很久没有送达。请点“立即重试”；仍不行请复制给技术支持。"),
+        }.get(self._sync.state, tr("连不上服务器。本机都已存好，联网后自动传送，可以继续办件。"))
+
+    def _copy(self) -> None:
+        """Facts without anybody's data: what kind, when, which code."""
+        unsent, scans = self._known[1:] if self._known else ((), (0, 0))
+        lines = [
+            f"GovDesk {VERSION} · {iso(self._clock.now())}",
+            f"state={self._sync.state} since={self._sync.since} reason={self._sync.reason}",
+            f"waiting={self._sync.waiting} refused={self._sync.refused}",
+            f"scans={scans[0]} bytes={scans[1]}",
+        ]
+        for each in unsent:
+            state = "refused" if each.refused else "held" if each.held else "waiting"
+            lines.append(f"{state} {each.record[0]} {each.cmd_id} {iso(each.given_at)} {each.code}".rstrip())
+        QGuiApplication.clipboard().setText("\n".join(lines))
+        self.copy.set_label(tr("已复制，其中没有个人信息"))
 
     def _card(self, each: Unsent) -> Card:
         card = Card()
@@ -141,13 +191,11 @@ class SyncPanel(Panel):
             see = LinkButton(tr("打开此件"))
             see.clicked.connect(partial(self._host.open_page, page, **{kind: id}))
             row.addWidget(see)
+        row.addStretch(1)
         if each.refused:
             dismiss = DangerButton(tr("已另行处理，移出"))
             dismiss.clicked.connect(partial(self._ask, each))
-            row.addStretch(1)
             row.addWidget(dismiss)
-        else:
-            row.addStretch(1)
         card.body.addLayout(row)
         return card
 
@@ -160,8 +208,8 @@ class SyncPanel(Panel):
     def _drop(self, each: Unsent) -> None:
         self._host.run("data", lambda token: self._desk.drop_refused(each.cmd_id), name=tr("移出退回列表"))
         self._dropped.add(each.cmd_id)
-        unsent, self._unsent = self._unsent or (), None
-        self._show(unsent)
+        known, self._known = self._known, None
+        self._show(known[1:] if known else ((), (0, 0)))
 
 
 class DevicesPanel(Panel):

@@ -168,7 +168,9 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A command that waits to be sent, or (``refused``) that the server has refused."""
+    """A command that waits to be sent, or (``refused``) that the server has refused, or (``held``) that is there
+    and waits for what it needs.
+    """
 
     cmd_id: str
     title: str
@@ -179,6 +181,7 @@ class Unsent:
     code: str = ""
     reason: str = ""
     record: tuple[str, str] = ("", "")
+    held: bool = False
 
 
 class Desk(Protocol):
@@ -194,6 +197,10 @@ class Desk(Protocol):
 
     def unsent(self) -> Sequence[Unsent]:
         """What waits and what was refused, oldest first. Lane ``read``."""
+        ...
+
+    def scans(self) -> tuple[int, int]:
+        """How many scanned pages and files wait, and the bytes of them that are not at the server. Lane ``read``."""
         ...
 
     def drop_refused(self, cmd_id: str) -> None:

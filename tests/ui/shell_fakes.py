@@ -127,6 +127,7 @@ class FakeDoor:
         self.url = "https://127.0.0.1:8443"
         self.enrolled = True
         self.place = "3号窗"
+        self.pages = (2, 3_500_000)
         self.online: GovDeskError | None = None
         self.must_change = False
         self.refuses: GovDeskError | None = None
@@ -356,6 +357,7 @@ class FakeDesk:
         granted = frozenset(permissions or ("sample.read", "sample.decide"))
         self.actor = Actor("p1", "zhangsan", "张三", "hall-1", "", frozenset({"clerk"}), granted)
         self.place = "3号窗"
+        self.pages = (2, 3_500_000)
         self.key_place = "设备密钥由系统密钥环保管。"
         self.waiting = [
             Unsent("c1", "受理 李建国 · 个体工商户设立登记", "3411A-20261120-000003", NOW, "张三"),
@@ -376,6 +378,9 @@ class FakeDesk:
 
     def unsent(self) -> list[Unsent]:
         return self.waiting
+
+    def scans(self) -> tuple[int, int]:
+        return self.pages
 
     def drop_refused(self, cmd_id: str) -> None:
         self.asked.append(("drop", cmd_id))

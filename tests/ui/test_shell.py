@@ -278,6 +278,17 @@ def test_unsent_work_is_listed_retried_and_what_was_refused_is_dealt_with(opened
     assert "NET-001" in texts(panel)
     assert "ACC-012" in texts(panel)
     assert "3411A-20261120-000003" in texts(panel)
+    assert "按退回的原因核对后重新办理" in texts(panel)
+    assert "联网后自动传送" in texts(panel)
+    assert "2 页扫描件在后台传送，还有 3.5 MB" in texts(panel)
+    panel.copy.click()
+    told = QApplication.clipboard().text()
+    assert "refused case c2" in told
+    assert "ACC-012" in told
+    assert "NET-001" in told
+    for each in window.desk.waiting:  # type: ignore[attr-defined]
+        assert each.title not in told
+        assert each.given_by not in told
     panel.retry.click()
     desk = window.desk  # type: ignore[attr-defined]
     assert desk.asked == [("sync",)]
