@@ -417,3 +417,18 @@ def test_every_step_has_names_and_fits(
     assert walk.nameless() == []
     assert walk.clipped() == []
     assert walk.out_of_order() == []
+
+
+def test_an_older_search_that_ends_later_does_not_empty_the_list(make: MakeView, host: HallHost) -> None:
+    host.reader(CARD)
+    page = make()
+    choose(host, page, "card")
+    shown = [tile.accessibleName() for tile in page.pane.items.tiles if tile.isVisible()]
+    assert shown
+    page.pane._find_items("")
+    page.pane.items_changed()
+    older, newer = host.jobs.pop(0), host.jobs.pop(0)
+    offers = newer.work(newer.token)
+    newer.done(offers)  # type: ignore[misc]
+    older.done(([], {}))  # type: ignore[misc] - it read before anything had arrived
+    assert [tile.accessibleName() for tile in page.pane.items.tiles if tile.isVisible()] == shown

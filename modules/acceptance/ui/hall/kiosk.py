@@ -78,6 +78,7 @@ class KioskPane(QWidget):
         self._session = host.service(Session)  # type: ignore[type-abstract]
         self._events = host.service(Events)
         self._visit = 0
+        self._searches = 0
         self._way = CARD
         self._citizen = Citizen()
         self._proof = ("", "")
@@ -334,14 +335,16 @@ class KioskPane(QWidget):
     @Slot(str)
     def _find_items(self, text: str) -> None:
         visit = self._visit
+        self._searches += 1
+        search = self._searches
 
         def read(token: object) -> tuple[list[Offer], dict[str, int]]:
             offers = self._service.items(text)
             return offers, self._service.waiting(offers)
 
         def done(found: tuple[list[Offer], dict[str, int]]) -> None:
-            # of several searches that are under way the one for what stands there now counts
-            if visit == self._visit and text == self.items.search.text():
+            # of several searches that are under way the last one counts: an older one may end later, and know less
+            if visit == self._visit and search == self._searches:
                 self.items.show_offers(*found)
 
         self._work.run("read", read, done=done, failed=lambda error: say_error(self.items.banner, error))
