@@ -329,7 +329,7 @@ class KioskPane(QWidget):
 
     def items_changed(self) -> None:
         """Items or windows have arrived, or are others now: whoever is choosing one sees it."""
-        if self.stack.currentWidget() is self.items:
+        if self.step is self.items:
             self._find_items(self.items.search.text())
 
     @Slot(str)
