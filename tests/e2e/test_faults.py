@@ -53,9 +53,14 @@ def prove(verdict: dict[str, Any], accepted: int) -> None:
 
 
 def test_everything_breaks_and_nothing_is_lost(tmp_path: Path) -> None:
-    verdict = faults(tmp_path, *size(11, 3, 60))
-    prove(verdict, 180)
-    assert verdict["refused"], "nobody got in anybody's way"
+    # whether two clerks meet on one case is chance: that a refusal is seen in the tray needs a run in which they do
+    for seed in (11, 12, 13):
+        (folder := tmp_path / str(seed)).mkdir()
+        verdict = faults(folder, *size(seed, 3, 60))
+        prove(verdict, 180)
+        if verdict["refused"]:
+            return
+    pytest.fail("nobody got in anybody's way, three times")
 
 
 @pytest.mark.parametrize(
