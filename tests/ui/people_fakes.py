@@ -69,7 +69,7 @@ class FakeServer:
                 return {"total": len(found), "items": found[first : first + int(query["limit"])]}
             case "devices":
                 return self.devices
-            case "role-requests":
+            case "requests":
                 return list(self.requests)
             case "audit":
                 return {"more": query["before"] == "0", "items": self.links}
@@ -103,7 +103,7 @@ class FakeServer:
                 made |= {"role": body["role"], "reason": body["reason"], "asked_by_id": "p9", "asked_by": "吴系统"}
                 self.requests.append({**made, "asked_at": AT, "until": AT})
                 return {"id": made["id"]}
-            case ["role-requests", request, "decision"]:
+            case ["requests", request, "decision"]:
                 each = next(each for each in self.requests if each["id"] == request)
                 self.requests.remove(each)
                 if body["agree"]:

@@ -14,7 +14,7 @@ from client.kernel.settings import Settings
 from client.widgets.basics import ConfirmDialog, DangerButton, Label, PrimaryButton
 from client.widgets.tables import Column, RecordTable
 from client.widgets.theme import theme
-from modules.common.server_ports import RoleRequestView
+from modules.common.server_ports import GrantRequestView
 from modules.common.text import tr
 from modules.people.ui.asking import BASE, Asking, role_name, said_time, show_trouble
 from sync.protocol import from_wire
@@ -70,17 +70,17 @@ class RequestsPane(Asking):
     def reload(self) -> None:
         """Ask for what waits."""
         self.ask(
-            lambda server: [from_wire(RoleRequestView, row) for row in server.get(f"{BASE}/role-requests")],
+            lambda server: [from_wire(GrantRequestView, row) for row in server.get(f"{BASE}/requests")],
             self._show,
             partial(show_trouble, self.table),
         )
 
-    def _show(self, waiting: list[RoleRequestView]) -> None:
+    def _show(self, waiting: list[GrantRequestView]) -> None:
         self.table.show_rows(waiting, empty=tr("没有待复核的授权。在“人员”里提交的授权会出现在这里。"))
         self._choose(self.table.current)
 
     @Slot(object)
-    def _choose(self, each: RoleRequestView | None) -> None:
+    def _choose(self, each: GrantRequestView | None) -> None:
         own = each is not None and each.asked_by_id == self._me
         about_me = each is not None and each.person_id == self._me
         self.agree.setEnabled(each is not None and not own and not about_me)
@@ -108,12 +108,12 @@ class RequestsPane(Asking):
         words = tr("“{role}”不会授予 {name}；仍需要时可以重新提交。", name=each.person, role=role_name(each.role))
         self._confirm(self.decline.text(), words, each, agree=False)
 
-    def _confirm(self, action: str, words: str, each: RoleRequestView, *, agree: bool) -> None:
+    def _confirm(self, action: str, words: str, each: GrantRequestView, *, agree: bool) -> None:
         dialog = ConfirmDialog(action, words, parent=self.window())
         dialog.accepted.connect(partial(self._decide, each, agree))
         dialog.open()
 
-    def _decide(self, each: RoleRequestView, agree: bool) -> None:
+    def _decide(self, each: GrantRequestView, agree: bool) -> None:
         self.notice.clear()
         role = role_name(each.role)
         if agree:
@@ -121,7 +121,7 @@ class RequestsPane(Asking):
         else:
             said = tr("没有授予 {name}：{role}。", name=each.person, role=role)
         self.ask(
-            lambda server: server.post(f"{BASE}/role-requests/{each.id}/decision", {"agree": agree}),
+            lambda server: server.post(f"{BASE}/requests/{each.id}/decision", {"agree": agree}),
             partial(self._decided, said),
         )
 
