@@ -6,8 +6,10 @@ Lengths that BER allows and DER does not (longer than needed, indefinite) are re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
 
 BOOLEAN, INTEGER, BITS, OCTETS, NULL, OID, UTF8, SEQUENCE, SET = 1, 2, 3, 4, 5, 6, 12, 0x30, 0x31
 IA5, UTC_TIME, GENERALIZED_TIME = 22, 23, 24
@@ -79,6 +81,29 @@ class Tlv:
             return self.body.decode("utf-16-be" if self.tag == 30 else "utf-8")
         except UnicodeDecodeError:
             return self.body.decode("gb18030", "replace")
+
+    def time(self) -> datetime:
+        """The moment of a UTCTime or GeneralizedTime, in UTC. Raises ``DerError``."""
+        return parse_time(self.expect(UTC_TIME, GENERALIZED_TIME).body, short=self.tag == UTC_TIME)
+
+
+_TIME = re.compile(rb"(\d{8,14}?)(?:\.\d+)?(?:Z|([+-])(\d\d)(\d\d))?")
+
+
+def parse_time(written: bytes, *, short: bool = False) -> datetime:
+    """The moment that ASN.1 writes so, in UTC; ``short`` years have two digits. Raises ``DerError``."""
+    found = _TIME.fullmatch(written)
+    if not found:
+        raise DerError("not a time")
+    digits, sign, hours, minutes = found.groups()
+    if short:
+        digits = (b"19" if digits[:2] >= b"50" else b"20") + digits
+    try:
+        moment = datetime.strptime(digits.ljust(14, b"0").decode(), "%Y%m%d%H%M%S")  # noqa: DTZ007 - its zone follows
+        ahead = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+        return moment.replace(tzinfo=timezone(-ahead if sign == b"-" else ahead)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise DerError("not a time") from error
 
 
 def read(data: bytes) -> Tlv:
@@ -162,6 +187,11 @@ def oid(dotted: str) -> bytes:
 def text(words: str, tag: int = UTF8) -> bytes:
     """A string of the type ``tag``."""
     return value(tag, words.encode())
+
+
+def time(moment: datetime, tag: int = GENERALIZED_TIME) -> bytes:
+    """A time in UTC, to the second."""
+    return value(tag, moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")[0 if tag == GENERALIZED_TIME else 2 :].encode())
 
 
 def signature(data: bytes) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from modules.common.gm import curve
 
 
 class Engine(Protocol):
-    """Arithmetic with and without secrets. Points are 65 bytes (04 x y), numbers lie in 1…n-1, digests have 32 bytes."""
+    """Arithmetic with and without secrets: points of 65 bytes (04 x y), numbers in 1…n-1, digests of 32 bytes."""
 
     name: str
     constant_time: bool
