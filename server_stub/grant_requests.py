@@ -27,7 +27,7 @@ from server_stub.accounts import another, give_role, name_of, role_of
 from server_stub.database import Database
 from server_stub.sealing import open_sealed, seal
 from server_stub.signin.certificates import Certificates, fingerprint, parse, subject_of
-from server_stub.tables import Person, PersonRole, GrantRequest
+from server_stub.tables import GrantRequest, Person, PersonRole
 from server_stub.writer import Writer
 
 STANDS = timedelta(days=7)
@@ -75,9 +75,7 @@ class GrantRequests:
             has = held(session, person)
             now = self._clock.now()
             asked = session.execute(
-                select(GrantRequest).filter_by(
-                    person_id=person_id, role_id=role_id, fingerprint=name, decided_at=None
-                )
+                select(GrantRequest).filter_by(person_id=person_id, role_id=role_id, fingerprint=name, decided_at=None)
             ).scalar_one_or_none()
             if asked is not None and asked.asked_at > iso(now - STANDS):
                 raise GovDeskError(

@@ -26,11 +26,11 @@ from server_stub.config import Config
 from server_stub.container import recipient
 from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
+from server_stub.grant_requests import GrantRequests
 from server_stub.guard import Guard, RateLimiter
 from server_stub.nudges import Nudges
 from server_stub.numbers import Numbers
 from server_stub.processor import Processor
-from server_stub.grant_requests import GrantRequests
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import published_password
 from server_stub.signin.administration import Administration

@@ -210,8 +210,7 @@ class GrantRequests(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CertificateView:
-    """A certificate that stands for a person; ``revoked_at`` is empty while it does, ``used_at`` before its first use.
-    """
+    """A certificate that stands for a person. ``revoked_at`` is empty while it does, ``used_at`` before it is used."""
 
     fingerprint: str
     subject: str

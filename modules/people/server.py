@@ -16,9 +16,9 @@ from modules.common.server_ports import (
     AuditVerdict,
     Caller,
     DeviceView,
+    GrantRequestView,
     OneTime,
     PeoplePage,
-    GrantRequestView,
     ServerServices,
     WaysInView,
 )

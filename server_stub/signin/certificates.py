@@ -69,9 +69,7 @@ class Certificates:
         """Let a certificate stand for a person. Raises AUTH-040 for one that stands for another or was taken back."""
         self._writer.do(lambda session: self.bind_in(session, by, device_id, person_id, certificate))
 
-    def bind_in(
-        self, session: Session, by: str, device_id: str, person_id: str, certificate: x509.Certificate
-    ) -> None:
+    def bind_in(self, session: Session, by: str, device_id: str, person_id: str, certificate: x509.Certificate) -> None:
         """As ``bind``, inside a transaction."""
         if self.bound(session, person_id, certificate):
             return
@@ -85,13 +83,10 @@ class Certificates:
             "sealed": seal(session, PersonCertificate, (name,), subject_of(certificate)),
         }
         session.execute(insert(PersonCertificate).values(**values))
-        audit.append(
-            session, now, [audit.Entry("certificate.bind", by, device_id, person_id, {"certificate": name})]
-        )
+        audit.append(session, now, [audit.Entry("certificate.bind", by, device_id, person_id, {"certificate": name})])
 
     def bound(self, session: Session, person_id: str, certificate: x509.Certificate) -> bool:
-        """Whether it stands for the person already. Raises AUTH-040 when it never can: it is another's, or taken back.
-        """
+        """Whether it stands for the person already. Raises AUTH-040 for another's, or one taken back."""
         row = session.get(PersonCertificate, fingerprint(certificate))
         if row is not None and (row.person_id != person_id or row.revoked_at):
             raise GovDeskError("AUTH-040", tr("这张证书已登记给别人，或已被停用。"), fix=tr("请联系安全管理员。"))

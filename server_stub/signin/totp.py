@@ -133,8 +133,7 @@ class Totp:
         self._writer.do(store)
 
     def uses(self, person_id: str) -> tuple[str, str, int]:
-        """Since when a person has one, when it was last used (to half a minute), and how many recovery codes are left.
-        """
+        """Since when a person has one, when it was last used (to half a minute), how many recovery codes are left."""
         with self._database.read() as session:
             row = session.get(SecondFactor, person_id)
             if row is None or not row.confirmed_at:

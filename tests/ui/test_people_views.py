@@ -287,7 +287,10 @@ BUSY = ways_in(
     totp_at="2026-11-01T00:30:00.000Z",
     totp_used_at="2026-11-30T01:02:00.000Z",
     recovery_left=8,
-    certificates=[certificate("CN=张三,OU=政务服务中心,O=示范市"), certificate("CN=张三（旧）", revoked_at=AT, used_at="")],
+    certificates=[
+        certificate("CN=张三,OU=政务服务中心,O=示范市"),
+        certificate("CN=张三（旧）", revoked_at=AT, used_at=""),
+    ],
     identities=["https://sso.example.gov.cn/realms/office"],
     sessions=2,
 )
@@ -304,7 +307,14 @@ def test_each_way_in_is_shown_with_its_last_use(stage: Stage) -> None:
     assert "选一个人" in labels(page)
     page.table.choose("p-zhangsan")
     words = labels(page.detail)
-    for part in ("2026-11-30 09:02", "还剩 8 个恢复码", "角色必须使用", "CN=张三,OU", "sso.example.gov.cn", "现有 2 处"):
+    for part in (
+        "2026-11-30 09:02",
+        "还剩 8 个恢复码",
+        "角色必须使用",
+        "CN=张三,OU",
+        "sso.example.gov.cn",
+        "现有 2 处",
+    ):
         assert part in words, part
     assert not page.detail.require.isEnabled(), "a role demands it, whatever is asked of the person"
     assert page.detail.reset.isEnabled()
@@ -407,9 +417,7 @@ def test_what_is_no_certificate_is_said_with_its_code(stage: Stage, tmp_path: Pa
     assert "AUTH-053" in page.notice.accessibleName()
 
 
-def test_a_certificate_from_a_token_is_chosen_and_its_troubles_are_said(
-    stage: Stage, issued: x509.Certificate
-) -> None:
+def test_a_certificate_from_a_token_is_chosen_and_its_troubles_are_said(stage: Stage, issued: x509.Certificate) -> None:
     page = stage.open(WaysView)
     page.table.choose("p-zhangsan")
     page.detail.from_token.click()

@@ -1,4 +1,4 @@
-"""登录方式: how each person may sign in, when each way was last used, and what the security administrator does about it."""
+"""登录方式: how people may sign in, when each way was last used, and what the security administrator does about it."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ class WaysView(Asking):
     @Slot()
     def _ask_reset(self) -> None:
         words = tr(
-            "{name} 手机上的动态口令和恢复码立即作废，所有登录随即结束；下次登录只要密码，必须使用的人会被要求重新启用。",
+            "{name} 手机上的动态口令和恢复码立即作废，所有登录随即结束；下次只要密码，必须使用的人会被要求重新启用。",
             name=self._person.name,
         )
         said = tr("已重置 {name} 的动态口令。", name=self._person.name)
