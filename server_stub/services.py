@@ -26,11 +26,11 @@ from server_stub.config import Config
 from server_stub.container import recipient
 from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
+from server_stub.grant_requests import GrantRequests
 from server_stub.guard import Guard, RateLimiter
 from server_stub.nudges import Nudges
 from server_stub.numbers import Numbers
 from server_stub.processor import Processor
-from server_stub.role_requests import RoleRequests
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import published_password
 from server_stub.signin.administration import Administration
@@ -68,7 +68,7 @@ class Services:
         self.totp = Totp(self.database, self.writer, self.clock, settings)
         self.certificates = Certificates(config.data, self.database, self.writer, self.clock, settings)
         self.sessions = Sessions(self.database, self.writer, self.clock, settings, self.identity, self.totp)
-        self.ways_in = Administration(self.sessions, self.totp, self.certificates)
+        self.ways_in = Administration(self.database, self.sessions, self.totp, self.certificates)
         self.door = Door(
             self.database,
             self.writer,
@@ -81,7 +81,7 @@ class Services:
             Oidc(config.data, self.writer, self.clock, settings),
             None if config.demo else published_password(),
         )
-        self.role_requests = RoleRequests(self.database, self.writer, self.clock)
+        self.grant_requests = GrantRequests(self.database, self.writer, self.clock, self.certificates)
         self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls)
         self.audit = AuditLog(self.database, self.writer, self.clock, self.identity, config.data / "audit-heads.jsonl")
         self.nudges = Nudges(self.database)
