@@ -1,4 +1,5 @@
-"""Pages of fixed-layout documents as pictures, and the view that shows them.
+"""Pages as pictures: display lists painted on ``QImage``, on any thread.
 
-``Source`` (``source.py``) is what the reader asks a document for, whatever its format.
+``painter.paint`` is the way in; a ``cache.PaintCache`` for each open document keeps fonts and decoded images between
+pages.
 """
