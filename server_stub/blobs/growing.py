@@ -13,10 +13,8 @@ from modules.common.pieces import (
     OPEN,
     PIECE,
     STORED,
-    TAG,
     Damaged,
     Pieces,
-    measure,
     new_head,
     place,
 )
@@ -85,11 +83,12 @@ class Growing:
         self._number, self._tail, self._ends, self._changed = 0, bytearray(), OPEN, False
         head = os.read(self._descriptor, HEAD)
         try:
-            self._pieces = Pieces(files.lock_of(head[:MARK]), head[MARK:], sha256)
-            count, _ = measure(os.fstat(self._descriptor).st_size)
-        except (KeyError, Damaged):
+            lock = files.lock_of(head[:MARK] if len(head) == HEAD else b"")
+        except KeyError:
             self._begin(files, sha256)
             return
+        self._pieces = Pieces(lock, head[MARK:], sha256)
+        count = -(-(os.fstat(self._descriptor).st_size - HEAD) // STORED)
         while count:
             count -= 1
             os.lseek(self._descriptor, place(count), os.SEEK_SET)

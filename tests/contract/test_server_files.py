@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from installer.environment import ROOT
+from modules.common.gm import Sm4Gcm
 from modules.common.pieces import HEAD, LAST, OPEN, PIECE, STORED, Damaged
 from server_stub import backup, keyring, rekeying, restoring
 from server_stub.__main__ import main
@@ -321,10 +322,30 @@ def test_a_backup_brings_the_files_back_and_they_open(
 # -- an upload's file
 
 
-@settings(deadline=None, max_examples=60)
+def test_no_nonce_seals_two_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed: dict[bytes, bytes] = {}
+    real = Sm4Gcm.seal
+
+    def noted(self: Sm4Gcm, nonce: bytes, text: bytes, bound: bytes) -> bytes:
+        assert sealed.setdefault(nonce, text) == text, "one key, one nonce, two contents"
+        return real(self, nonce, text, bound)
+
+    monkeypatch.setattr(Sm4Gcm, "seal", noted)
+    sealing = Sealing()
+    sealing.use({1: bytes(48)})
+    for at in range(0, len(LONG), 30_011):
+        with Growing(tmp_path / "file", SealedFiles(sealing), "name", new=True) as file:
+            file.append(LONG[at : at + 30_011])
+            file.settle()
+    with Growing(tmp_path / "file", SealedFiles(sealing), "name") as file:
+        file.finish()
+    assert len(sealed) > len(LONG) // 30_011
+
+
+@settings(deadline=None, max_examples=25)
 @given(
     portions=st.lists(st.integers(1, 2 * PIECE + 10), min_size=1, max_size=6),
-    cuts=st.lists(st.integers(0, 3 * PIECE), max_size=3),
+    cuts=st.lists(st.one_of(st.integers(0, 40), st.integers(0, 3 * PIECE)), max_size=3),
 )
 def test_a_growing_file_is_what_was_taken_in_whatever_is_cut_off(
     tmp_path_factory: pytest.TempPathFactory, portions: list[int], cuts: list[int]

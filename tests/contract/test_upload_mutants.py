@@ -62,7 +62,8 @@ def shown_before_it_is_whole(patch: Patch) -> None:
 
     def hasty(self: uploads.Uploads, turn: Any, size: int) -> uploads.State:
         state = begin(self, turn, size)
-        turn.path.touch()
+        with uploads.Growing(turn.path, self._keeper.files, turn.sha256, new=True) as file:
+            file.finish()
         self._keeper.keep(turn.path, turn.sha256, size, "image/jpeg", turn.by)
         return state
 
