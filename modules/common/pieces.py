@@ -1,7 +1,7 @@
 """Encrypted files that are written and read in pieces, so that a gigabyte needs no gigabyte of memory.
 
-A file is eight bytes of mark, 16 random bytes, and the content in pieces of 64 KiB, each sealed under a key of the file's
-own, which is bound to its name. A piece's nonce is its number and how it ends, so that pieces that are swapped, dropped
+A file is eight bytes of mark, 16 random bytes, and the content in pieces of 64 KiB, each sealed under a key of the
+file's own, which is bound to its name. A piece's nonce is its number and how it ends, so that pieces that are swapped, dropped
 or cut off are noticed (the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár, CRYPTO 2015). At a counter
 the cipher is AES-256-GCM (NIST SP 800-38D), at the server SM4-GCM (GB/T 32907-2016, RFC 8998).
 """
@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, Self
 
 PIECE = 64 * 1024
 TAG = 16
@@ -183,7 +183,7 @@ class Sealed:
             self._file.close()
             raise
 
-    def __enter__(self) -> Sealed:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -209,7 +209,7 @@ class Sealed:
 
     def stream(self) -> IO[bytes]:
         """The content as a file that is read and sought in."""
-        return io.BufferedReader(_Stream(self), PIECE)
+        return io.BufferedReader(_Stream(self), PIECE)  # type: ignore[type-var]
 
     def _piece(self, number: int) -> bytes:
         self._file.seek(place(number))

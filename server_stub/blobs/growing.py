@@ -31,6 +31,7 @@ class Growing:
     def __init__(self, path: Path, files: SealedFiles, sha256: str, *, new: bool = False) -> None:
         flags = os.O_RDWR | (os.O_CREAT if new else 0) | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(path, flags, 0o600)
+        self._number, self._tail, self._ends, self._changed = 0, bytearray(), OPEN, False
         try:
             self._find_end(files, sha256)
         except BaseException:
@@ -80,7 +81,6 @@ class Growing:
         os.fsync(self._descriptor)
 
     def _find_end(self, files: SealedFiles, sha256: str) -> None:
-        self._number, self._tail, self._ends, self._changed = 0, bytearray(), OPEN, False
         head = os.read(self._descriptor, HEAD)
         try:
             lock = files.lock_of(head[:MARK] if len(head) == HEAD else b"")

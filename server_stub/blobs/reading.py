@@ -31,9 +31,7 @@ def content(file: Sealed, type: str, tag: str, asked: Mapping[str, str]) -> Resp
     headers["Content-Length"] = str(end - start)
     if part is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    return StreamingResponse(
-        _blocks(file, tag, start, end), 206 if part is not None else 200, headers, media_type=type
-    )
+    return StreamingResponse(_blocks(file, tag, start, end), 206 if part is not None else 200, headers, media_type=type)
 
 
 def _part(asked: str, size: int) -> tuple[int, int] | None:

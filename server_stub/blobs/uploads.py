@@ -357,7 +357,6 @@ class Uploads:
             raise _wrong_type() if whole else _spoiled()
         self._keeper.keep(path, turn.sha256, size, type, turn.by)
 
-
     def _judged(self, path: Path, sha256: str, ends: int) -> tuple[bool, str]:
         """Whether a file has the content that its name says, and of which kind it is."""
         try:

@@ -1,4 +1,4 @@
-"""What lies on the server's disk: sealed, at once and for good; what was altered is noticed; keys change; nothing is lost."""
+"""What lies on the server's disk is sealed, at once and for good; what was altered is noticed; nothing is lost."""
 
 from __future__ import annotations
 
@@ -79,31 +79,29 @@ def test_nothing_lies_in_clear_on_its_way_nor_at_its_place(office: Central, desk
     assert whole.read_bytes()[HEAD:] != first[HEAD:]
 
 
-@pytest.mark.parametrize(
-    ("asked", "status", "start", "end"),
-    [
-        ("bytes=0-9", 206, 0, 10),
-        (f"bytes={PIECE - 3}-{PIECE + 2}", 206, PIECE - 3, PIECE + 3),
-        (f"bytes={len(LONG) - 5}-", 206, len(LONG) - 5, len(LONG)),
-        ("bytes=-7", 206, len(LONG) - 7, len(LONG)),
-        (f"bytes=-{10**12}", 206, 0, len(LONG)),
-        (f"bytes=5-{10**12}", 206, 5, len(LONG)),
-        ("bytes=5-4", 200, 0, len(LONG)),
-        ("bytes=0-1,4-5", 200, 0, len(LONG)),
-        ("pieces=0-1", 200, 0, len(LONG)),
-        ("bytes=-", 200, 0, len(LONG)),
-    ],
-)
-def test_a_range_is_opened_and_nothing_else(
-    office: Central, desk: BlobDesk, asked: str, status: int, start: int, end: int
-) -> None:
+RANGES = [
+    ("bytes=0-9", 206, 0, 10),
+    (f"bytes={PIECE - 3}-{PIECE + 2}", 206, PIECE - 3, PIECE + 3),
+    (f"bytes={len(LONG) - 5}-", 206, len(LONG) - 5, len(LONG)),
+    ("bytes=-7", 206, len(LONG) - 7, len(LONG)),
+    (f"bytes=-{10**12}", 206, 0, len(LONG)),
+    (f"bytes=5-{10**12}", 206, 5, len(LONG)),
+    ("bytes=5-4", 200, 0, len(LONG)),
+    ("bytes=0-1,4-5", 200, 0, len(LONG)),
+    ("pieces=0-1", 200, 0, len(LONG)),
+    ("bytes=-", 200, 0, len(LONG)),
+]
+
+
+def test_a_range_is_opened_and_nothing_else(office: Central, desk: BlobDesk) -> None:
     counter = office.counter()
     desk.put(counter, LONG)
-    got = desk.get(counter, name_of(LONG), Range=asked)
-    assert (got.status_code, got.content) == (status, LONG[start:end])
-    assert got.headers["content-length"] == str(end - start)
-    if status == 206:
-        assert got.headers["content-range"] == f"bytes {start}-{end - 1}/{len(LONG)}"
+    for asked, status, start, end in RANGES:
+        got = desk.get(counter, name_of(LONG), Range=asked)
+        assert (got.status_code, got.content) == (status, LONG[start:end]), asked
+        assert got.headers["content-length"] == str(end - start)
+        if status == 206:
+            assert got.headers["content-range"] == f"bytes {start}-{end - 1}/{len(LONG)}"
 
 
 def test_a_range_beyond_the_end_and_one_of_another_content(office: Central, desk: BlobDesk) -> None:
@@ -239,7 +237,7 @@ def test_killed_at_any_step_sealing_goes_on_and_loses_nothing(tmp_path: Path) ->
     sealing.use({1: bytes(48)})
     files = SealedFiles(sealing)
     kills = 0
-    for steps in (0, 1, 2, 3, 4, 6, 9, 1000):
+    for steps in (0, 2, 4, 7, 1000):
         command = [sys.executable, "-c", KILLED, str(clear), str(target), str(steps)]
         done = subprocess.run(command, env={**clean_env(tmp_path), "PYTHONPATH": str(ROOT)}, check=False, timeout=60)
         kills += done.returncode == -9
@@ -251,7 +249,7 @@ def test_killed_at_any_step_sealing_goes_on_and_loses_nothing(tmp_path: Path) ->
                     assert file.read() == content
             else:
                 assert old.read_bytes() == content
-    assert kills >= 5
+    assert kills == 4
     assert not clear.exists()
     assert damaged_in(target, files) == []
 
