@@ -1,9 +1,9 @@
 """Encrypted files that are written and read in pieces, so that a gigabyte needs no gigabyte of memory.
 
 A file is eight bytes of mark, 16 random bytes, and the content in pieces of 64 KiB, each sealed under a key of the
-file's own, which is bound to its name. A piece's nonce is its number and how it ends, so that pieces that are swapped, dropped
-or cut off are noticed (the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár, CRYPTO 2015). At a counter
-the cipher is AES-256-GCM (NIST SP 800-38D), at the server SM4-GCM (GB/T 32907-2016, RFC 8998).
+file's own, which is bound to its name. A piece's nonce is its number and how it ends, so that pieces that are swapped,
+dropped or cut off are noticed (the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár, CRYPTO 2015). At a
+counter the cipher is AES-256-GCM (NIST SP 800-38D), at the server SM4-GCM (GB/T 32907-2016, RFC 8998).
 """
 
 from __future__ import annotations
