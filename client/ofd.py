@@ -8,6 +8,11 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "info": "client.widgets.page.commands:info",
+    "render": "client.widgets.page.commands:render",
+    "text": "client.widgets.page.commands:text",
+    "seal": "modules.common.seals.commands:seal_file",
+    "trial-seal": "modules.common.seals.commands:trial_seal",
     "verify": "modules.common.seals.commands:verify_files",
 }
 """Sub-commands by name, each a function of the words after it that gives an exit status. Loaded when asked for."""

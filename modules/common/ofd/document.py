@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from modules.common.ofd.box import Box
 from modules.common.ofd.container import Package
 from modules.common.ofd.display import DisplayList
 from modules.common.ofd.extras import Extras
+from modules.common.ofd.reading import Hit, PageText, may_hold, read
 from modules.common.ofd.report import OfdError, Report
 from modules.common.ofd.resources import Resources
 from modules.common.ofd.xml import child, children, flag, local, number, numbers, text
@@ -178,6 +179,17 @@ class Document:
         if annotations:
             items += self.annotations.items(index)
         return DisplayList(self.page_box(index), items)
+
+    def text(self, index: int) -> PageText:
+        """The text of a page in reading order, with places."""
+        return read(self.display(index))
+
+    def find(self, words: str, pages: Iterable[int] | None = None) -> Iterator[Hit]:
+        """Where ``words`` stand in the document, page by page."""
+        for index in range(len(self.pages)) if pages is None else pages:
+            page = self.display(index)
+            if may_hold(page, words):
+                yield from read(page).find(words, index)
 
     @cached_property
     def annotations(self) -> Annotations:

@@ -55,7 +55,8 @@ class Tools(QWidget):
         self.words = Label("", "quiet")
         flow = flowing(
             self.side, beside(self.back, self.page, self.count, self.forth),
-            beside(self.smaller, self.zoom, self.larger), self.look, self.turn, self.hand, self.measure, self.ink, self.opinion, self.compare, self.print,
+            beside(self.smaller, self.zoom, self.larger), self.look, self.turn,
+            self.hand, self.measure, self.ink, self.opinion, self.compare, self.print,
             beside(self.search, self.previous, self.next), self.words,
         )  # fmt: skip
         column = QVBoxLayout(self)
