@@ -28,9 +28,8 @@ from modules.fixed_layout.ui.printing import PrintPane
 from tests.support.a11y import Walk
 from tests.support.fake_host import FakeHost, FakeToken
 from tests.support.pdfs import locked, pdf
+from tests.support.samples import sample
 
-OFD = Path("/work/shared/samples/ofd")
-samples = pytest.mark.skipif(not OFD.exists(), reason=f"no sample files in {OFD}")
 TEXT = [["政府信息公开指南", "第一条 公开的范围", "联系电话 13900000001"], ["第二条 公开的程序"], ["第三条 附则"]]
 
 
@@ -259,9 +258,8 @@ def test_attachments_get_safe_names() -> None:
     assert len(safe_name("长" * 500)) == 120
 
 
-@samples
 def test_an_attachment_is_saved(page: ReaderView, host: FakeHost, tmp_path: Path) -> None:
-    pane = opened(page, host, OFD / "999.ofd")
+    pane = opened(page, host, sample("ofd/999.ofd"))
     assert "original_invoice.xml" in pane.attachments.list.item(0).text()
     pane.save_attachment(0, tmp_path / "out.xml")
     settle(host)
@@ -271,9 +269,8 @@ def test_an_attachment_is_saved(page: ReaderView, host: FakeHost, tmp_path: Path
     assert "VIEW-030" in pane.note.accessibleName()
 
 
-@samples
 def test_verdicts_stand_above_the_page_and_unfold(page: ReaderView, host: FakeHost) -> None:
-    pane = opened(page, host, OFD / "zsbk.ofd")
+    pane = opened(page, host, sample("ofd/zsbk.ofd"))
     assert "无效" in pane.verdict.text()
     pane.verdict.acted.emit()
     assert pane._stack.currentWidget() is pane.seals
@@ -291,9 +288,8 @@ def difference(one: QImage, other: QImage) -> int:
     return sum(one.pixel(x, y) != other.pixel(x, y) for x in range(one.width()) for y in range(one.height()))
 
 
-@samples
 def test_a_seal_is_blurred_each_time_otherwise_and_true_on_paper() -> None:
-    source = open_data((OFD / "1.ofd").read_bytes())
+    source = open_data((sample("ofd/1.ofd")).read_bytes())
     (spot,) = source.seals(0)
     picture = source.seal_picture(spot, 4.0)
     size = (spot.box.width, spot.box.height)
@@ -311,12 +307,11 @@ def _area(box: Any, scale: float) -> Any:
     return QRect(*(round(side * scale) for side in box))
 
 
-@samples
 def test_many_blurred_seals_together_are_no_sharper_than_the_grid() -> None:
     """The mean of a hundred pictures holds no line of the seal: neighbours within a cell hardly differ."""
     import numpy
 
-    source = open_data((OFD / "1.ofd").read_bytes())
+    source = open_data((sample("ofd/1.ofd")).read_bytes())
     (spot,) = source.seals(0)
     picture = source.seal_picture(spot, 4.0)
     pictures = []
@@ -333,10 +328,9 @@ def test_many_blurred_seals_together_are_no_sharper_than_the_grid() -> None:
     source.close()
 
 
-@samples
 def test_the_screen_never_holds_the_true_seal(page: ReaderView, host: FakeHost) -> None:
     asked: list[Seals] = []
-    pane = opened(page, host, OFD / "1.ofd")
+    pane = opened(page, host, sample("ofd/1.ofd"))
     real = pane.source.render
 
     def watched(*given: Any) -> QImage:
@@ -351,9 +345,8 @@ def test_the_screen_never_holds_the_true_seal(page: ReaderView, host: FakeHost) 
     assert pane.veil._seals[0], "but it is there, veiled"
 
 
-@samples
 def test_an_invalid_seal_is_never_true_and_says_so() -> None:
-    source = open_data((OFD / "SESV4SignDoc.ofd").read_bytes())
+    source = open_data((sample("ofd/SESV4SignDoc.ofd")).read_bytes())
     (spot,) = source.seals(0)
     assert not spot.genuine
     area = _area(spot.box, 3.0)
@@ -414,9 +407,8 @@ def test_several_pages_share_a_sheet() -> None:
         each.close()
 
 
-@samples
 def test_seals_on_paper_follow_the_permission() -> None:
-    source = open_data((OFD / "1.ofd").read_bytes())
+    source = open_data((sample("ofd/1.ofd")).read_bytes())
     (spot,) = source.seals(0)
     scale = 4.0
     pictures = []
@@ -447,8 +439,9 @@ def test_the_print_pane_asks_and_previews(page: ReaderView, host: FakeHost, file
     ask.preview.click()
     settle(host)
     assert ask.view.pages == 2
-    assert ask.job() is not None
-    assert ask.job().true_seals
+    job = ask.job()
+    assert job is not None
+    assert job.true_seals
     ask.reject()
     settle(host)
 

@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QTransform
+from PySide6.QtGui import QImage, QPainter, QTransform
 
 from client.widgets.theme import theme
 
@@ -104,7 +104,9 @@ def marked(picture: QImage, words: str, warning: str = "") -> QImage:
     font = theme().font("small")
     font.setPixelSize(max(made.height() // 18, 10))
     painter.setFont(font)
-    painter.setPen(QColor(40, 40, 40, 150))
+    pen = theme().color("shade")
+    pen.setAlphaF(0.6)
+    painter.setPen(pen)
     whole = QRect(0, 0, made.width(), made.height())
     painter.setTransform(QTransform().translate(whole.center().x(), whole.center().y()).rotate(-30))
     reach = max(made.width(), made.height())
@@ -116,7 +118,7 @@ def marked(picture: QImage, words: str, warning: str = "") -> QImage:
         font.setPixelSize(max(made.width() // max(len(warning), 1), 12))
         font.setBold(True)
         painter.setFont(font)
-        painter.setPen(QColor(160, 0, 0, 230))
+        painter.setPen(theme().color("ink"))
         painter.drawText(QRectF(-reach, -reach / 4, 2 * reach, reach / 2), Qt.AlignmentFlag.AlignCenter, warning)
     painter.end()
     return made

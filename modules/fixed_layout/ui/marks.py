@@ -7,14 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QFont, QPainter, QPainterPath, QPen
 
 from client.widgets.page.view import PageView
 from client.widgets.theme import theme
 from modules.fixed_layout.domain import INK, OPINION, Mark, marks_of
 
-INK_COLOUR = "#C00000"
-"""Sign-offs are written in the red of official documents, whatever the theme: they belong to the paper."""
 _THIN, _THICK = 0.25, 0.9
 _TEXT_MM = 4.2
 _WIDE = 80.0
@@ -125,14 +123,14 @@ def paint_mark(painter: QPainter, mark: Mark) -> None:
     painter.translate(mark.x, mark.y)
     painter.scale(_TEXT_MM / 100, _TEXT_MM / 100)
     painter.setFont(font)
-    painter.setPen(QColor(INK_COLOUR))
+    painter.setPen(theme().color("ink"))
     room = QRectF(0, 0, _WIDE / _TEXT_MM * 100, 100_000)
     painter.drawText(room, int(Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap), mark.words())
     painter.restore()
 
 
 def _paint_stroke(painter: QPainter, stroke: Sequence[tuple[float, float, float]]) -> None:
-    pen = QPen(QColor(INK_COLOUR))
+    pen = QPen(theme().color("ink"))
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     if len(stroke) == 1:
