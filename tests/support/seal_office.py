@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from modules.common.gm import issuing, sm2
 from modules.common.gm.certificates import Certificate, read_revocation_list
 from modules.common.gm.trust import Trust
+from modules.common.seals import ses
+from modules.common.seals.ofd_sealing import Holder, seal_ofd
+from modules.common.seals.report import Stamp
+from tests.support import ofd_maker
 
 SINCE, UNTIL = datetime(2025, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC)
 SIGNED, NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
+KINDS = ("v1", "v4", "v5", "message")
+"""By a seal of each version, and by certificate alone."""
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
+"""What begins as a picture does; nobody draws it here."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,20 @@ class Office:
         crl = self.root.revoke({certificate.serial: (moment, reason)}, SINCE, UNTIL)
         return replace(self.trust, lists=(read_revocation_list(crl),))
 
+    def seal(self, version: ses.Version = 4, **other: Any) -> ses.Seal:
+        """A seal for the signer; ``other`` are other fields of its form."""
+        picture = ses.Picture("PNG", PICTURE, 42, 42)
+        fields: dict[str, Any] = {"signers": [self.signer.raw], "created": SINCE, "since": SINCE, "until": UNTIL}
+        form = ses.SealForm(
+            **({"id": "34030400000001", "name": "示范区政务服务中心", "picture": picture} | fields | other)
+        )
+        return ses.read_seal(ses.make_seal(form, self.maker.raw, ses.signer_of(self.maker_key), version))
+
+    def holder(self, kind: str = "v4", **other: Any) -> Holder:
+        """Who signs, by one of ``KINDS``."""
+        seal = None if kind == "message" else self.seal({"v1": 1, "v4": 4, "v5": 5}[kind], **other)  # type: ignore[arg-type]
+        return Holder(self.signer_key, self.signer, seal)
+
     def write_roots(self, folder: Path) -> Path:
         """The folder that people configure."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,3 +76,18 @@ def office(seed: int = 1) -> Office:
     signer = root.issue(keys[2].point, {"C": "CN", "O": "示范区", "CN": "示范区政务服务中心"}, SINCE, UNTIL)
     crl = root.revoke({}, SINCE, UNTIL)
     return Office(root, keys[1], maker, keys[2], signer, crl)
+
+
+def plain_file(pages: int = 3) -> bytes:
+    """An OFD file with text, a font and an image on the first page."""
+    contents = [ofd_maker.text_object(f"关于开展专项检查的通知第{page + 1}页", 20, 30) for page in range(pages)]
+    media = '<ofd:MultiMedia ID="77" Type="Image"><ofd:MediaFile>a.png</ofd:MediaFile></ofd:MultiMedia>'
+    image = f"<ofd:MultiMedias>{media}</ofd:MultiMedias>"
+    contents[0] += '<ofd:ImageObject ID="78" Boundary="10 10 20 20" ResourceID="77"/>'
+    return ofd_maker.make(contents, resources=ofd_maker.FONT + image, extra={"Doc_0/Res/a.png": PICTURE})
+
+
+def sealed_file(kind: str = "v4", office_: Office | None = None, pages: int = 3, **more: Any) -> bytes:
+    """``plain_file`` under one seal on its last page."""
+    holder = (office_ or office()).holder(kind)
+    return seal_ofd(plain_file(pages), holder, [Stamp(pages - 1, (120, 200, 42, 42))], SIGNED, **more)

@@ -39,10 +39,15 @@ def verify(point: bytes, message: bytes, signature: bytes, user: bytes = USER, b
 class Key(Protocol):
     """A private key, wherever it lives."""
 
-    point: bytes
-    """Its public key, 65 bytes."""
-    constant_time: bool
-    """False when the time that a signature takes may tell of the key; then people are to be told so."""
+    @property
+    def point(self) -> bytes:
+        """Its public key, 65 bytes."""
+        ...
+
+    @property
+    def constant_time(self) -> bool:
+        """False when the time that a signature takes may tell of the key; then people are to be told so."""
+        ...
 
     def sign_digest(self, digest: bytes) -> tuple[int, int]:
         """(r, s) over a digest made by ``message_digest``."""

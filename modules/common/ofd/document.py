@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from modules.common.ofd import xml
+from modules.common.ofd.annotations import Annotations
+from modules.common.ofd.box import Box
 from modules.common.ofd.container import Package
+from modules.common.ofd.display import DisplayList
+from modules.common.ofd.extras import Extras
+from modules.common.ofd.reading import Hit, PageText, read
 from modules.common.ofd.report import OfdError, Report
+from modules.common.ofd.resources import Resources
 from modules.common.ofd.xml import child, children, flag, local, number, numbers, text
 from modules.common.text import tr
 
@@ -20,15 +26,6 @@ if TYPE_CHECKING:
 LARGEST = 20_000.0
 """Millimetres that a page may measure on a side; more is a mistake or an attack."""
 A4 = (0.0, 0.0, 210.0, 297.0)
-
-
-class Box(NamedTuple):
-    """A rectangle in millimetres, origin at the top left."""
-
-    x: float
-    y: float
-    width: float
-    height: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +128,11 @@ class Document:
         )
 
     @cached_property
+    def page_index(self) -> dict[str, int]:
+        """The index of each page by its ID."""
+        return {page.id: page.index for page in self.pages}
+
+    @cached_property
     def templates(self) -> dict[str, TemplateRef]:
         """The template pages by ID."""
         found = {}
@@ -154,6 +156,48 @@ class Document:
             self.report.add("page.huge", page.path, f"{box.width:g} × {box.height:g}")
             box = box._replace(width=min(box.width, LARGEST), height=min(box.height, LARGEST))
         return box
+
+    @cached_property
+    def resources(self) -> Resources:
+        """The document's public resources and its own."""
+        made = Resources(self.package)
+        for name in ("PublicRes", "DocumentRes"):
+            for each in children(self.common, name):
+                path = self._locate(text(each), "path.missing")
+                if path:
+                    made.add_file(path)
+        return made
+
+    def display(self, index: int, *, annotations: bool = True) -> DisplayList:
+        """What is to be painted of a page, with its templates, and its annotations on top unless not wanted.
+
+        What can't be read is left out and noted.
+        """
+        from modules.common.ofd.assembly import page_items
+
+        items = page_items(self, index)
+        if annotations:
+            items += self.annotations.items(index)
+        return DisplayList(self.page_box(index), items)
+
+    def text(self, index: int) -> PageText:
+        """The text of a page in reading order, with places."""
+        return read(self.display(index))
+
+    def find(self, words: str, pages: Iterable[int] | None = None) -> Iterator[Hit]:
+        """Where ``words`` stand in the document, page by page."""
+        for index in range(len(self.pages)) if pages is None else pages:
+            yield from self.text(index).find(words, index)
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """The annotations of all pages."""
+        return Annotations(self)
+
+    @cached_property
+    def extras(self) -> Extras:
+        """Outline, bookmarks, attachments, custom tags, permissions."""
+        return Extras(self)
 
     def _locate(self, loc: str, otherwise: str) -> str:
         path = self.package.find(self.root_path, loc) if loc else None

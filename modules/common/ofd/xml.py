@@ -85,6 +85,11 @@ def children(element: _Element | None, name: str) -> list[_Element]:
     return [] if element is None else [each for each in element if local(each.tag) == name]
 
 
+def attributes(element: _Element) -> list[tuple[str, str]]:
+    """The attributes of an element."""
+    return element.items()  # type: ignore[return-value]
+
+
 def text(element: _Element | None, name: str = "") -> str:
     """The stripped text of an element, or of its child ``name``; empty when it is not there."""
     if element is not None and name:
