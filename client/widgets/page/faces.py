@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QFont, QFontDatabase, QPainterPath, QRawFont
@@ -33,8 +32,8 @@ _FAMILIES: dict[Role, tuple[str, ...]] = {
              "FandolFang"),
     "title": ("方正小标宋_GBK", "方正小标宋简体", "FZXiaoBiaoSong-B05S", "FZXiaoBiaoSong-B05",
               "Noto Serif SC SemiBold"),
-    "sans": ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"),
-    "serif": ("Times New Roman", "Times", "Liberation Serif", "DejaVu Serif"),
+    "sans": ("Arial", "Helvetica", "Liberation Sans"),
+    "serif": ("Times New Roman", "Times", "Liberation Serif"),
     "mono": ("Courier New", "Courier", "Liberation Mono", "DejaVu Sans Mono"),
 }  # fmt: skip
 # who stands in when a role has nobody
@@ -43,11 +42,11 @@ _NEXT: dict[Role, tuple[Role, ...]] = {
     "sans": ("hei",), "serif": ("song", "hei"), "mono": ("song", "hei"),
 }  # fmt: skip
 _CARRIED: dict[Role, str] = {
-    "song": "NotoSerifSC-Regular.ttf", "title": "NotoSerifSC-SemiBold.ttf", "kai": "LXGWWenKai-Regular.ttf",
-    "fang": "FandolFang-Regular.ttf", "hei": "NotoSansSC-Regular.ttf",
+    "song": "NotoSerifSC-Regular.ttf", "kai": "LXGWWenKai-Regular.ttf", "hei": "NotoSansSC-Regular.ttf",
 }  # fmt: skip
-FOLDERS = [RESOURCES / "fonts"]
-"""Where carried fonts are looked for; a test may add one."""
+_FOLDER = RESOURCES / "fonts"
+_STRANGERS = 60
+"""Families of the system that are asked, at most, for a character that no font with a role has."""
 
 
 @cache
@@ -58,14 +57,14 @@ def _families() -> dict[str, str]:
 
 @cache
 def _carried(file: str) -> QByteArray | None:
-    path = next((folder / file for folder in FOLDERS if (folder / file).exists()), None)
-    return None if path is None else QByteArray(Path(path).read_bytes())
+    path = _FOLDER / file
+    return QByteArray(path.read_bytes()) if path.exists() else None
 
 
 class Face:
     """A font at any size. Belongs to one thread."""
 
-    __slots__ = ("_curves", "_sizes", "bold", "embedded", "raw")
+    __slots__ = ("_curves", "_sizes", "_widths", "bold", "embedded", "raw")
 
     def __init__(self, raw: QRawFont, embedded: bool, sizes: OrderedDict[tuple[int, int], QRawFont]) -> None:
         self.raw = raw
@@ -73,6 +72,7 @@ class Face:
         self.bold = raw.weight() >= 600
         self._sizes = sizes
         self._curves: dict[int, QPainterPath] = {}
+        self._widths: dict[int, float] = {}
 
     def curve(self, glyph: int) -> QPainterPath:
         """The outline of a glyph at ``BASE`` pixels."""
@@ -82,6 +82,14 @@ class Face:
                 self._curves.clear()
             found = self._curves[glyph] = self.raw.pathForGlyph(glyph)
             found.setFillRule(Qt.FillRule.WindingFill)
+        return found
+
+    def width(self, glyph: int) -> float:
+        """How far a glyph advances at ``BASE`` pixels."""
+        found = self._widths.get(glyph)
+        if found is None:
+            advances = self.raw.advancesForGlyphIndexes([glyph])
+            found = self._widths[glyph] = advances[0].x() if advances else 0.0
         return found
 
     def at(self, pixels: float) -> QRawFont:
@@ -105,7 +113,7 @@ class Faces:
         self._roles: dict[tuple[Role, bool], list[Face]] = {}
         self._sizes: OrderedDict[tuple[int, int], QRawFont] = OrderedDict()
         self._elsewhere: dict[tuple[Font, bool, str], tuple[Face, int] | None] = {}
-        self._thread = threading.get_ident()
+        self._others: dict[str, Face | None] = {}
 
     def of(self, font: Font, bold: bool) -> list[Face]:
         """The faces that show a font's text: the first has it or stands in for it, the rest have what it lacks."""
@@ -120,7 +128,7 @@ class Faces:
         key = (font, bold, character)
         if key not in self._elsewhere:
             self._elsewhere[key] = None
-            for face in self.of(font, bold)[1:]:
+            for face in (*self.of(font, bold)[1:], *self._strangers()):
                 glyphs = face.raw.glyphIndexesForString(character)
                 if glyphs and glyphs[0]:
                     self._elsewhere[key] = (face, glyphs[0])
@@ -128,6 +136,15 @@ class Faces:
             if character.strip() and ord(character) > 32:
                 font.report.add("font.glyphs", font.path or font.name, character)
         return self._elsewhere[key]
+
+    def _strangers(self) -> Iterator[Face]:
+        """Any other fonts of the system, opened one after another."""
+        for family in list(_families().values())[:_STRANGERS]:
+            if family not in self._others:
+                self._others[family] = self._system(family, False)
+            face = self._others[family]
+            if face is not None:
+                yield face
 
     def _find(self, font: Font, bold: bool) -> list[Face]:
         faces: list[Face] = []

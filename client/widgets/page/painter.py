@@ -12,10 +12,10 @@ from PySide6.QtGui import QBrush, QColor, QGlyphRun, QImage, QPainter, QPainterP
 from client.widgets.page import brushes
 from client.widgets.page.cache import PaintCache
 from client.widgets.page.faces import BASE, Face
+from client.widgets.page.glyphs import place
 from modules.common.ofd.box import Box
 from modules.common.ofd.display import (
     IDENTITY,
-    LOOK_UP,
     Clip,
     DisplayList,
     GlyphRun,
@@ -358,7 +358,7 @@ class Painting:
             return
         painter = self.painter
         colour = QColor.fromRgba(run.fill)
-        for face, glyphs, points, pixels, turn, embolden in self._placed(run, matrix):
+        for face, glyphs, points, pixels, turn, embolden in place(run, matrix, self.cache.faces):
             if pixels > _CURVES:
                 self._curves(face, glyphs, points, pixels, turn, colour, embolden)
                 continue
@@ -394,103 +394,22 @@ class Painting:
         scale = pixels / BASE
         self._turned = True
         for glyph, point in zip(glyphs, points, strict=True):
-            place = QTransform(scale, 0, 0, scale, point.x(), point.y())
-            painter.setTransform(place if turn is None else place * turn)
+            spot = QTransform(scale, 0, 0, scale, point.x(), point.y())
+            painter.setTransform(spot if turn is None else spot * turn)
             path = face.curve(glyph)
             painter.fillPath(path, brush)
             if embolden:
                 painter.fillPath(path.translated(BASE * 0.03, 0), brush)
 
-    def _placed(
-        self, run: GlyphRun, matrix: Matrix
-    ) -> list[tuple[Face, list[int], list[QPointF], float, QTransform | None, bool]]:
-        """A run's glyphs by face: glyph numbers, places, size in pixels, and the transformation they need."""
-        ma, mb, mc, md, me, mf = matrix
-        ra, rb, rc, rd = run.linear
-        a, b = ra * ma + rb * mc, ra * mb + rb * md
-        c, d = rc * ma + rd * mc, rc * mb + rd * md
-        bold = run.weight >= 600 or run.font.bold
-        faces = self.cache.faces.of(run.font, bold)
-        if not faces:
-            return []
-        face = faces[0]
-        if (run.italic or run.font.italic) and not face.embedded:
-            c, d = c - 0.2 * a, d - 0.2 * b
-        if b == 0 and c == 0 and a > 0 and abs(a - d) < 1e-6 * a:
-            pixels, turn = run.size * a, None
-            points = [QPointF(ma * x + mc * y + me, mb * x + md * y + mf) for x, y in zip(run.xs, run.ys, strict=True)]
-        else:
-            determinant = a * d - b * c
-            grow = math.sqrt(abs(determinant))
-            if grow < 1e-9:
-                return []
-            pixels = run.size * grow
-            a, b, c, d = a / grow, b / grow, c / grow, d / grow
-            determinant = a * d - b * c
-            turn = QTransform(a, b, c, d, 0, 0)
-            ia, ib, ic, id_ = d / determinant, -b / determinant, -c / determinant, a / determinant
-            points = []
-            for x, y in zip(run.xs, run.ys, strict=True):
-                px, py = ma * x + mc * y + me, mb * x + md * y + mf
-                points.append(QPointF(ia * px + ic * py, ib * px + id_ * py))
-        if not 0.2 < pixels < 30_000:
-            return []
-        embolden = bold and not face.embedded and not face.bold
-        return [
-            (each, glyphs, places, pixels, turn, embolden and each is face)
-            for each, glyphs, places in self._resolved(run, bold, face, points)
-        ]
-
-    def _resolved(
-        self, run: GlyphRun, bold: bool, face: Face, points: list[QPointF]
-    ) -> list[tuple[Face, list[int], list[QPointF]]]:
-        """The glyph numbers of a run: given ones, the face's own, and for what it lacks those of other faces."""
-        text, given = run.text, run.glyphs
-        if given is not None and face.embedded:
-            if run.font.cids is not None:  # numbers of characters in the collection, not of glyphs
-                cids = run.font.cids
-                given = tuple(cids.get(glyph, 0) if glyph > 0 else glyph for glyph in given)
-            if min(given) > 0:
-                return [(face, list(given), points)]
-        found = face.raw.glyphIndexesForString(text)
-        if len(found) != len(text):  # what lies outside the first plane may count twice
-            found = [next(iter(face.raw.glyphIndexesForString(character)), 0) for character in text]
-        if given is None and 0 not in found:
-            return [(face, found, points)]
-        out: list[tuple[Face, list[int], list[QPointF]]] = [(face, [], [])]
-        by_face = {id(face): out[0]}
-        for index, character in enumerate(text):
-            glyph = given[index] if given is not None and face.embedded else LOOK_UP
-            if given is not None and given[index] < LOOK_UP:
-                continue
-            which = face
-            if glyph == LOOK_UP or (glyph == 0 and character > " "):
-                glyph = found[index]
-                if not glyph:
-                    if character <= " " or character == "\u3000":
-                        continue
-                    other = self.cache.faces.lacking(run.font, bold, character)
-                    if other is None:
-                        glyph = 0
-                    else:
-                        which, glyph = other
-            row = by_face.get(id(which))
-            if row is None:
-                row = by_face[id(which)] = (which, [], [])
-                out.append(row)
-            row[1].append(glyph)
-            row[2].append(points[index])
-        return [row for row in out if row[1]]
-
     def _text_path(self, run: GlyphRun, matrix: Matrix) -> QPainterPath:
         """A run as curves, in pixels."""
         path = QPainterPath()
         path.setFillRule(Qt.FillRule.WindingFill)
-        for face, glyphs, points, pixels, turn, _ in self._placed(run, matrix):
+        for face, glyphs, points, pixels, turn, _ in place(run, matrix, self.cache.faces):
             scale = pixels / BASE
             for glyph, point in zip(glyphs, points, strict=True):
-                place = QTransform(scale, 0, 0, scale, point.x(), point.y())
-                path.addPath((place if turn is None else place * turn).map(face.curve(glyph)))
+                spot = QTransform(scale, 0, 0, scale, point.x(), point.y())
+                path.addPath((spot if turn is None else spot * turn).map(face.curve(glyph)))
         return path
 
     def _run_as_path(self, run: GlyphRun, matrix: Matrix) -> None:

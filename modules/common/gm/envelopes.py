@@ -23,6 +23,7 @@ _ARC = "1.2.156.10197.6.1.4.2."
 DATA, SIGNED, ENVELOPED = _ARC + "1", _ARC + "2", _ARC + "3"
 _PKCS_DATA, _PKCS_SIGNED = "1.2.840.113549.1.7.1", "1.2.840.113549.1.7.2"
 _CONTENT_TYPE, _MESSAGE_DIGEST, _SIGNING_TIME = (f"1.2.840.113549.1.9.{last}" for last in (3, 4, 5))
+_SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.47"
 SM2_ENCRYPT = "1.2.156.10197.1.301.3"
 SM4_CBC = "1.2.156.10197.1.104.2"
 _SM4 = "1.2.156.10197.1.104"
@@ -47,6 +48,8 @@ class SignerInfo:
     """The messageDigest of the attributes."""
     time: datetime | None
     """The signing time that the signer claims."""
+    certificate_digest: bytes = b""
+    """The SM3 digest of the signer's certificate, where the attributes name it (RFC 5035)."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def read_signed(data: bytes) -> Signed:
 
 def _signer(entry: der.Tlv) -> SignerInfo:
     _, who, digest_algorithm, *rest = entry.sequence()
-    attributes, digest, time = b"", None, None
+    attributes, digest, time, named = b"", None, None, b""
     if rest[0].tag == 0xA0:
         attributes = der.value(der.SET, rest[0].body)
         for attribute in rest[0].children():
@@ -108,6 +111,8 @@ def _signer(entry: der.Tlv) -> SignerInfo:
                 digest = value.expect(der.OCTETS).body
             elif kind.oid() == _SIGNING_TIME:
                 time = value.time()
+            elif kind.oid() == _SIGNING_CERTIFICATE:
+                named = _certificate_digest(value)
         rest = rest[1:]
     issuer, serial = who.sequence()
     return SignerInfo(
@@ -119,7 +124,14 @@ def _signer(entry: der.Tlv) -> SignerInfo:
         attributes,
         digest,
         time,
+        named,
     )
+
+
+def _certificate_digest(value: der.Tlv) -> bytes:
+    """What SigningCertificateV2 names by SM3; empty for other digests."""
+    first = value.sequence()[0].sequence()[0].sequence()
+    return first[1].body if first[0].tag == der.SEQUENCE and first[0].sequence()[0].raw == der.oid(SM3) else b""
 
 
 def digest_fits(signer: SignerInfo, content: bytes) -> bool:
@@ -136,6 +148,8 @@ def digest_fits(signer: SignerInfo, content: bytes) -> bool:
 
 def signature_fits(signer: SignerInfo, certificate: Certificate, content: bytes) -> bool:
     """Whether the signer's signature is by the key of ``certificate``. Raises ``UnknownAlgorithm``."""
+    if signer.certificate_digest and signer.certificate_digest != sm3(certificate.raw):
+        return False
     signed = signer.attributes or content
     return check_signature(certificate.key_info, signer.algorithm, signed, signer.signature)
 
@@ -154,15 +168,37 @@ def make_signed(
     others: Iterable[Certificate] = (),
 ) -> bytes:
     """A message signed by ``key``, with its certificate and ``others`` of its chain."""
+    held = b"" if detached else der.value(0xA0, der.octets(content))
+    return _signed(held, sm3(content), key, certificate, time, others, DATA, SIGNED)
 
+
+def make_cms(
+    digest: bytes, key: sm2.Key, certificate: Certificate, time: datetime, others: Iterable[Certificate] = ()
+) -> bytes:
+    """The same for content kept elsewhere whose SM3 ``digest`` is known, named as PKCS #7 does: for PDF (RFC 5652)."""
+    return _signed(b"", digest, key, certificate, time, others, _PKCS_DATA, _PKCS_SIGNED)
+
+
+def _signed(
+    held: bytes,
+    digest: bytes,
+    key: sm2.Key,
+    certificate: Certificate,
+    time: datetime,
+    others: Iterable[Certificate],
+    data: str,
+    signed: str,
+) -> bytes:
     def attribute(oid: str, value: bytes) -> bytes:
         return der.sequence(der.oid(oid), der.value(der.SET, value))
 
+    named = der.sequence(der.sequence(der.sequence(_algorithm(SM3), der.octets(sm3(certificate.raw)))))
     parts = sorted(
         (
-            attribute(_CONTENT_TYPE, der.oid(DATA)),
-            attribute(_MESSAGE_DIGEST, der.octets(sm3(content))),
+            attribute(_CONTENT_TYPE, der.oid(data)),
+            attribute(_MESSAGE_DIGEST, der.octets(digest)),
             attribute(_SIGNING_TIME, der.time(time, der.UTC_TIME)),
+            attribute(_SIGNING_CERTIFICATE, named),
         )
     )
     attributes = b"".join(parts)
@@ -174,15 +210,14 @@ def make_signed(
         _algorithm(SM2_SIGN),
         der.octets(sm2.sign(key, der.value(der.SET, attributes))),
     )
-    held = b"" if detached else der.value(0xA0, der.octets(content))
     body = der.sequence(
         der.integer(1),
         der.value(der.SET, _algorithm(SM3)),
-        der.sequence(der.oid(DATA), held),
+        der.sequence(der.oid(data), held),
         der.value(0xA0, b"".join(each.raw for each in (certificate, *others))),
         der.value(der.SET, signer),
     )
-    return der.sequence(der.oid(SIGNED), der.value(0xA0, body))
+    return der.sequence(der.oid(signed), der.value(0xA0, body))
 
 
 def make_envelope(content: bytes, recipients: Iterable[Certificate]) -> bytes:

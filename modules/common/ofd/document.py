@@ -14,7 +14,7 @@ from modules.common.ofd.box import Box
 from modules.common.ofd.container import Package
 from modules.common.ofd.display import DisplayList
 from modules.common.ofd.extras import Extras
-from modules.common.ofd.reading import Hit, PageText, read
+from modules.common.ofd.reading import Hit, PageText, may_hold, read
 from modules.common.ofd.report import OfdError, Report
 from modules.common.ofd.resources import Resources
 from modules.common.ofd.xml import child, children, flag, local, number, numbers, text
@@ -187,7 +187,9 @@ class Document:
     def find(self, words: str, pages: Iterable[int] | None = None) -> Iterator[Hit]:
         """Where ``words`` stand in the document, page by page."""
         for index in range(len(self.pages)) if pages is None else pages:
-            yield from self.text(index).find(words, index)
+            page = self.display(index)
+            if may_hold(page, words):
+                yield from read(page).find(words, index)
 
     @cached_property
     def annotations(self) -> Annotations:

@@ -61,9 +61,11 @@ def verify_files(words: Sequence[str]) -> int:
 
 
 def seal_file(words: Sequence[str]) -> int:
-    """Seal an OFD file, or withdraw one's own last seal; the original stays unless --out names it."""
+    """Seal an OFD or PDF file, or withdraw one's own last seal; the original stays unless --out names it."""
     from modules.common.seals.keyfile import open_seal_file
     from modules.common.seals.ofd_sealing import Holder, seal_ofd, withdraw_last
+    from modules.common.seals.pdf_sealing import paper_sizes, seal_pdf
+    from modules.common.seals.pdf_verifying import is_pdf
 
     parser = argparse.ArgumentParser(prog="./run ofd seal", description=seal_file.__doc__, epilog=_PLACES)
     parser.add_argument("file", type=Path, metavar="FILE")
@@ -87,11 +89,14 @@ def seal_file(words: Sequence[str]) -> int:
             print_error(
                 tr("提示：本机没有国密加速库，签名使用通用实现，其用时可能泄露密钥信息，请勿在多人共用的机器上使用。")
             )
+        now = datetime.now(UTC)
         if chosen.withdraw:
             made = withdraw_last(data, holder, chosen.document)
+        elif is_pdf(data):
+            stamps = stamps_for(paper_sizes(data), seal, chosen) if seal else []
+            made = seal_pdf(data, holder, stamps, now, lock=chosen.lock)
         else:
-            stamps = stamps_for(data, seal, chosen) if seal else []
-            now = datetime.now(UTC)
+            stamps = stamps_for(_papers(data, chosen.document), seal, chosen) if seal else []
             made = seal_ofd(data, holder, stamps, now, lock=chosen.lock, body=chosen.document)
         out = chosen.out or chosen.file.with_name(f"{chosen.file.stem}-sealed{chosen.file.suffix}")
         write_whole(out, made)
@@ -108,14 +113,18 @@ def seal_file(words: Sequence[str]) -> int:
 _PLACES = "Where: --at on --pages, or --seam; without any of them at the foot of the last page, right."
 
 
-def stamps_for(data: bytes, seal: Seal, chosen: argparse.Namespace) -> list[Stamp]:
-    """The places that the command line asks for. Raises ``GovDeskError`` SEAL-016 when it cannot be understood."""
+def _papers(data: bytes, body: int) -> list[tuple[float, float]]:
     from modules.common.ofd.document import Document
+
+    document = Document.open(data, body=body)
+    boxes = [document.page_box(page.index) for page in document.pages]
+    return [(box.width, box.height) for box in boxes]
+
+
+def stamps_for(papers: list[tuple[float, float]], seal: Seal, chosen: argparse.Namespace) -> list[Stamp]:
+    """The places that the command line asks for. Raises ``GovDeskError`` SEAL-016 when it cannot be understood."""
     from modules.common.seals import places
 
-    document = Document.open(data, body=chosen.document)
-    boxes = [document.page_box(page.index) for page in document.pages]
-    papers = [(box.width, box.height) for box in boxes]
     size = (float(seal.picture.width), float(seal.picture.height))
     pages = page_numbers(chosen.pages, len(papers))
     if chosen.seam:
