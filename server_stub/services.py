@@ -18,7 +18,7 @@ from modules.common.server_ports import Caller
 from server_stub import answers, backup, feed, identity, tls
 from server_stub.accounts import Accounts, sync_roles
 from server_stub.audit_log import AuditLog
-from server_stub.blobs import names
+from server_stub.blobs import files, names
 from server_stub.blobs.keeper import Keeper
 from server_stub.blobs.uploads import Uploads
 from server_stub.commands import OwnCommands
@@ -88,8 +88,10 @@ class Services:
         self.writer.grown = self.nudges.announce
         self.numbers = Numbers(self.writer, self.clock)
         self.writer.do(names.fill)
-        folder = config.data / "blobs"
+        folder = config.data / "files"
         self.blobs = Keeper(folder, self.database, self.writer, self.clock)
+        with backup.room(folder):
+            files.seal_clear(config.data / "blobs", folder, self.blobs.files)
         self.uploads = Uploads(folder / "incoming", self.blobs, self.database, self.writer, self.clock, settings)
         self.rules = rules
         self.processor = Processor(self.writer, self.clock, self.identity, rules)

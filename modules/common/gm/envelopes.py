@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ _ARC = "1.2.156.10197.6.1.4.2."
 DATA, SIGNED, ENVELOPED = _ARC + "1", _ARC + "2", _ARC + "3"
 _PKCS_DATA, _PKCS_SIGNED = "1.2.840.113549.1.7.1", "1.2.840.113549.1.7.2"
 _CONTENT_TYPE, _MESSAGE_DIGEST, _SIGNING_TIME = (f"1.2.840.113549.1.9.{last}" for last in (3, 4, 5))
+_TST_INFO = "1.2.840.113549.1.9.16.1.4"
+_SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.47"
+_SHA2 = {f"2.16.840.1.101.3.4.2.{last}": name for last, name in ((1, "sha256"), (2, "sha384"), (3, "sha512"))}
+_RSA = "1.2.840.113549.1.1.1"
+_RSA_WITH = {f"2.16.840.1.101.3.4.2.{last}": f"1.2.840.113549.1.1.{10 + last}" for last in (1, 2, 3)}
 SM2_ENCRYPT = "1.2.156.10197.1.301.3"
 SM4_CBC = "1.2.156.10197.1.104.2"
 _SM4 = "1.2.156.10197.1.104"
@@ -47,6 +53,8 @@ class SignerInfo:
     """The messageDigest of the attributes."""
     time: datetime | None
     """The signing time that the signer claims."""
+    certificate_digest: bytes = b""
+    """The SM3 digest of the signer's certificate, where the attributes name it (RFC 5035)."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ def read_signed(data: bytes) -> Signed:
 
 def _signer(entry: der.Tlv) -> SignerInfo:
     _, who, digest_algorithm, *rest = entry.sequence()
-    attributes, digest, time = b"", None, None
+    attributes, digest, time, named = b"", None, None, b""
     if rest[0].tag == 0xA0:
         attributes = der.value(der.SET, rest[0].body)
         for attribute in rest[0].children():
@@ -108,6 +116,8 @@ def _signer(entry: der.Tlv) -> SignerInfo:
                 digest = value.expect(der.OCTETS).body
             elif kind.oid() == _SIGNING_TIME:
                 time = value.time()
+            elif kind.oid() == _SIGNING_CERTIFICATE:
+                named = _certificate_digest(value)
         rest = rest[1:]
     issuer, serial = who.sequence()
     return SignerInfo(
@@ -119,7 +129,14 @@ def _signer(entry: der.Tlv) -> SignerInfo:
         attributes,
         digest,
         time,
+        named,
     )
+
+
+def _certificate_digest(value: der.Tlv) -> bytes:
+    """What SigningCertificateV2 names by SM3; empty for other digests."""
+    first = value.sequence()[0].sequence()[0].sequence()
+    return first[1].body if first[0].tag == der.SEQUENCE and first[0].sequence()[0].raw == der.oid(SM3) else b""
 
 
 def digest_fits(signer: SignerInfo, content: bytes) -> bool:
@@ -129,15 +146,27 @@ def digest_fits(signer: SignerInfo, content: bytes) -> bool:
     """
     if not signer.attributes:
         return True
-    if signer.digest_algorithm != SM3:
-        raise UnknownAlgorithm(signer.digest_algorithm)
-    return signer.digest == sm3(content)
+    return signer.digest == digest(signer.digest_algorithm, content)
+
+
+def digest(algorithm: str, content: bytes) -> bytes:
+    """The digest of ``content`` by an algorithm's dotted name. Raises ``UnknownAlgorithm``."""
+    if algorithm == SM3:
+        return sm3(content)
+    if algorithm not in _SHA2:
+        raise UnknownAlgorithm(algorithm)
+    return hashlib.new(_SHA2[algorithm], content).digest()
 
 
 def signature_fits(signer: SignerInfo, certificate: Certificate, content: bytes) -> bool:
     """Whether the signer's signature is by the key of ``certificate``. Raises ``UnknownAlgorithm``."""
+    if signer.certificate_digest and signer.certificate_digest != sm3(certificate.raw):
+        return False
     signed = signer.attributes or content
-    return check_signature(certificate.key_info, signer.algorithm, signed, signer.signature)
+    algorithm = signer.algorithm
+    if algorithm == _RSA:  # the digest stands beside it
+        algorithm = _RSA_WITH.get(signer.digest_algorithm, algorithm)
+    return check_signature(certificate.key_info, algorithm, signed, signer.signature)
 
 
 def _algorithm(oid: str, parameters: bytes = b"\x05\x00") -> bytes:
@@ -154,15 +183,43 @@ def make_signed(
     others: Iterable[Certificate] = (),
 ) -> bytes:
     """A message signed by ``key``, with its certificate and ``others`` of its chain."""
+    held = b"" if detached else der.value(0xA0, der.octets(content))
+    return _signed(held, sm3(content), key, certificate, time, others, DATA, SIGNED)
 
+
+def make_cms(
+    digest: bytes, key: sm2.Key, certificate: Certificate, time: datetime, others: Iterable[Certificate] = ()
+) -> bytes:
+    """The same for content kept elsewhere whose SM3 ``digest`` is known, named as PKCS #7 does: for PDF (RFC 5652)."""
+    return _signed(b"", digest, key, certificate, time, others, _PKCS_DATA, _PKCS_SIGNED)
+
+
+def make_tst(info: bytes, key: sm2.Key, certificate: Certificate, time: datetime) -> bytes:
+    """The message that a time stamp token is, over its TSTInfo (RFC 3161, 2.4.2)."""
+    held = der.value(0xA0, der.octets(info))
+    return _signed(held, sm3(info), key, certificate, time, (), _TST_INFO, _PKCS_SIGNED)
+
+
+def _signed(
+    held: bytes,
+    digest: bytes,
+    key: sm2.Key,
+    certificate: Certificate,
+    time: datetime,
+    others: Iterable[Certificate],
+    data: str,
+    signed: str,
+) -> bytes:
     def attribute(oid: str, value: bytes) -> bytes:
         return der.sequence(der.oid(oid), der.value(der.SET, value))
 
+    named = der.sequence(der.sequence(der.sequence(_algorithm(SM3), der.octets(sm3(certificate.raw)))))
     parts = sorted(
         (
-            attribute(_CONTENT_TYPE, der.oid(DATA)),
-            attribute(_MESSAGE_DIGEST, der.octets(sm3(content))),
+            attribute(_CONTENT_TYPE, der.oid(data)),
+            attribute(_MESSAGE_DIGEST, der.octets(digest)),
             attribute(_SIGNING_TIME, der.time(time, der.UTC_TIME)),
+            attribute(_SIGNING_CERTIFICATE, named),
         )
     )
     attributes = b"".join(parts)
@@ -174,15 +231,14 @@ def make_signed(
         _algorithm(SM2_SIGN),
         der.octets(sm2.sign(key, der.value(der.SET, attributes))),
     )
-    held = b"" if detached else der.value(0xA0, der.octets(content))
     body = der.sequence(
         der.integer(1),
         der.value(der.SET, _algorithm(SM3)),
-        der.sequence(der.oid(DATA), held),
+        der.sequence(der.oid(data), held),
         der.value(0xA0, b"".join(each.raw for each in (certificate, *others))),
         der.value(der.SET, signer),
     )
-    return der.sequence(der.oid(SIGNED), der.value(0xA0, body))
+    return der.sequence(der.oid(signed), der.value(0xA0, body))
 
 
 def make_envelope(content: bytes, recipients: Iterable[Certificate]) -> bytes:

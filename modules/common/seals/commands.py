@@ -61,9 +61,11 @@ def verify_files(words: Sequence[str]) -> int:
 
 
 def seal_file(words: Sequence[str]) -> int:
-    """Seal an OFD file, or withdraw one's own last seal; the original stays unless --out names it."""
+    """Seal an OFD or PDF file, or withdraw one's own last seal; the original stays unless --out names it."""
     from modules.common.seals.keyfile import open_seal_file
     from modules.common.seals.ofd_sealing import Holder, seal_ofd, withdraw_last
+    from modules.common.seals.pdf_sealing import paper_sizes, seal_pdf
+    from modules.common.seals.pdf_verifying import is_pdf
 
     parser = argparse.ArgumentParser(prog="./run ofd seal", description=seal_file.__doc__, epilog=_PLACES)
     parser.add_argument("file", type=Path, metavar="FILE")
@@ -73,6 +75,7 @@ def seal_file(words: Sequence[str]) -> int:
     parser.add_argument("--at", metavar="X,Y", help="the seal's middle on the page, in mm")
     parser.add_argument("--pages", default="", metavar="1,3-5|all", help="default: the last page")
     parser.add_argument("--seam", choices=("left", "right"), help="over the edge of all pages, a slice on each")
+    parser.add_argument("--keyword", metavar="WORDS", help="at each place where the words stand (OFD)")
     parser.add_argument("--bare", action="store_true", help="sign by certificate alone, without a seal")
     parser.add_argument("--lock", action="store_true", help="allow no later seal")
     parser.add_argument("--document", type=int, default=0, metavar="N", help="which document of the package, from 0")
@@ -87,11 +90,16 @@ def seal_file(words: Sequence[str]) -> int:
             print_error(
                 tr("提示：本机没有国密加速库，签名使用通用实现，其用时可能泄露密钥信息，请勿在多人共用的机器上使用。")
             )
+        now = datetime.now(UTC)
+        if is_pdf(data) and (chosen.withdraw or chosen.keyword):
+            raise GovDeskError("SEAL-034", tr("PDF 不支持撤销签章和按关键字盖章。文件没有改动。"))
         if chosen.withdraw:
             made = withdraw_last(data, holder, chosen.document)
+        elif is_pdf(data):
+            stamps = stamps_for(paper_sizes(data), seal, chosen) if seal else []
+            made = seal_pdf(data, holder, stamps, now, lock=chosen.lock)
         else:
-            stamps = stamps_for(data, seal, chosen) if seal else []
-            now = datetime.now(UTC)
+            stamps = _ofd_stamps(data, seal, chosen) if seal else []
             made = seal_ofd(data, holder, stamps, now, lock=chosen.lock, body=chosen.document)
         out = chosen.out or chosen.file.with_name(f"{chosen.file.stem}-sealed{chosen.file.suffix}")
         write_whole(out, made)
@@ -105,17 +113,29 @@ def seal_file(words: Sequence[str]) -> int:
     return GOOD
 
 
-_PLACES = "Where: --at on --pages, or --seam; without any of them at the foot of the last page, right."
+_PLACES = "Where: --at on --pages, --seam or --keyword; without any of them at the foot of the last page, right."
 
 
-def stamps_for(data: bytes, seal: Seal, chosen: argparse.Namespace) -> list[Stamp]:
-    """The places that the command line asks for. Raises ``GovDeskError`` SEAL-016 when it cannot be understood."""
+def _ofd_stamps(data: bytes, seal: Seal, chosen: argparse.Namespace) -> list[Stamp]:
     from modules.common.ofd.document import Document
     from modules.common.seals import places
 
     document = Document.open(data, body=chosen.document)
     boxes = [document.page_box(page.index) for page in document.pages]
     papers = [(box.width, box.height) for box in boxes]
+    if not chosen.keyword:
+        return stamps_for(papers, seal, chosen)
+    wanted = page_numbers(chosen.pages, len(papers)) or None
+    found = [(hit.page, hit.boxes[-1]) for hit in document.find(chosen.keyword, wanted)]
+    if not found:
+        raise GovDeskError("SEAL-033", tr("文件中没有“{words}”。文件没有改动。", words=chosen.keyword))
+    return places.at_boxes(found, (float(seal.picture.width), float(seal.picture.height)), papers)
+
+
+def stamps_for(papers: list[tuple[float, float]], seal: Seal, chosen: argparse.Namespace) -> list[Stamp]:
+    """The places that the command line asks for. Raises ``GovDeskError`` SEAL-016 when it cannot be understood."""
+    from modules.common.seals import places
+
     size = (float(seal.picture.width), float(seal.picture.height))
     pages = page_numbers(chosen.pages, len(papers))
     if chosen.seam:

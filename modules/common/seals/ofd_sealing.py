@@ -59,7 +59,7 @@ def seal_ofd(
     """
     package = Package.open(data)
     document = Document.open(package, body=body)
-    _check_holder(holder, now)
+    check_holder(holder, now)
     found = bodies(package)[body]
     listed = _listed(package, found)
     list_path = found.signatures or f"{_folder(found.root)}Signs/Signatures.xml"
@@ -135,7 +135,8 @@ def _element(identifier: str) -> re.Pattern[bytes]:
     return re.compile(rb"<(?:\w+:)?Signature\b" + named + rb"[^>]*?(?:/>|>\s*</(?:\w+:)?Signature>)")
 
 
-def _check_holder(holder: Holder, now: datetime) -> None:
+def check_holder(holder: Holder, now: datetime) -> None:
+    """Raise ``GovDeskError`` SEAL-003 unless certificate and seal hold ``now`` and belong together."""
     seal = holder.seal
     if not holder.certificate.not_before <= now <= holder.certificate.not_after:
         raise GovDeskError("SEAL-003", tr("“{name}”的证书不在有效期内，不能签章。", name=holder.certificate.name))
