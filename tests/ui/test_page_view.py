@@ -56,7 +56,6 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 def test_pdf_text_has_places(source: PdfSource) -> None:
     text = source.text(0)
     assert text.text.startswith("政府信息公开指南")
-    assert source.words(0) == text.text
     box = text.boxes[0]
     assert box is not None
     assert box.x == pytest.approx(20, abs=0.5)
@@ -102,10 +101,10 @@ def test_what_cannot_be_opened_is_said(data: bytes, password: str, code: str) ->
 
 def test_a_password_opens() -> None:
     source = PdfSource(locked("open"), "open")
-    assert source.words(0).strip() == "内部"
+    assert source.text(0).text.strip() == "内部"
     source.close()
     with pytest.raises(GovDeskError, match="VIEW-003"):
-        source.words(0)
+        source.text(0)
     source.close()
 
 
@@ -277,7 +276,7 @@ def test_text_is_selected_by_mouse(qtbot: Any, view: PageView, source: PdfSource
     qtbot.mouseMove(view.viewport(), (last + QPointF(6, 0)).toPoint())
     QApplication.processEvents()
     qtbot.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=(last + QPointF(6, 0)).toPoint())
-    text = source.words(0)
+    text = source.text(0).text
     assert text[slice(*view.selection.span(0, len(text)))] == "信息公开"
     key(view, Qt.Key.Key_Escape)
     assert not view.selection

@@ -13,9 +13,11 @@ from PySide6.QtCore import QRect
 from PySide6.QtGui import QImage
 
 from client.widgets.page.pdfium import LOCK
-from client.widgets.page.source import TURNS, Attached, Entry, Link, Note, PageText, Seals, SealSpot, Size
+from client.widgets.page.source import TURNS, Attached, Entry, Link, Note, Seals, SealSpot, Size
 from modules.common.errors import GovDeskError
 from modules.common.ofd.box import Box
+from modules.common.ofd.reading import Line, PageText
+from modules.common.seals.report import SignatureReport
 from modules.common.text import tr
 
 MM = 25.4 / 72
@@ -25,6 +27,7 @@ _HELD = 6
 _FINE = 100
 """Places are asked of PDFium in whole numbers: hundredths of a millimetre."""
 _DEPTH = 32
+_ENDS = (0x0A, 0x0D)
 _ENTRIES = 20_000
 _NOTES = 2_000
 _ATTACHMENT = 1 << 30
@@ -208,32 +211,47 @@ class PdfSource:
             found = self._page(page).seals
         return tuple(SealSpot(page, box, f"{page}.{number}") for number, box in enumerate(found))
 
-    def words(self, page: int) -> str:
-        with LOCK:
-            return self._read(self._page(page), places=False).text
+    def seal_picture(self, spot: SealSpot, scale: float) -> QImage:
+        """The difference that the signature's field makes to its page."""
+        import numpy
+
+        box = spot.box
+        area = QRect(*(round(side * scale) for side in box))
+        plain, true = (_pixels(self.render(spot.page, scale, area, 0, seals)) for seals in (Seals.NONE, Seals.TRUE))
+        picture = QImage(area.size(), QImage.Format.Format_ARGB32_Premultiplied)
+        picture.fill(0)
+        pixels = _pixels(picture)
+        differ = (plain != true)[:, :, :3].any(axis=2)
+        pixels[differ] = true[differ]
+        pixels[:, :, 3] = numpy.where(differ, 255, 0)
+        return picture
+
+    def signatures(self) -> Sequence[SignatureReport]:
+        return ()
 
     def text(self, page: int) -> PageText:
         with LOCK:
-            return self._read(self._page(page), places=True)
+            return self._read(self._page(page))
 
-    def _read(self, page: _Page, *, places: bool) -> PageText:
+    def _read(self, page: _Page) -> PageText:
         pdfium = self._pdfium
         handle = pdfium.FPDFText_LoadPage(page.handle)
+        lines: list[Line] = []
+        now: list[tuple[str, Box | None]] = []
         try:
-            characters, boxes = [], []
             found = pdfium.FS_RECTF()
             for number in range(pdfium.FPDFText_CountChars(handle)):
                 code = pdfium.FPDFText_GetUnicode(handle, number)
-                if not 0 < code < 0x110000 or 0xD800 <= code < 0xE000 or code == 0xFFFE:
-                    continue
-                characters.append(chr(code))
-                if places:
-                    there = pdfium.FPDFText_GetLooseCharBox(handle, number, found)
-                    real = there and found.right > found.left and code > 32
-                    boxes.append(page.place(found.left, found.bottom, found.right, found.top) if real else None)
-            return PageText("".join(characters), tuple(boxes))
+                if code in _ENDS:
+                    lines += _line(now)
+                    now = []
+                elif 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 and code != 0xFFFE:
+                    there = pdfium.FPDFText_GetLooseCharBox(handle, number, found) and found.right > found.left
+                    box = page.place(found.left, found.bottom, found.right, found.top) if there else None
+                    now.append((chr(code), box))
         finally:
             pdfium.FPDFText_ClosePage(handle)
+        return PageText((*lines, *_line(now)))
 
     # -- what belongs to it ------------------------------------------------------------------------
 
@@ -375,6 +393,25 @@ class PdfSource:
         call(ctypes.cast(room, ctypes.POINTER(unit)) if unit else room, size)
         text = room.raw[:size].decode("utf-16-le", "replace").rstrip("\0")
         return "".join(character for character in text if character >= " " or character in "\n\t")
+
+
+def _line(characters: list[tuple[str, Box | None]]) -> list[Line]:
+    """A line of text, or none when nothing in it has a place; a blank without one gets that of an edge beside it."""
+    last = next((box for _, box in characters if box is not None), None)
+    if last is None:
+        return []
+    boxes = []
+    for _, box in characters:
+        last = box or Box(last.x + last.width, last.y, 0, last.height)
+        boxes.append(last)
+    return [Line("".join(text for text, _ in characters), tuple(boxes))]
+
+
+def _pixels(image: QImage) -> Any:
+    """The image's own bytes, a row of pixels of four each."""
+    import numpy
+
+    return numpy.frombuffer(image.bits(), numpy.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
 
 
 def _kind(pdfium: Any, kind: int) -> str:
