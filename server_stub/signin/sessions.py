@@ -24,6 +24,7 @@ from server_stub.identity import Identity
 from server_stub.sealing import open_sealed
 from server_stub.signin.totp import Totp
 from server_stub.tables import Device, Person, PersonRole, RolePermission, SignInSession
+from server_stub.trust import end_sessions
 from server_stub.writer import Writer
 from sync.protocol import SessionInfo, SignInReply
 
@@ -176,10 +177,7 @@ class Sessions:
             if only and session.execute(select(SignInSession.id).where(mine, SignInSession.id == only)).first() is None:
                 raise GovDeskError("AUTH-046", tr("没有这次登录。"))
             which = SignInSession.id == only if only else SignInSession.id != keep
-            query = update(SignInSession).where(mine, which, SignInSession.revoked_at.is_(None))
-            if method:
-                query = query.where(SignInSession.method == method)
-            session.execute(query.values(revoked_at=now))
+            end_sessions(session, person_id, now, which, *([SignInSession.method == method] if method else []))
             subject = only or person_id
             audit.append(session, now, [audit.Entry("session.revoke", by.actor.id, by.device, subject)])
 
