@@ -180,9 +180,9 @@ def _accounts(services: Services) -> APIRouter:
         return _json(door.sign_in(device, body))
 
     @router.post(PATHS["password"], status_code=204)
-    def password(body: PasswordChange, device: str = device) -> None:
-        """Change one's own password; sign in again with the new one."""
-        door.change_password(device, body)
+    def password(request: Request, body: PasswordChange, device: str = device) -> None:
+        """Change one's own password. Of one's sessions the one goes on whose statement is shown, if any is."""
+        door.change_password(device, body, services.guard.session_shown(request))
 
     @router.post(PATHS["sign_out"], status_code=204)
     def sign_out(request: Request, caller: Caller = signed_in) -> None:

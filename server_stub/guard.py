@@ -147,6 +147,14 @@ class Guard:
         self.declared[known] = ":signed-in"
         return known
 
+    def session_shown(self, request: Request) -> str:
+        """The session of the statement that comes with a question for which none is needed; empty without a good one."""
+        try:
+            said = statement.verify(request.headers.get(STATEMENT_HEADER, ""), self._identity.public_key)
+        except GovDeskError:
+            return ""
+        return said.session_id if said.device == request.state.device else ""
+
     def stands(self, said: Statement, *, signed_out_too: bool = True) -> bool:
         """Whether the session of a statement, its person and its device are trusted."""
         query = select(SignInSession.ended_at).where(

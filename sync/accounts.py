@@ -334,7 +334,8 @@ class Accounts:
         When ``login`` is signed in, the session is renewed with its full rights, and returned.
         """
         login = login.strip().lower()
-        self.transport.change_password(PasswordChange(login, old, new))
+        # the session that is shown goes on; the person's others end
+        self.transport.change_password(PasswordChange(login, old, new), self._open.statement if self._open else "")
         keys = self._keys()
         if keys.exists() and keys.knows(login):
             try:

@@ -80,7 +80,7 @@ class Transport(Protocol):
 
     def sign_out(self, statement: str) -> None: ...
 
-    def change_password(self, change: PasswordChange) -> None: ...
+    def change_password(self, change: PasswordChange, statement: str) -> None: ...
 
     def push(self, request: PushRequest) -> PushReply: ...
 
@@ -152,8 +152,8 @@ class _Wire(ABC):
     def sign_out(self, statement: str) -> None:
         self.ask("POST", "sign_out", {}, statement=statement)
 
-    def change_password(self, change: PasswordChange) -> None:
-        self.ask("POST", "password", change)
+    def change_password(self, change: PasswordChange, statement: str) -> None:
+        self.ask("POST", "password", change, statement=statement)
 
     def push(self, request: PushRequest) -> PushReply:
         return _parse(PushReply, self.ask("POST", "push", request))

@@ -311,3 +311,31 @@ def test_a_one_time_code_is_asked_for_and_offline_work_goes_on_until_somebody_en
     monkeypatch.undo()
     assert counter.code(counter.accounts.renew) == "AUTH-032"
     assert counter.accounts.session is not None
+
+
+# -- a new password
+
+
+def test_a_new_password_ends_what_somebody_else_may_have_begun_and_goes_on_here(
+    site: Site, counter: Counter, tmp_path: Path
+) -> None:
+    there, colleague = Counter(site, tmp_path / "there"), Counter(site, tmp_path / "colleague")
+    try:
+        there.accounts.sign_in("zhouba", PASSWORD)
+        colleague.accounts.sign_in("heping", PASSWORD)
+        before = counter.accounts.sign_in("zhouba", PASSWORD)
+        after = counter.accounts.change_password("zhouba", PASSWORD, "Good-Word-9")
+        assert after is not None
+        assert read(after.statement).session_id == read(before.statement).session_id
+        assert after.actor.permissions == before.actor.permissions != frozenset()
+        assert there.code(there.accounts.refresh) == "AUTH-016"
+        colleague.accounts.refresh()
+        # from the sign-in window, where nobody is at work, all of them end
+        there.accounts.sign_in("zhouba", "Good-Word-9")
+        counter.stop()
+        counter.start()
+        counter.accounts.change_password("zhouba", "Good-Word-9", "Good-Word-10")
+        assert there.code(there.accounts.refresh) == "AUTH-016"
+    finally:
+        there.stop()
+        colleague.stop()
