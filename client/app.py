@@ -182,7 +182,12 @@ class Application(QObject):
         for fault in [wrong, *faults] if wrong else faults:
             self._tell(fault)
         use_server(profile, options.server)
-        self.accounts = Accounts(profile, self.clock, open_store=self._open_store)
+        self.accounts = Accounts(
+            profile,
+            self.clock,
+            open_store=self._open_store,
+            offline_without_code=self.policy.offline_without_code,
+        )
         bindings = self._bindings(options)
         self.tokens = Tokens(str(bindings.pop("token", {}).get("library", "")))
         self.door = AccountsDoor(

@@ -148,7 +148,7 @@ class Guard:
         return known
 
     def session_shown(self, request: Request) -> str:
-        """The session of the statement that comes with a question for which none is needed; empty without a good one."""
+        """The session of a statement that comes along where none is asked for; empty without a good one."""
         try:
             said = statement.verify(request.headers.get(STATEMENT_HEADER, ""), self._identity.public_key)
         except GovDeskError:

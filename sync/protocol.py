@@ -230,7 +230,7 @@ class SignInRequest:
 class SignInReply:
     """``statement`` is the token; ``escrow`` (base64) opens the device's store key (see client.data.keys);
     ``offline_seconds`` is how long the person may sign in here without the server; ``renew_seconds`` after how long
-    the statement should be renewed. A renewal has no escrow.
+    the statement should be renewed. A renewal has no escrow. ``totp``: the password alone does not let the person in.
     """
 
     statement: str
@@ -240,6 +240,7 @@ class SignInReply:
     must_change_password: bool = False
     must_enrol_totp: bool = False
     renew_seconds: int = 0
+    totp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,8 @@ class Sessions:
         by_password = method == PASSWORD
         must_change = by_password and person.must_change
         demanded = by_password and self._totp.demanded(person, roles, began)
-        must_enrol = bool(demanded) and not self._totp.enabled(session, person.id)
+        enabled = by_password and self._totp.enabled(session, person.id)
+        must_enrol = bool(demanded) and not enabled
         said = self._statement(session, person, device_id, session_id, roles, rights=not must_change and not must_enrol)
         reply = SignInReply(
             statement=statement.sign(said, self._identity.private_key),
@@ -201,6 +202,7 @@ class Sessions:
             must_change_password=must_change,
             must_enrol_totp=must_enrol,
             renew_seconds=self._settings.statement_seconds // 2,
+            totp=enabled,
         )
         return reply, said
 
