@@ -165,8 +165,9 @@ def test_the_three_administrators_share_no_power(counters: dict[str, Counter]) -
     people = {role: {name for name in names if name.startswith("people.")} for role, names in held.items()}
     assert people == {"sysadmin": {"people.manage"}, "secadmin": {"people.grant"}, "auditadmin": {"people.audit"}}
     assert sum(map(len, held.values())) == len(set.union(*held.values()))
-    cases = {f"acceptance.{verb}" for verb in ("read", "accept", "decide", "close")}
+    cases = {f"acceptance.{verb}" for verb in ("read", "accept", "decide", "close", "portal")}
     assert not cases & set.union(*held.values())
+    assert set(statement_of(counters["portal"])) == {"acceptance.portal"}, "a machine in the citizens' name, and no more"
 
 
 # -- answers
