@@ -167,7 +167,9 @@ def test_the_three_administrators_share_no_power(counters: dict[str, Counter]) -
     assert sum(map(len, held.values())) == len(set.union(*held.values()))
     cases = {f"acceptance.{verb}" for verb in ("read", "accept", "decide", "close", "portal")}
     assert not cases & set.union(*held.values())
-    assert set(statement_of(counters["portal"])) == {"acceptance.portal"}, "a machine in the citizens' name, and no more"
+    assert set(statement_of(counters["portal"])) == {"acceptance.portal"}, (
+        "a machine in the citizens' name, and no more"
+    )
 
 
 # -- answers

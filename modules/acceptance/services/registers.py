@@ -178,7 +178,7 @@ class SettingsService:
     # -- asking the server, lane ``net`` --------------------------------------------------------------
 
     def staff(self) -> list[Person]:
-        """Whoever works in the house, or in the hall that one runs. Raises ``GovDeskError`` NET-… when the server cannot be asked."""
+        """Whoever works in the house, or in the hall that one runs. Raises ``GovDeskError`` NET-… without the server."""
         self._require(MAY_SEE)
         rows = self._server.get(f"{BASE}/staff")
         return [Person(row["id"], row["login"], row["name"], row["hall_id"], row["department_id"]) for row in rows]
