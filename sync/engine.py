@@ -83,7 +83,7 @@ class SyncStore(Protocol):
     def forget(self, scope: str) -> None: ...
 
     def receive(
-        self, scope: str, changes: Sequence[Incoming], *, complete: bool, to: int | None, floor: int
+        self, scope: str, changes: Sequence[Incoming], *, complete: bool, to: int | None, floor: int, more: bool
     ) -> None: ...
 
     def add_lease(self, series: str, first: int, last: int) -> None: ...
@@ -317,7 +317,9 @@ class SyncEngine:
         part, rest = page.changes[: self._slice], page.changes[self._slice :]
         ends = page.last and not rest
         began = self._clock.monotonic()
-        self._store.receive(page.scope, part, complete=ends, to=None if rest else page.to, floor=page.floor)
+        self._store.receive(
+            page.scope, part, complete=ends, to=None if rest else page.to, floor=page.floor, more=not page.last
+        )
         self._fit_slice(len(part), self._clock.monotonic() - began)
         self._page = replace(page, changes=rest) if rest else None
         if ends:
