@@ -349,7 +349,9 @@ class SyncEngine:
             # a push without commands asks what the server has forgotten: what it lacks goes first
             return Push(self._request([] if store.lost else store.unsent(self._batch)))
         if tally.deferred and self._ready("ask", now) and self._ready("push", now):
-            return Push(self._request(store.deferred(self._asked_after, self._batch)))
+            # behind the last of them, from the first again
+            asked = store.deferred(self._asked_after, self._batch) or store.deferred(0, self._batch)
+            return Push(self._request(asked))
         if store.series and tally.serials < self._policy.block / 2 and self._ready("lease", now):
             return Borrow(LeaseRequest(store.series, self._policy.block), store.statement)
         for series, unused in tally.wanted.items():
