@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from client.data.store import Store
     from client.widgets.notices import NoticeModel
     from devices.host import HostedDriver
-    from devices.token import HostedToken, TokenKey, UnlockedKey
+    from devices.ports import TokenKey
+    from devices.token import HostedToken, UnlockedKey
     from sync.loop import SyncLoop
     from sync.pages import PagePump
 
@@ -68,7 +69,11 @@ class Tokens:
 
     def find(self) -> list[TokenOffer]:
         """What is there. Raises ``GovDeskError`` DEV-…"""
-        return [TokenOffer(key.name, key.token, key) for key in self._token().certificates()]
+        return [TokenOffer(key.name, key.token, key) for key in self.certificates()]
+
+    def certificates(self) -> Sequence[TokenKey]:
+        """The port ``TokenReader``."""
+        return self._token().certificates()
 
     def unlock(self, key: TokenKey, pin: str) -> UnlockedKey:
         """Open a token by its PIN. Raises ``GovDeskError`` DEV-50…"""

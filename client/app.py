@@ -50,7 +50,16 @@ from client.widgets.notices import NoticeModel
 from client.widgets.privacy import CAN_REFUSE_CAPTURE, CaptureGuard, ClipboardGuard, refuse_capture
 from client.widgets.theme import Theme
 from devices.manager import DeviceManager
-from devices.ports import Camera, Devices, DeviceStatus, Evaluator, IdCardReader, TicketPrinter, WindowScreen
+from devices.ports import (
+    Camera,
+    Devices,
+    DeviceStatus,
+    Evaluator,
+    IdCardReader,
+    TicketPrinter,
+    TokenReader,
+    WindowScreen,
+)
 from modules.common.clock import Clock, SystemClock
 from modules.common.errors import GovDeskError
 from modules.common.manifest import load_all
@@ -420,6 +429,7 @@ class OpenDesk(QObject):
             TicketPrinter: Lazy(suite.devices.ticket_printer),
             Evaluator: Lazy(suite.devices.evaluator),
             WindowScreen: Lazy(suite.devices.window_screen),
+            TokenReader: suite.tokens,
         }
         self.host = AppHost(suite.lanes, suite.notices, services)
         self.registry = Registry(suite.manifests, self.host)

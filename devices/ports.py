@@ -288,6 +288,30 @@ class IdCardReader(Protocol):
 StatusListener = Callable[[DeviceStatus], None]
 
 
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A certificate on a token, with the key that belongs to it. ``name`` is whom it names, ``certificate`` DER."""
+
+    token: str
+    serial: str
+    id: str
+    name: str
+    certificate: bytes
+
+
+class TokenReader(Protocol):
+    """The certificates on the tokens (UKey, smart card) that are plugged in; reading them needs no PIN."""
+
+    @property
+    def available(self) -> bool:
+        """Whether a library for tokens is set up on this computer."""
+        ...
+
+    def certificates(self) -> Sequence[TokenKey]:
+        """What is there. Blocks. Raises ``DeviceError`` DEV-501, DEV-502, DEV-505."""
+        ...
+
+
 class Devices(Protocol):
     """The device manager, as the window sees it."""
 

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from devices import wire
 from devices.host import Hosted
+from devices.ports import TokenKey
 
 LOOK_SECONDS = 10.0
 USE_SECONDS = 30.0
 """A token that makes a signature may take seconds, and some ask for a touch."""
 WATCH_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class TokenKey:
-    """A certificate on a token, with the key that belongs to it. ``name`` is whom it names, ``certificate`` DER."""
-
-    token: str
-    serial: str
-    id: str
-    name: str
-    certificate: bytes
 
 
 class HostedToken(Hosted):

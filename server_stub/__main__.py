@@ -354,6 +354,29 @@ def prove(arguments: Sequence[str]) -> int:
     return 1 if verdict.broken_at is not None else 0
 
 
+def check_files(arguments: Sequence[str]) -> int:
+    """Read every page and file that the server keeps, and name those that are not what they were."""
+    parser = _parser(
+        "check-files",
+        "Read all pages and files (核对扫描件和附件); the server may be running. Exit status 1 names what is damaged.",
+    )
+    config = _config(parser.parse_args(arguments))
+    from server_stub.blobs.files import SealedFiles, damaged_in
+    from server_stub.database import Database
+
+    database = Database(config.url, config.master_key)
+    try:
+        database.must_exist()
+        database.unlock()
+        damaged = damaged_in(config.data / "files", SealedFiles(database.sealing))
+    finally:
+        database.close()
+    for name in damaged:
+        _say(tr("已损坏或被改动：{name}", name=name))
+    _say(tr("核对完毕，{n} 份有问题。", n=len(damaged)) if damaged else tr("核对完毕，全部完好。"))
+    return 1 if damaged else 0
+
+
 def rekey(arguments: Sequence[str]) -> int:
     """Seal everything anew under a new data key, or wrap the data keys by a new master key."""
     parser = _parser(
@@ -367,6 +390,7 @@ def rekey(arguments: Sequence[str]) -> int:
     config = _config(options)
     from modules.common.clock import SystemClock
     from server_stub import keyring, rekeying
+    from server_stub.blobs.files import SealedFiles, seal_anew
     from server_stub.database import Database
 
     database = Database(config.url, config.master_key)
@@ -379,7 +403,9 @@ def rekey(arguments: Sequence[str]) -> int:
             return 0
         if not options.go_on:
             rekeying.begin(database, keyring.read_master(config.master_key), SystemClock().now())
-        _say(tr("已用新密钥重新封存 {n} 行。", n=rekeying.seal_anew(database)))
+        rows = rekeying.seal_anew(database)
+        count = seal_anew(config.data / "files", SealedFiles(database.sealing))
+        _say(tr("已用新密钥重新封存 {n} 行、{m} 个文件。", n=rows, m=count))
     finally:
         database.close()
     return 0
@@ -438,6 +464,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "backup-key": backup_key,
     "restore": restore,
     "rekey": rekey,
+    "check-files": check_files,
     "enrol-code": enrol_code,
     "add-person": add_person,
     "reset-password": reset_password,

@@ -179,7 +179,7 @@ class Accounts:
         return OneTime(password, id=person_id)
 
     def grant(self, by: Caller, person_id: str, role_id: str) -> None:
-        """Give a role, from the server's console; in the window two pairs of eyes do (``role_requests``).
+        """Give a role, from the server's console; in the window two pairs of eyes do (``grant_requests``).
 
         Raises AUTH-021 for a mixture that the three administrators forbid, AUTH-023, AUTH-024, AUTH-028.
         """

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from modules.common.clock import iso
-from server_stub.tables import DEFERRED, CommandRow, Device
+from server_stub.tables import DEFERRED, CommandRow, Device, adding
 from sync.protocol import PUSH_LIMIT
 
 KEEP_ANSWERS = timedelta(days=3 * 366)
@@ -21,7 +21,7 @@ def remember(session: Session, device_id: str, last_n: int, answered: Sequence[d
     """Keep the answers and the device's last number in the transaction of the effects: exactly once."""
     session.execute(update(Device).where(Device.id == device_id).values(last_n=last_n))
     if answered:
-        session.execute(insert(CommandRow), answered)
+        session.execute(adding(CommandRow), answered)
 
 
 def purge(session: Session, now: datetime) -> None:

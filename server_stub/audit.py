@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from modules.common.gm import sm3
 from modules.common.server_ports import AuditPage, AuditView
 from server_stub.identity import Identity
-from server_stub.tables import AuditHead, AuditRow, AuditSignature
+from server_stub.tables import AuditHead, AuditRow, AuditSignature, adding
 from sync.protocol import canonical
 
 START = "0" * 64
@@ -76,7 +76,7 @@ def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
         values = (seq, at, entry.action, entry.person, entry.device, entry.subject, detail)
         last = link(last, *values)
         rows.append(dict(zip(COLUMNS, values, strict=True)) | {"hash": last})
-    session.execute(insert(AuditRow), rows)
+    session.execute(adding(AuditRow), rows)
     session.execute(update(AuditHead).values(seq=seq, hash=last))
 
 

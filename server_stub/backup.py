@@ -36,7 +36,8 @@ from server_stub.keyring import sync_folder
 DATABASE, MASTER = "database", "secrets/master.key"
 NAME = "govdesk-{at:%Y%m%dT%H%M%SZ}.backup"
 _NAMED = re.compile(r"govdesk-\d{8}T\d{6}Z\.backup")
-_BLOB = re.compile(r"blobs/[0-9a-f]{2}/[0-9a-f]{64}")
+_BLOB = re.compile(r"(files|blobs)/[0-9a-f]{2}/[0-9a-f]{64}")
+"""``blobs``: in clear, of a server of old, or what it could not take over (``blobs.files.seal_clear``)."""
 _BESIDE = re.compile(r"tls/[a-z.-]+|server\.toml|audit-heads\.jsonl")
 
 
@@ -99,7 +100,7 @@ def _pack(config: Config, database: Path, out: Any) -> None:
         _add(tar, config.master_key, MASTER)
         for name in ("server.toml", "audit-heads.jsonl"):
             _add(tar, config.data / name, name)
-        for folder in ("tls", "blobs"):
+        for folder in ("tls", "files", "blobs"):
             for path in sorted((config.data / folder).rglob("*")):
                 name = path.relative_to(config.data).as_posix()
                 if _BLOB.fullmatch(name) or _BESIDE.fullmatch(name):
@@ -231,7 +232,7 @@ def unpack(source: Path, secret: Secret, folder: Path) -> None:
                         while part := content.read(2**20):
                             digest.update(part)
                             file.write(part)
-                    if _BLOB.fullmatch(name) and digest.hexdigest() != path.name:
+                    if name.startswith("blobs/") and digest.hexdigest() != path.name:
                         raise damaged()
         except tarfile.TarError as error:
             raise damaged() from error

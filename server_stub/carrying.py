@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from modules.common.aggregate import (
@@ -32,9 +32,14 @@ from server_stub import feed
 from server_stub.accounts import staff_member
 from server_stub.blobs import names
 from server_stub.sealing import of
-from server_stub.tables import AggregateState, EventRow
+from server_stub.tables import AggregateState, EventRow, adding
 
 CALENDAR_DAY = "calendar_day"
+_STATE = (
+    select(AggregateState.rev, AggregateState.sealed, AggregateState.scopes)
+    .where(AggregateState.kind == bindparam("kind"), AggregateState.id == bindparam("id"))
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +154,7 @@ def calendar(session: Session) -> WorkCalendar:
 
 
 def _load(session: Session, command: Command) -> _State | None:
-    columns = select(AggregateState.rev, AggregateState.sealed, AggregateState.scopes)
-    row = session.execute(columns.filter_by(kind=command.kind, id=command.aggregate_id).with_for_update()).one_or_none()
+    row = session.execute(_STATE, {"kind": command.kind, "id": command.aggregate_id}).one_or_none()
     if row is None:
         return None
     doc = feed.document(session, command.kind, command.aggregate_id, row.sealed)
@@ -171,7 +175,7 @@ def _reference(session: Session, work: Work, key: Key) -> Doc | None:
 def _store_events(session: Session, command: Command, rev: int, at: datetime, events: Sequence[Event]) -> None:
     sealing = of(session)
     session.execute(
-        insert(EventRow),
+        adding(EventRow),
         [
             {
                 "kind": command.kind,

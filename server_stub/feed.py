@@ -20,7 +20,7 @@ from modules.common.text import tr
 from server_stub.blobs import names
 from server_stub.database import CHANNEL
 from server_stub.sealing import numbers_in, of, open_sealed, plain_number, seal
-from server_stub.tables import AggregateState, BlindIndex, ChangeRow, EventRow, Scope
+from server_stub.tables import AggregateState, BlindIndex, ChangeRow, EventRow, Scope, adding
 
 THINNED_AT_ONCE = 2000
 """Numbers of a feed that one transaction thins."""
@@ -113,7 +113,7 @@ def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
             last = len(added)
             session.execute(insert(Scope).values(name=scope, seq=last, count=count, digest=digest, floor=0))
         session.execute(
-            insert(ChangeRow),
+            adding(ChangeRow),
             [
                 {
                     "scope": scope,
@@ -319,7 +319,7 @@ def store(session: Session, at: str, entry: Entry, summary: Summary) -> None:
         "updated_at": at,
     }
     if entry.rev == 1:
-        session.execute(insert(AggregateState), [{**key, **values}])
+        session.execute(adding(AggregateState), [{**key, **values}])
     else:
         session.execute(update(AggregateState).filter_by(**key).values(**values))
     remember_numbers(session, entry.kind, entry.id, summary.search)

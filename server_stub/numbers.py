@@ -7,9 +7,12 @@ A hall has one series for its cases, ``3411A``, and one for each group of its qu
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Number
@@ -17,7 +20,7 @@ from modules.common.clock import CHINA, Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refusal
 from modules.common.text import tr
 from server_stub import audit, identity
-from server_stub.tables import Device, NumberLease, NumberSeries, NumberUsed, Organisation
+from server_stub.tables import Device, NumberLease, NumberSeries, NumberUsed, Organisation, adding
 from server_stub.writer import Writer
 from sync.protocol import Lease, LeaseRequest
 
@@ -80,29 +83,64 @@ def _check(series: str, own: str, today: date) -> None:
         raise GovDeskError("NUM-007", tr("号段 {series} 的日期已过或太远，不再发号。", series=series))
 
 
-def spend(session: Session, device_id: str, number: Number, cmd_id: str) -> Refusal | None:
-    """Spend a number for good; again for the same command is no harm."""
-    if not _holds(session, device_id, number):
-        return Refusal("NUM-003", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
-    used = session.get(NumberUsed, (number.series, number.serial))
-    if used is None:
-        session.execute(insert(NumberUsed).values(series=number.series, serial=number.serial, cmd_id=cmd_id))
-    elif used.cmd_id != cmd_id:
-        return Refusal("NUM-004", tr("号码 {serial} 已经使用过。", serial=number.serial))
-    return None
+class _Block(NamedTuple):
+    series: str
+    first: int
+    last: int
+    device_id: str
+
+    def has(self, number: Number) -> bool:
+        return self.series == number.series and self.first <= number.serial <= self.last
 
 
-def _holds(session: Session, device_id: str, number: Number) -> bool:
-    """Whether the device may use the number: its own, or one handed out in a history that a restore has lost."""
-    lease = select(NumberLease.device_id).where(
-        NumberLease.series == number.series, NumberLease.first <= number.serial, NumberLease.last >= number.serial
-    )
-    holder = session.execute(lease).scalar_one_or_none()
-    if holder is not None:
-        return holder == device_id
-    # in the history that is known every serial below the next one is in a lease (see ``identity.ensure``)
-    upcoming = select(NumberSeries.next_serial).filter_by(series=number.series)
-    return number.serial < (session.execute(upcoming).scalar_one_or_none() or _first(session, number.series))
+class Spending:
+    """What numbers one push uses up: looked up at once for all ``wanted``, spent one by one, written with ``store``."""
+
+    def __init__(self, session: Session, device_id: str, wanted: Iterable[Number]) -> None:
+        self._session = session
+        self._device_id = device_id
+        self._used: dict[Number, str] = {}
+        self._new: list[dict[str, Any]] = []
+        self._block = _Block("", 0, 0, "")
+        by_series: defaultdict[str, list[int]] = defaultdict(list)
+        for number in wanted:
+            by_series[number.series].append(number.serial)
+        for series, serials in by_series.items():
+            known = select(NumberUsed.serial, NumberUsed.cmd_id).where(
+                NumberUsed.series == series, NumberUsed.serial.in_(serials)
+            )
+            self._used |= {Number(series, serial): cmd_id for serial, cmd_id in session.execute(known)}
+
+    def spend(self, number: Number, cmd_id: str) -> Refusal | None:
+        """Spend one of the wanted numbers for good; again for the same command is no harm."""
+        if not self._holds(number):
+            return Refusal("NUM-003", tr("号码 {serial} 没有分配给这台设备。", serial=number.serial))
+        if number not in self._used:
+            self._used[number] = cmd_id
+            self._new.append({"series": number.series, "serial": number.serial, "cmd_id": cmd_id})
+        elif self._used[number] != cmd_id:
+            return Refusal("NUM-004", tr("号码 {serial} 已经使用过。", serial=number.serial))
+        return None
+
+    def store(self) -> None:
+        """Write down what was spent: in the transaction of its effects."""
+        if self._new:
+            self._session.execute(adding(NumberUsed), self._new)
+
+    def _holds(self, number: Number) -> bool:
+        """Whether the device may use the number: its own, or one handed out in a history that a restore has lost."""
+        if not self._block.has(number):
+            # blocks do not overlap: none but the one that begins last before the number can have it
+            columns = select(NumberLease.series, NumberLease.first, NumberLease.last, NumberLease.device_id)
+            before = columns.where(NumberLease.series == number.series, NumberLease.first <= number.serial)
+            row = self._session.execute(before.order_by(NumberLease.first.desc()).limit(1)).one_or_none()
+            self._block = _Block(*row) if row else self._block
+        if self._block.has(number):
+            return self._block.device_id == self._device_id
+        # in the history that is known every serial below the next one is in a lease (see ``identity.ensure``)
+        upcoming = select(NumberSeries.next_serial).filter_by(series=number.series)
+        following = self._session.execute(upcoming).scalar_one_or_none() or _first(self._session, number.series)
+        return number.serial < following
 
 
 def _first(session: Session, series: str) -> int:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,7 @@ from server_stub.tables import (
     AggregateState,
     CommandRow,
     Device,
+    adding,
 )
 from server_stub.trust import Trust, given_at, out_of_force
 from server_stub.writer import Writer, retriable
@@ -87,6 +88,7 @@ class _Push(Work):
     last_n: int = 0
     may_wait: bool = True
     trust: Trust = field(kw_only=True)
+    spending: numbers.Spending = field(kw_only=True)
     known: dict[str, CommandRow] = field(default_factory=dict)
     waiting: dict[Key, set[int]] = field(default_factory=dict)
     """Numbers of this device's deferred commands by record."""
@@ -171,10 +173,12 @@ class Processor:
             last_n=device.last_n,
             may_wait=may_wait,
             trust=Trust(session, self._identity, now, device.revoked_at),
+            spending=numbers.Spending(session, device_id, filter(None, (_number(item.command) for item in judged))),
             known=known,
             waiting=_waiting(session, device_id),
         )
         acks = [self._answer(session, push, item) for item in judged]
+        push.spending.store()
         if push.last_n != device.last_n:
             remember(session, device_id, push.last_n, push.answered)
         audit.append(session, iso(push.now), push.audit)
@@ -212,7 +216,7 @@ class Processor:
         command, said = item.command, item.said
         # whatever becomes of the command, its number is spent: it may be on paper already
         number = _number(command)
-        spent = numbers.spend(session, push.device_id, number, command.cmd_id) if number else None
+        spent = push.spending.spend(number, command.cmd_id) if number else None
         if isinstance(said, Refusal):
             return said
         if no := out_of_force(said, push.device_id, at) or push.trust.lost(said, at) or spent:
@@ -334,7 +338,7 @@ class Processor:
             "rev": rev,
             "sealed": None,
         }
-        session.execute(insert(CommandRow), [row])
+        session.execute(adding(CommandRow), [row])
         audit.append(
             session,
             iso(now),

@@ -45,6 +45,7 @@ _DIALLED = re.compile(r"\+?86(1[0-9]{10})")
 class _Key:
     cipher: Sm4Gcm
     blind: bytes
+    files: bytes
 
 
 class Sealing:
@@ -63,7 +64,10 @@ class Sealing:
 
     def use(self, keys: Mapping[int, bytes]) -> None:
         """From now on these keys, by version, ``KEY_BYTES`` each."""
-        self._keys = {version: _Key(Sm4Gcm(key[:16]), key[16:]) for version, key in keys.items()}
+        self._keys = {
+            version: _Key(Sm4Gcm(key[:16]), key[16:], hmac_sm3(key, b"govdesk seals files"))
+            for version, key in keys.items()
+        }
         self._newest = max(keys)
 
     def seal(self, table: type[Base], key: Sequence[Any], text: str) -> bytes:
@@ -92,6 +96,16 @@ class Sealing:
                 fix=tr("请联系系统管理员，用最近的备份核对。"),
             ) from error
         return text.decode()
+
+    def file_key(self, version: int) -> bytes:
+        """What the keys of files are made from. Raises ``KeyError`` for a version that nobody has, SRV-050 before any
+        key is there.
+        """
+        if not self._newest:
+            raise _locked()
+        if version not in self._keys:
+            self.reload()
+        return self._keys[version].files
 
     def blinds(self, number: str) -> list[bytes]:
         """What the blind index holds for a number under each key, newest first; see ``numbers_in``."""

@@ -18,7 +18,7 @@ from modules.common.server_ports import Caller
 from server_stub import answers, backup, feed, identity, tls
 from server_stub.accounts import Accounts, sync_roles
 from server_stub.audit_log import AuditLog
-from server_stub.blobs import names
+from server_stub.blobs import files, names
 from server_stub.blobs.keeper import Keeper
 from server_stub.blobs.uploads import Uploads
 from server_stub.commands import OwnCommands
@@ -26,11 +26,11 @@ from server_stub.config import Config
 from server_stub.container import recipient
 from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
+from server_stub.grant_requests import GrantRequests
 from server_stub.guard import Guard, RateLimiter
 from server_stub.nudges import Nudges
 from server_stub.numbers import Numbers
 from server_stub.processor import Processor
-from server_stub.role_requests import RoleRequests
 from server_stub.scheduler import Scheduled, Scheduler
 from server_stub.seeding import published_password
 from server_stub.signin.administration import Administration
@@ -68,7 +68,7 @@ class Services:
         self.totp = Totp(self.database, self.writer, self.clock, settings)
         self.certificates = Certificates(config.data, self.database, self.writer, self.clock, settings)
         self.sessions = Sessions(self.database, self.writer, self.clock, settings, self.identity, self.totp)
-        self.ways_in = Administration(self.sessions, self.totp, self.certificates)
+        self.ways_in = Administration(self.database, self.sessions, self.totp, self.certificates)
         self.door = Door(
             self.database,
             self.writer,
@@ -81,15 +81,17 @@ class Services:
             Oidc(config.data, self.writer, self.clock, settings),
             None if config.demo else published_password(),
         )
-        self.role_requests = RoleRequests(self.database, self.writer, self.clock)
+        self.grant_requests = GrantRequests(self.database, self.writer, self.clock, self.certificates)
         self.devices = DeviceRegistry(self.database, self.writer, self.clock, settings, self.tls)
         self.audit = AuditLog(self.database, self.writer, self.clock, self.identity, config.data / "audit-heads.jsonl")
         self.nudges = Nudges(self.database)
         self.writer.grown = self.nudges.announce
         self.numbers = Numbers(self.writer, self.clock)
         self.writer.do(names.fill)
-        folder = config.data / "blobs"
+        folder = config.data / "files"
         self.blobs = Keeper(folder, self.database, self.writer, self.clock)
+        with backup.room(folder):
+            files.seal_clear(config.data / "blobs", folder, self.blobs.files)
         self.uploads = Uploads(folder / "incoming", self.blobs, self.database, self.writer, self.clock, settings)
         self.rules = rules
         self.processor = Processor(self.writer, self.clock, self.identity, rules)

@@ -5,18 +5,23 @@ What tells of people or must stay secret stands in a column ``sealed`` (``server
 
 from __future__ import annotations
 
+from typing import cast
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Insert,
     Integer,
     MetaData,
     String,
+    Table,
     Text,
     UniqueConstraint,
     false,
+    insert,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -42,6 +47,11 @@ class Base(DeclarativeBase):
     type_annotation_map = {str: Text}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
 
+def adding(table: type[Base]) -> Insert:
+    """An insert of rows as they are, past the mapper, which costs as much again: for what every command writes."""
+    return insert(cast("Table", table.__table__))
+
+
 class Organisation(Base):
     """A hall or a department. ``series`` is the code of a hall's numbers."""
 
@@ -55,6 +65,7 @@ class Organisation(Base):
 class Person(Base):
     """Somebody who can sign in. ``admin_kind`` says which administrator (三员) the person is, or is empty.
 
+    ``totp_since``: sign-ins by password from then on must lead to a second factor; empty where only roles demand one.
     ``sealed``: the name.
     """
 
@@ -68,28 +79,43 @@ class Person(Base):
     admin_kind: Mapped[str] = mapped_column(default="")
     password_hash: Mapped[str]
     must_change: Mapped[bool] = mapped_column(default=False)
+    totp_since: Mapped[str] = mapped_column(server_default="", default="")
     created_at: Mapped[str]
     disabled_at: Mapped[str | None]
 
 
-class RoleRequest(Base):
-    """A role asked for, until another security administrator agrees, or it lapses. Kept as the record of both."""
+class GrantRequest(Base):
+    """A role, or a certificate (its SHA-256), asked for until another security administrator agrees, or it lapses.
 
-    __tablename__ = "role_request"
+    Kept as the record of both. ``sealed``: the certificate (base64).
+    """
+
+    __tablename__ = "grant_request"
     __table_args__ = (
         Index(
-            "uq_role_request_open",
+            "uq_grant_request_open",
             "person_id",
             "role_id",
             unique=True,
             sqlite_where=text("decided_at IS NULL"),
             postgresql_where=text("decided_at IS NULL"),
         ),
+        Index(
+            "uq_grant_request_open_certificate",
+            "person_id",
+            "fingerprint",
+            unique=True,
+            sqlite_where=text("decided_at IS NULL AND fingerprint <> ''"),
+            postgresql_where=text("decided_at IS NULL AND fingerprint <> ''"),
+        ),
         CheckConstraint("decided_by <> asked_by OR NOT agreed", name="four_eyes"),
+        CheckConstraint("(role_id IS NULL) <> (fingerprint = '')", name="one_thing"),
     )
     id: Mapped[str] = mapped_column(primary_key=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"))
-    role_id: Mapped[str] = mapped_column(ForeignKey("role.id"))
+    role_id: Mapped[str | None] = mapped_column(ForeignKey("role.id"))
+    fingerprint: Mapped[str] = mapped_column(String(64), default="")
+    sealed: Mapped[bytes | None]
     reason: Mapped[str]
     asked_at: Mapped[str]
     asked_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
@@ -241,7 +267,7 @@ class SecondFactor(Base):
 class PersonCertificate(Base):
     """A certificate that stands for a person, by its SHA-256. One that was taken back stays, and stands for nobody.
 
-    ``sealed``: whom it names.
+    ``used_at``: when somebody last signed in with it. ``sealed``: whom it names.
     """
 
     __tablename__ = "person_certificate"
@@ -251,6 +277,7 @@ class PersonCertificate(Base):
     not_after: Mapped[str]
     bound_at: Mapped[str]
     bound_by: Mapped[str]
+    used_at: Mapped[str] = mapped_column(server_default="", default="")
     revoked_at: Mapped[str | None]
 
 

@@ -264,13 +264,14 @@ class SessionEnd:
 
 @dataclass(frozen=True, slots=True)
 class CertificateInfo:
-    """A certificate bound to a person; ``revoked_at`` is empty while it stands."""
+    """A certificate bound to a person; ``revoked_at`` is empty while it stands, ``used_at`` before its first use."""
 
     fingerprint: str
     subject: str
     not_after: str
     bound_at: str
     revoked_at: str
+    used_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,13 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from client.data.profile import make_folder, written_atomically
-from client.data.sealed import Damaged, Sealed, seal
+from client.data.sealed import Sealed, Whole, opened, seal
 from client.data.tables import DEFERRED, REFUSED, WAITING, BlobRow, DraftRow, OutboxRow
 from client.kernel.ports import BlobRef
 from modules.common.blobs import FILE_LIMIT, LIMIT, SMALL, is_sha256, names_in, type_of_file
 from modules.common.clock import iso
 from modules.common.errors import GovDeskError
+from modules.common.pieces import Damaged
 from modules.common.text import tr
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class BlobFiles:
     def part(self, sha256: str, offset: int, count: int, size: int) -> bytes | None:
         """A part of what was kept, ``size`` being the whole; None where it is lost or damaged."""
 
-        def cut(file: Sealed) -> bytes:
+        def cut(file: Sealed | Whole) -> bytes:
             if file.size != size:
                 raise Damaged("another size")
             return file.read(offset, count)
@@ -90,7 +91,7 @@ class BlobFiles:
     def has(self, sha256: str) -> bool:
         """Whether there is a file that opens: its beginning and its end are what was written."""
 
-        def ends(file: Sealed) -> bool:
+        def ends(file: Sealed | Whole) -> bool:
             return bool(file.read(0, 1) and file.read(file.size - 1, 1))
 
         return bool(self._opened(sha256, ends))
@@ -101,9 +102,9 @@ class BlobFiles:
             if path.name not in but and path.stat().st_mtime < cutoff.timestamp():
                 path.unlink()
 
-    def _opened(self, sha256: str, work: Callable[[Sealed], T]) -> T | None:
+    def _opened(self, sha256: str, work: Callable[[Sealed | Whole], T]) -> T | None:
         try:
-            with Sealed(self._path(sha256), self._key, sha256) as file:
+            with opened(self._path(sha256), self._key, sha256) as file:
                 return work(file)
         except FileNotFoundError:
             return None

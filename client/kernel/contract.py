@@ -38,7 +38,9 @@ class Token(Protocol):
 
 
 class Lanes(Protocol):
-    """Named lanes of background work: ``data`` (one writer), ``read`` (two), ``net`` (four), ``cpu`` (one)."""
+    """Named lanes of background work: ``data`` (one writer), ``read`` (two), ``net`` (four), ``cpu`` (one), ``page``
+    (two, for what of a document is about to be looked at).
+    """
 
     def run(
         self,

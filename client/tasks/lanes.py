@@ -16,7 +16,7 @@ T = TypeVar("T")
 Post = Callable[[Callable[[], None]], None]
 Unhandled = Callable[[str, BaseException], None]
 
-WIDTHS = {"data": 1, "read": 2, "net": 4, "cpu": 1}
+WIDTHS = {"data": 1, "read": 2, "net": 4, "cpu": 1, "page": 2}
 """How many threads each lane has; a device's lane ``dev:<id>`` has one."""
 log = logging.getLogger(__name__)
 _here = threading.local()

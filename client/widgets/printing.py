@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWi
 
 from client.kernel.contract import Lanes, Token
 from client.widgets.basics import Banner, Button, Label
+from client.widgets.page.pdfium import LOCK
 from client.widgets.theme import set_role, theme
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
@@ -32,19 +32,17 @@ _A4 = 595
 """Width of A4 in points."""
 _SMALLEST = 0.3
 _ZOOMS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-_pdfium = threading.Lock()
-"""PDFium must never be entered by two threads at once."""
 
 
 def page_count(pdf: bytes) -> int:
     """How many pages a PDF has. Raises ``GovDeskError`` PRT-003 when it is none."""
-    with _pdfium, _document(pdf) as document:
+    with LOCK, _document(pdf) as document:
         return len(document)
 
 
 def render_page(pdf: bytes, dpi: float, page: int = 0) -> QImage:
     """One page as an image of ``dpi`` dots per inch; on any thread. Raises ``GovDeskError`` PRT-003."""
-    with _pdfium, _document(pdf) as document:
+    with LOCK, _document(pdf) as document:
         return _render(document, dpi, page)
 
 
@@ -131,7 +129,7 @@ class PdfPrinter:
 def send(pdf: bytes, printer: QPrinter) -> None:
     """Put all pages on ``printer``, each as large as it is. Raises ``GovDeskError`` PRT-002, PRT-003."""
     printer.setFullPage(True)
-    with _pdfium, _document(pdf) as document:
+    with LOCK, _document(pdf) as document:
         painter = QPainter()
         for number in range(len(document)):
             _set_page(printer, *document[number].get_size())

@@ -39,10 +39,10 @@ ADMIN_KINDS = ("sys", "sec", "audit")
 """三员: system, security and audit administrator. One person holds at most one (三权分立)."""
 
 
-def judge_role_request(asked_by: str, person: str, decider: str, agree: bool) -> Refusal | None:
-    """Four eyes: whether ``decider`` may agree to a role that ``asked_by`` asked for ``person``, or say no to it.
+def judge_grant_request(asked_by: str, person: str, decider: str, agree: bool) -> Refusal | None:
+    """Four eyes: whether ``decider`` may agree to what ``asked_by`` asked for ``person``, or say no to it.
 
-    Whoever asked may take it back, and may not agree; nobody decides on a role of their own.
+    Whoever asked may take it back, and may not agree; nobody decides on a role or certificate of their own.
     """
     if person == decider:
         return Refusal("AUTH-024", tr("不能更改自己的账号和角色。请由另一位管理员办理。"))

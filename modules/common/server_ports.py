@@ -41,8 +41,10 @@ class PersonView:
 
 
 @dataclass(frozen=True, slots=True)
-class RoleRequestView:
-    """A role that was asked for and waits for a second pair of eyes, until ``until``."""
+class GrantRequestView:
+    """What was asked for a person and waits for a second pair of eyes, until ``until``: a role, or a certificate, by
+    whom it names and its SHA-256.
+    """
 
     id: str
     person_id: str
@@ -53,6 +55,8 @@ class RoleRequestView:
     asked_by: str
     asked_at: str
     until: str
+    certificate: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,50 +182,78 @@ class People(Protocol):
         ...
 
 
-class RoleRequests(Protocol):
-    """Four eyes for every role: one security administrator asks, another one agrees."""
+class GrantRequests(Protocol):
+    """Four eyes for every role and for every certificate: one security administrator asks, another one agrees."""
 
-    def ask(self, by: Caller, person_id: str, role_id: str, reason: str) -> str:
+    def ask_role(self, by: Caller, person_id: str, role_id: str, reason: str) -> str:
         """Ask for a role; the request's id. Raises AUTH-021 for a mixture that the three administrators forbid,
         AUTH-024 for oneself, AUTH-060 and AUTH-061 for what is asked for or held already.
         """
         ...
 
-    def waiting(self) -> list[RoleRequestView]:
+    def ask_certificate(self, by: Caller, person_id: str, text: str, reason: str) -> str:
+        """Ask that a certificate (PEM, or DER as base64) may stand for a person: whoever holds its key would be that
+        person. The request's id. Raises AUTH-037, AUTH-038, AUTH-040 for one that will not do, AUTH-024, AUTH-060, 061.
+        """
+        ...
+
+    def waiting(self) -> list[GrantRequestView]:
         """Requests that nobody has decided and that still stand, oldest first."""
         ...
 
     def decide(self, by: Caller, request_id: str, agree: bool) -> None:
         """Agree, or decline; whoever asked may only take it back. Raises AUTH-062 for one that stands no more,
-        AUTH-063 for one's own, and what ``ask`` raises.
+        AUTH-063 for one's own, and what asking raises.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateView:
-    """A certificate that stands for a person; ``revoked_at`` is empty while it does."""
+    """A certificate that stands for a person. ``revoked_at`` is empty while it does, ``used_at`` before it is used."""
 
     fingerprint: str
     subject: str
     not_after: str
     bound_at: str
     revoked_at: str
+    used_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaysInView:
+    """How a person may sign in, and when each way was last used at the server; times are empty for never.
+
+    ``last`` holds the newest sign-in by method (``password``, ``certificate``, ``oidc``), as far as sessions are kept
+    (400 days). ``totp_required``: ``""``, ``role`` or ``person``, by what a second factor is demanded. ``identities``
+    are the providers of single sign-on that know the person. ``sessions`` counts those that stand.
+    """
+
+    last: dict[str, str]
+    must_change_password: bool
+    totp: bool
+    totp_required: str
+    totp_at: str
+    totp_used_at: str
+    recovery_left: int
+    certificates: list[CertificateView]
+    identities: list[str]
+    sessions: int
 
 
 class WaysIn(Protocol):
-    """Other people's ways to sign in. Every change is audited; raises AUTH-023 unknown person, AUTH-072 oneself."""
+    """Other people's ways to sign in. Every change is audited; raises AUTH-023 unknown person, AUTH-052 oneself."""
 
-    def certificates(self, person_id: str) -> Sequence[CertificateView]:
-        """A person's certificates, the newest first."""
-        ...
-
-    def bind_certificate(self, by: Caller, person_id: str, text: str) -> None:
-        """Let a certificate (PEM) stand for a person. Raises AUTH-037, AUTH-038, AUTH-040."""
+    def of(self, person_id: str) -> WaysInView:
+        """A person's ways in; certificates the newest first."""
         ...
 
     def take_certificate_back(self, by: Caller, person_id: str, fingerprint: str) -> None:
-        """Let it stand for nobody any more. Raises AUTH-041."""
+        """Let it stand for nobody any more, and end what was begun by certificate. Raises AUTH-041."""
+        ...
+
+    def require_second_factor(self, by: Caller, person_id: str, required: bool) -> None:
+        """From the next sign-in by password on, demand one of this person; or leave it to the roles again."""
         ...
 
     def remove_second_factor(self, by: Caller, person_id: str) -> None:
@@ -367,7 +399,7 @@ class ServerServices(Protocol):
     def people(self) -> People: ...
 
     @property
-    def role_requests(self) -> RoleRequests: ...
+    def grant_requests(self) -> GrantRequests: ...
 
     @property
     def ways_in(self) -> WaysIn: ...

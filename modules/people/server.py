@@ -15,12 +15,12 @@ from modules.common.server_ports import (
     AuditPage,
     AuditVerdict,
     Caller,
-    CertificateView,
     DeviceView,
+    GrantRequestView,
     OneTime,
     PeoplePage,
-    RoleRequestView,
     ServerServices,
+    WaysInView,
 )
 from modules.common.text import tr
 from modules.people import domain
@@ -70,12 +70,17 @@ def _tell_others(services: ServerServices, caller: Caller, request: str) -> None
     now = services.clock.now()
     for person in services.people.with_role("secadmin"):
         if person.id != caller.actor.id:
-            title = tr("有一项角色授权等您复核")
-            text = tr("{name} 提交了一项角色授权。请在“人员与角色”的“待复核”中处理。", name=caller.actor.name)
+            title = tr("有一项授权等您复核")
+            text = tr("{name} 提交了一项授权。请在“人员与角色”的“待复核”中处理。", name=caller.actor.name)
             body = notice(person.id, title, text, "page:people.people", now)
             # the request stands, whether or not there is a module of notices to tell of it
             with suppress(Refused):
-                services.commands.give(KIND, notice_id("role-request", request, person.id), SEND, body)
+                services.commands.give(KIND, notice_id("grant-request", request, person.id), SEND, body)
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason) > domain.REASON_LIMIT:
+        raise Refused(Refusal("AUTH-029", tr("人员信息填写有误。"), {"reason": domain.reason_too_long()}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class CertificateText:
-    """A certificate in PEM."""
+    """A certificate in PEM, or as base64 of DER; ``reason`` is for whoever has to agree."""
 
     pem: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """Whether a second factor is demanded."""
+
+    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,7 @@ def routes(services: ServerServices) -> APIRouter:
     manage = Depends(services.require(domain.MANAGE))
     grants = Depends(services.require(domain.GRANT))
     audits = Depends(services.require(domain.AUDIT))
-    people, requests, ways_in = services.people, services.role_requests, services.ways_in
+    people, requests, ways_in = services.people, services.grant_requests, services.ways_in
     devices, audit = services.devices, services.audit
 
     @router.get("/people")
@@ -139,18 +152,17 @@ def routes(services: ServerServices) -> APIRouter:
     @router.post("/people/{person}/grant")
     def ask_for_role(person: str, body: RoleName, caller: Caller = grants) -> Asked:
         """Ask for a role; it holds when another security administrator agrees, who is told."""
-        if len(body.reason) > domain.REASON_LIMIT:
-            raise Refused(Refusal("AUTH-029", tr("人员信息填写有误。"), {"reason": domain.reason_too_long()}))
-        made = Asked(requests.ask(caller, person, body.role, body.reason))
+        _check_reason(body.reason)
+        made = Asked(requests.ask_role(caller, person, body.role, body.reason))
         _tell_others(services, caller, made.id)
         return made
 
-    @router.get("/role-requests")
-    def waiting_requests(caller: Caller = grants) -> list[RoleRequestView]:
-        """Roles that were asked for and wait."""
+    @router.get("/requests")
+    def waiting_requests(caller: Caller = grants) -> list[GrantRequestView]:
+        """Roles and certificates that were asked for and wait."""
         return requests.waiting()
 
-    @router.post("/role-requests/{request}/decision", status_code=204)
+    @router.post("/requests/{request}/decision", status_code=204)
     def decide_request(request: str, body: Agreement, caller: Caller = grants) -> None:
         """Agree, decline, or take back what oneself has asked for."""
         requests.decide(caller, request, body.agree)
@@ -160,20 +172,28 @@ def routes(services: ServerServices) -> APIRouter:
         """Take a role away."""
         people.revoke(caller, person, body.role)
 
-    @router.get("/people/{person}/certificates")
-    def person_certificates(person: str, caller: Caller = grants) -> list[CertificateView]:
-        """The certificates that stand for a person."""
-        return list(ways_in.certificates(person))
+    @router.get("/people/{person}/ways-in")
+    def person_ways_in(person: str, caller: Caller = grants) -> WaysInView:
+        """How a person may sign in, and when each way was last used."""
+        return ways_in.of(person)
 
-    @router.post("/people/{person}/certificates", status_code=204)
-    def bind_certificate(person: str, body: CertificateText, caller: Caller = grants) -> None:
-        """Let a certificate stand for a person."""
-        ways_in.bind_certificate(caller, person, body.pem)
+    @router.post("/people/{person}/certificates")
+    def ask_for_certificate(person: str, body: CertificateText, caller: Caller = grants) -> Asked:
+        """Ask that a certificate stands for a person; it does when another security administrator agrees."""
+        _check_reason(body.reason)
+        made = Asked(requests.ask_certificate(caller, person, body.pem, body.reason))
+        _tell_others(services, caller, made.id)
+        return made
 
     @router.post("/people/{person}/certificates/revoke", status_code=204)
     def take_certificate_back(person: str, body: CertificateName, caller: Caller = grants) -> None:
         """Let it stand for nobody any more."""
         ways_in.take_certificate_back(caller, person, body.fingerprint)
+
+    @router.post("/people/{person}/second-factor/required", status_code=204)
+    def require_second_factor(person: str, body: Required, caller: Caller = grants) -> None:
+        """Demand a second factor of a person, or leave it to the roles."""
+        ways_in.require_second_factor(caller, person, body.required)
 
     @router.post("/people/{person}/second-factor/remove", status_code=204)
     def remove_second_factor(person: str, caller: Caller = grants) -> None:

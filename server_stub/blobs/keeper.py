@@ -1,4 +1,4 @@
-"""Whole blobs as files by the SHA-256 of their content: ``data/blobs/<first two digits>/<sha256>``.
+"""Whole blobs as sealed files by the SHA-256 of their content: ``data/files/<first two digits>/<sha256>``.
 
 A file is here from the moment on at which its whole content was checked, and not before. Who may read it: whoever
 reads a document that names it now, and the device that handed it in.
@@ -6,7 +6,6 @@ reads a document that names it now, and the device that handed it in.
 
 from __future__ import annotations
 
-import os
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -18,12 +17,16 @@ from modules.common.blobs import is_sha256
 from modules.common.clock import Clock, iso
 from modules.common.errors import GovDeskError
 from modules.common.permissions import admin_kinds_of
+from modules.common.pieces import Damaged, Sealed
 from modules.common.server_ports import Caller
 from modules.common.text import tr
 from server_stub import audit
 from server_stub.accounts import reach
 from server_stub.blobs import names
+from server_stub.blobs.files import SealedFiles
 from server_stub.database import Database
+from server_stub.keyring import sync_folder
+from server_stub.log import log
 from server_stub.tables import Blob, BlobGiver, BlobUpload
 from server_stub.writer import Writer
 
@@ -40,13 +43,16 @@ class Keeper:
     def __init__(self, folder: Path, database: Database, writer: Writer, clock: Clock) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._folder = folder
+        self.files = SealedFiles(database.sealing)
         self._database = database
         self._writer = writer
         self._clock = clock
         self._files = threading.Lock()
 
-    def get(self, sha256: str, by: Caller) -> tuple[Path, str]:
-        """Where a blob is, and its media type. Raises SRV-060; SRV-061 for one that is not here, or not for ``by``."""
+    def get(self, sha256: str, by: Caller) -> tuple[Sealed, str]:
+        """A blob, opened, and its media type. Raises SRV-060; SRV-061 for one that is not here, or not for ``by``;
+        SRV-075 for one that was altered on the disk.
+        """
         check_name(sha256)
         actor, path = by.actor, self.path(sha256)
         with self._database.read() as session:
@@ -55,18 +61,49 @@ class Keeper:
             scopes = reach(actor.id, actor.hall_id, actor.department_id, actor.roles)
             allowed = found and (self._gave(session, sha256, by) or names.readable(session, sha256, scopes))
         if row is None or not allowed:
-            raise GovDeskError("SRV-061", tr("服务器上还没有这一页。"), fix=tr("扫描的窗口联网后会自动上传。"))
-        now = iso(self._clock.now())
-        entry = audit.Entry("blob.get", by.actor.id, by.device, f"blob:{sha256}")
-        self._writer.do(lambda session: audit.append(session, now, [entry]))
-        return path, row.type
+            raise _not_here()
+        file = self._opened(path, sha256)
+        try:
+            now = iso(self._clock.now())
+            entry = audit.Entry("blob.get", by.actor.id, by.device, f"blob:{sha256}")
+            self._writer.do(lambda session: audit.append(session, now, [entry]))
+        except BaseException:
+            file.close()
+            raise
+        return file, row.type
+
+    def _opened(self, path: Path, sha256: str) -> Sealed:
+        try:
+            file = self.files.open(path, sha256)
+            try:
+                file.check_ends()
+            except BaseException:
+                file.close()
+                raise
+        except FileNotFoundError as error:
+            raise _not_here() from error
+        except Damaged as error:
+            log.error("blob.damaged", extra={"blob": sha256})
+            raise GovDeskError(
+                "SRV-075",
+                tr("这一页在服务器磁盘上已损坏或被改动，不能使用。"),
+                fix=tr("请系统管理员用 check-files 核对，并从备份恢复；手头有原件的也可重新扫描。"),
+            ) from error
+        return file
 
     def given(self, sha256: str, device_id: str) -> int | None:
-        """The size of a whole blob that the device has handed in; None when there is none."""
+        """The size of a whole blob that the device has handed in; None when there is none, or it does not open."""
         with self._database.read() as session:
             query = select(Blob.size).join(BlobGiver, BlobGiver.sha256 == Blob.sha256)
             size = session.execute(query.where(Blob.sha256 == sha256, BlobGiver.device_id == device_id)).scalar()
-        return size if self.path(sha256).exists() else None
+        if size is None:
+            return None
+        try:
+            with self.files.open(self.path(sha256), sha256) as file:
+                file.check_ends()
+        except (FileNotFoundError, Damaged):
+            return None
+        return size
 
     def path(self, sha256: str) -> Path:
         """Where a blob is or would be."""
@@ -141,6 +178,10 @@ class Keeper:
         return at_work(by) and session.get(BlobGiver, (sha256, by.device)) is not None
 
 
+def _not_here() -> GovDeskError:
+    return GovDeskError("SRV-061", tr("服务器上还没有这一页。"), fix=tr("扫描的窗口联网后会自动上传。"))
+
+
 def check_name(sha256: str) -> None:
     """Raise SRV-060 for what names no blob."""
     if not is_sha256(sha256):
@@ -151,14 +192,3 @@ def at_work(by: Caller) -> bool:
     """Whether the person has business in a hall or department: administrators have none."""
     business = by.actor.roles and not admin_kinds_of(by.actor.roles)
     return bool(business and (by.actor.hall_id or by.actor.department_id))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make what was renamed in ``folder`` outlast a power cut."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

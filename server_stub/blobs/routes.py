@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import FileResponse
+from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.server_ports import Caller
 from modules.common.text import tr
+from server_stub.blobs.reading import content
 from server_stub.blobs.uploads import State
 from sync.protocol import BLOB_PATH, TUS, TUS_BODY, UPLOAD_PATH
 
@@ -98,11 +99,11 @@ def router(services: Services) -> APIRouter:
         await uploads.end(sha256, caller)
         return Response(status_code=204)
 
-    @made.get(BLOB_PATH + "{sha256}", response_class=FileResponse)
-    def get_blob(sha256: str, caller: Caller = signed_in) -> Response:
+    @made.get(BLOB_PATH + "{sha256}", response_class=StreamingResponse)
+    def get_blob(sha256: str, request: Request, caller: Caller = signed_in) -> Response:
         """A page image, a scan or a file, or a range of it."""
         file, type = services.blobs.get(sha256, caller)
-        return FileResponse(file, media_type=type, headers={"X-Content-Type-Options": "nosniff"})
+        return content(file, type, f'"{sha256}"', request.headers)
 
     return made
 

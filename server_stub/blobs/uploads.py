@@ -2,7 +2,7 @@
 termination, expiration.
 
 An upload belongs to a device and a content: ``incoming/<device>.<sha256>``. So creating it twice is creating it once,
-and two devices with the same content do not disturb each other. What counts is the file: its length, once it is
+and two devices with the same content do not disturb each other. What counts is the file: what is in it, once it is
 safely on the disk, is the offset. A question about an upload ends an older one about it that hangs on a dead line.
 """
 
@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
-import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -30,12 +30,15 @@ from modules.common.blobs import HEAD, type_of, type_of_file
 from modules.common.clock import CHINA, Clock, iso, parse_iso
 from modules.common.errors import GovDeskError, Refused
 from modules.common.permissions import forbidden
+from modules.common.pieces import LAST, Damaged
 from modules.common.server_ports import Caller
 from modules.common.text import tr
 from server_stub import audit
-from server_stub.blobs.keeper import Keeper, at_work, check_name, sync_folder
+from server_stub.blobs.growing import Growing
+from server_stub.blobs.keeper import Keeper, at_work, check_name
 from server_stub.config import Settings
 from server_stub.database import Database
+from server_stub.keyring import sync_folder
 from server_stub.tables import BlobGiver, BlobUpload
 from server_stub.writer import Writer
 
@@ -219,16 +222,17 @@ class Uploads:
 
     def _on_disk(self, turn: _Turn, size: int) -> int:
         try:
-            descriptor = os.open(turn.path, os.O_RDWR)
+            with Growing(turn.path, self._keeper.files, turn.sha256) as file:
+                file.settle()
+                return file.size
         except FileNotFoundError:
-            # killed between the file's last move and its row: the rest is to check it and write the row
-            whole = self._keeper.path(turn.sha256)
-            return size if whole.exists() and whole.stat().st_size == size else 0
+            pass
+        # killed between the file's last move and its row: the rest is to check it and write the row
         try:
-            os.fsync(descriptor)
-            return os.fstat(descriptor).st_size
-        finally:
-            os.close(descriptor)
+            with self._keeper.files.open(self._keeper.path(turn.sha256), turn.sha256) as whole:
+                return size if whole.size == size else 0
+        except (FileNotFoundError, Damaged):
+            return 0
 
     def _begin(self, turn: _Turn, size: int) -> State:
         row = self._row(turn)
@@ -294,7 +298,7 @@ class Uploads:
         fault: GovDeskError | None = None
         if offset == state.size:
             return state  # only its check is missing: its file is not touched
-        descriptor = await _thread(os.open, turn.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        file = await _thread(partial(Growing, turn.path, self._keeper.files, turn.sha256, new=True))
         try:
             while (chunk := await _next(chunks)) is not None:
                 if offset + len(held) + len(chunk) > state.size:
@@ -302,29 +306,29 @@ class Uploads:
                     break
                 held += chunk
                 if len(held) >= _BLOCK:
-                    await self._write(turn, descriptor, offset, held)
+                    await self._write(turn, file, offset, held)
                     offset, held = offset + len(held), bytearray()
         except (ClientDisconnect, TimeoutError):
             fault = GovDeskError("SRV-065", tr("上传中断，已收到的部分保留。"), fix=tr("程序会自动接着传。"))
         finally:
             try:
                 with anyio.CancelScope(shield=True):
-                    await self._write(turn, descriptor, offset, held, last=True)
+                    await self._write(turn, file, offset, held, last=True)
             finally:
-                os.close(descriptor)
+                file.close()
         if state.offset == 0:
             await _thread(sync_folder, self._folder)  # the file itself is new
         if fault is not None:
             raise fault
         return State(offset + len(held), state.size, state.expires)
 
-    async def _write(self, turn: _Turn, descriptor: int, offset: int, data: bytearray, *, last: bool = False) -> None:
+    async def _write(self, turn: _Turn, file: Growing, offset: int, data: bytearray, *, last: bool = False) -> None:
         async with turn.place.lock:
             turn.check()
             if offset == 0 and len(data) >= HEAD and not type_of(bytes(data[:HEAD])):
                 await _thread(self._drop, turn, "blob.refused")
                 raise _wrong_type()
-            await _thread(_put, descriptor, offset, bytes(data), last)
+            await _thread(_put, file, bytes(data), last)
 
     async def _complete(self, turn: _Turn, state: State) -> State:
         """Once the last byte is there: check the whole, and keep it or throw it away."""
@@ -337,24 +341,37 @@ class Uploads:
     def _finish(self, turn: _Turn, size: int) -> None:
         if self._keeper.given(turn.sha256, turn.by.device) is not None:
             return  # while this one waited, another question has finished it
-        path = turn.path if turn.path.exists() else self._keeper.path(turn.sha256)
-        with path.open("rb") as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest() == turn.sha256
-            type = type_of_file(file) if whole else ""
+        path, type = turn.path, ""
+        try:
+            growing = Growing(path, self._keeper.files, turn.sha256)
+        except FileNotFoundError:
+            path = self._keeper.path(turn.sha256)
+            whole, type = self._judged(path, turn.sha256, LAST)
+        else:
+            with growing:
+                whole, type = self._judged(path, turn.sha256, growing.ends)
+                if type:
+                    growing.finish()
         if not type:
             self._drop(turn, "blob.refused" if whole else "blob.spoiled")
             raise _wrong_type() if whole else _spoiled()
         self._keeper.keep(path, turn.sha256, size, type, turn.by)
 
+    def _judged(self, path: Path, sha256: str, ends: int) -> tuple[bool, str]:
+        """Whether a file has the content that its name says, and of which kind it is."""
+        try:
+            with self._keeper.files.open(path, sha256, ends=ends) as file, file.stream() as content:
+                whole = hashlib.file_digest(content, "sha256").hexdigest() == sha256  # type: ignore[arg-type]
+                return whole, type_of_file(cast("BinaryIO", content)) if whole else ""
+        except (FileNotFoundError, Damaged):
+            return False, ""
 
-def _put(descriptor: int, offset: int, data: bytes, last: bool) -> None:
+
+def _put(file: Growing, data: bytes, last: bool) -> None:
     try:
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        file.append(data)
         if last:
-            os.fsync(descriptor)
+            file.settle()
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

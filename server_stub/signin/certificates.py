@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from modules.common.clock import Clock, iso
@@ -49,7 +49,7 @@ class Certificates:
         Raises AUTH-037 for what is no signature by it, AUTH-038 for one that is out of date, not by a trusted
         authority, or revoked.
         """
-        found = _parse(certificate)
+        found = parse(certificate)
         try:
             signed = base64.b64decode(signature, validate=True)
         except ValueError as error:
@@ -67,34 +67,41 @@ class Certificates:
 
     def bind(self, by: str, device_id: str, person_id: str, certificate: x509.Certificate) -> None:
         """Let a certificate stand for a person. Raises AUTH-040 for one that stands for another or was taken back."""
-        name = fingerprint(certificate)
-        subject = certificate.subject.rfc4514_string()
+        self._writer.do(lambda session: self.bind_in(session, by, device_id, person_id, certificate))
+
+    def bind_in(self, session: Session, by: str, device_id: str, person_id: str, certificate: x509.Certificate) -> None:
+        """As ``bind``, inside a transaction."""
+        if self.bound(session, person_id, certificate):
+            return
+        now, name = iso(self._clock.now()), fingerprint(certificate)
         values = {
             "fingerprint": name,
             "person_id": person_id,
             "not_after": iso(certificate.not_valid_after_utc),
+            "bound_at": now,
             "bound_by": by,
+            "sealed": seal(session, PersonCertificate, (name,), subject_of(certificate)),
         }
+        session.execute(insert(PersonCertificate).values(**values))
+        audit.append(session, now, [audit.Entry("certificate.bind", by, device_id, person_id, {"certificate": name})])
 
-        def store(session: Session) -> None:
-            now = iso(self._clock.now())
-            row = session.get(PersonCertificate, name)
-            if row is not None:
-                if row.person_id == person_id and not row.revoked_at:
-                    return
-                raise GovDeskError("AUTH-040", tr("这张证书已登记给别人，或已被停用。"), fix=tr("请联系安全管理员。"))
-            sealed = seal(session, PersonCertificate, (name,), subject)
-            session.execute(insert(PersonCertificate).values(**values, sealed=sealed, bound_at=now))
-            detail = {"certificate": name}
-            audit.append(session, now, [audit.Entry("certificate.bind", by, device_id, person_id, detail)])
+    def bound(self, session: Session, person_id: str, certificate: x509.Certificate) -> bool:
+        """Whether it stands for the person already. Raises AUTH-040 for another's, or one taken back."""
+        row = session.get(PersonCertificate, fingerprint(certificate))
+        if row is not None and (row.person_id != person_id or row.revoked_at):
+            raise GovDeskError("AUTH-040", tr("这张证书已登记给别人，或已被停用。"), fix=tr("请联系安全管理员。"))
+        return row is not None
 
-        self._writer.do(store)
-
-    def bind_text(self, by: str, device_id: str, person_id: str, text: str) -> None:
-        """As ``bind``, for a certificate in PEM or base64 that an administrator hands in. Raises AUTH-037, AUTH-038."""
-        certificate = _parse("".join(line for line in text.splitlines() if "-----" not in line))
+    def read(self, text: str) -> x509.Certificate:
+        """A certificate in PEM or base64 that an administrator hands in. Raises AUTH-037, AUTH-038."""
+        certificate = parse("".join(line for line in text.splitlines() if "-----" not in line))
         self._fit(certificate)
-        self.bind(by, device_id, person_id, certificate)
+        return certificate
+
+    def used(self, session: Session, certificate: x509.Certificate) -> None:
+        """Note that somebody has just come in with it."""
+        row = update(PersonCertificate).filter_by(fingerprint=fingerprint(certificate))
+        session.execute(row.values(used_at=iso(self._clock.now())))
 
     def of(self, person_id: str) -> list[CertificateInfo]:
         """A person's certificates, the newest first."""
@@ -107,6 +114,7 @@ class Certificates:
                     row.not_after,
                     row.bound_at,
                     row.revoked_at or "",
+                    row.used_at,
                 )
                 for row in session.execute(query).scalars()
             ]
@@ -177,7 +185,13 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(SHA256()).hex()
 
 
-def _parse(text: str) -> x509.Certificate:
+def subject_of(certificate: x509.Certificate) -> str:
+    """Whom a certificate names (RFC 4514)."""
+    return certificate.subject.rfc4514_string()
+
+
+def parse(text: str) -> x509.Certificate:
+    """A certificate in base64 of DER. Raises AUTH-037."""
     try:
         data = base64.b64decode(text, validate=True)
         if len(data) > LIMIT:

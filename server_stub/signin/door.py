@@ -109,10 +109,11 @@ class Door:
             person_id = owner or self._binding(
                 device_id, request, lambda own: self._certificates.bind(own, device_id, own, certificate)
             )
-        else:
-            kept = self._challenges.take(request.challenge, device_id, OIDC)
-            person_id = self._by_oidc(device_id, request, kept)
-        return self._sessions.open(person_id, device_id, request.method)
+            return self._sessions.open(
+                person_id, device_id, CERTIFICATE, lambda session, _: self._certificates.used(session, certificate)
+            )
+        kept = self._challenges.take(request.challenge, device_id, OIDC)
+        return self._sessions.open(self._by_oidc(device_id, request, kept), device_id, OIDC)
 
     def change_password(self, device_id: str, change: PasswordChange) -> None:
         """Set one's own password. Raises what a sign-in by password raises, and AUTH-020 for one that will not do."""
@@ -138,9 +139,10 @@ class Door:
         """How whoever asks may sign in."""
         with self._database.read() as session:
             totp = self._totp.enabled(session, caller.actor.id)
+            demanded = self._totp.demanded(session.get_one(Person, caller.actor.id), caller.actor.roles)
         return OwnSignIn(
             totp=totp,
-            totp_required=self._totp.required(caller.actor.roles),
+            totp_required=bool(demanded),
             recovery_left=self._totp.recovery_left(caller.actor.id),
             certificates=self._certificates.of(caller.actor.id),
         )
@@ -204,13 +206,13 @@ class Door:
             self._attempts.forget(login)
         return found[0]
 
-    def _rehashed(self, person_id: str, password: str) -> Callable[[Person], None]:
+    def _rehashed(self, person_id: str, password: str) -> Callable[[Session, Person], None]:
         """Bring the stored hash to today's costs, if it is of others."""
         with self._database.read() as session:
             outdated = self._passwords.outdated(session.get_one(Person, person_id).password_hash)
         hashed = self._passwords.hash(password) if outdated else ""
 
-        def change(person: Person) -> None:
+        def change(session: Session, person: Person) -> None:
             if hashed and self._passwords.outdated(person.password_hash):
                 person.password_hash = hashed
 

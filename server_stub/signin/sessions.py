@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from modules.common import statement
@@ -55,7 +55,11 @@ class Sessions:
         self._totp = totp
 
     def open(
-        self, person_id: str, device_id: str, method: str, also: Callable[[Person], None] = lambda person: None
+        self,
+        person_id: str,
+        device_id: str,
+        method: str,
+        also: Callable[[Session, Person], None] = lambda session, person: None,
     ) -> SignInReply:
         """A session of a person who has proved who they are. Raises AUTH-004 for one who is disabled.
 
@@ -66,9 +70,9 @@ class Sessions:
             person = session.get_one(Person, person_id)
             if person.disabled_at:
                 raise disabled()
-            also(person)
+            also(session, person)
             id = uuid7()
-            reply, said = self._reply(session, person, device_id, id, method)
+            reply, said = self._reply(session, person, device_id, id, method, iso(self._clock.now()))
             session.add(
                 SignInSession(
                     id=id,
@@ -94,7 +98,7 @@ class Sessions:
             person = session.get(Person, said.person)
             if row is None or row.revoked_at or row.ended_at or person is None or person.disabled_at:
                 raise ended()
-            reply, fresh = self._reply(session, person, said.device, row.id, row.method)
+            reply, fresh = self._reply(session, person, said.device, row.id, row.method, row.issued_at)
             row.renewed_at, row.expires_at = fresh.issued_at, fresh.expires_at
             return replace(reply, escrow="")
 
@@ -116,6 +120,15 @@ class Sessions:
             audit.append(session, now, [audit.Entry("sign_out", by.actor.id, by.device, session_id)])
 
         self._writer.do(store)
+
+    def last(self, person_id: str) -> tuple[dict[str, str], int]:
+        """When a person last signed in by each method, and how many sessions stand."""
+        mine = SignInSession.person_id == person_id
+        newest = select(SignInSession.method, func.max(SignInSession.issued_at)).where(mine)
+        stands = mine, SignInSession.revoked_at.is_(None), SignInSession.expires_at > iso(self._clock.now())
+        with self._database.read() as session:
+            last = {method: at for method, at in session.execute(newest.group_by(SignInSession.method))}  # noqa: C416 - rows are typed as such
+            return last, session.execute(select(func.count()).select_from(SignInSession).where(*stands)).scalar_one()
 
     def must_exist(self, person_id: str) -> None:
         """Raise AUTH-023 where there is no such person."""
@@ -150,8 +163,9 @@ class Sessions:
                 for row, place in session.execute(query)
             ]
 
-    def revoke(self, by: Caller, person_id: str, *, only: str = "", keep: str = "") -> None:
-        """Take trust from sessions of a person: of ``only``, or of all but ``keep``. What was done before stands.
+    def revoke(self, by: Caller, person_id: str, *, only: str = "", keep: str = "", method: str = "") -> None:
+        """Take trust from sessions of a person: of ``only``, or of all but ``keep``; of those by ``method`` alone where
+        one is given. What was done before stands.
 
         Raises AUTH-046 where ``only`` is none of the person's.
         """
@@ -163,6 +177,8 @@ class Sessions:
                 raise GovDeskError("AUTH-046", tr("没有这次登录。"))
             which = SignInSession.id == only if only else SignInSession.id != keep
             query = update(SignInSession).where(mine, which, SignInSession.revoked_at.is_(None))
+            if method:
+                query = query.where(SignInSession.method == method)
             session.execute(query.values(revoked_at=now))
             subject = only or person_id
             audit.append(session, now, [audit.Entry("session.revoke", by.actor.id, by.device, subject)])
@@ -170,13 +186,14 @@ class Sessions:
         self._writer.do(store)
 
     def _reply(
-        self, session: Session, person: Person, device_id: str, session_id: str, method: str
+        self, session: Session, person: Person, device_id: str, session_id: str, method: str, began: str
     ) -> tuple[SignInReply, Statement]:
         now = self._clock.now()
         roles = session.execute(select(PersonRole.role_id).filter_by(person_id=person.id)).scalars().all()
         by_password = method == PASSWORD
         must_change = by_password and person.must_change
-        must_enrol = by_password and self._totp.required(roles) and not self._totp.enabled(session, person.id)
+        demanded = by_password and self._totp.demanded(person, roles, began)
+        must_enrol = bool(demanded) and not self._totp.enabled(session, person.id)
         said = self._statement(session, person, device_id, session_id, roles, rights=not must_change and not must_enrol)
         reply = SignInReply(
             statement=statement.sign(said, self._identity.private_key),

@@ -7,6 +7,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,7 +24,7 @@ from server_stub.config import Settings
 from server_stub.database import Database
 from server_stub.sealing import open_sealed, seal
 from server_stub.signin.passwords import readable_secret
-from server_stub.tables import PersonRole, SecondFactor
+from server_stub.tables import Person, PersonRole, SecondFactor
 from server_stub.writer import Writer
 from sync.protocol import TotpSecret
 
@@ -108,9 +109,37 @@ class Totp:
         row = session.get(SecondFactor, person_id)
         return row is not None and bool(row.confirmed_at)
 
-    def required(self, roles: Iterable[str]) -> bool:
-        """Whether somebody with these roles must have a second factor."""
-        return not set(self._settings.totp_roles).isdisjoint(roles)
+    def demanded(self, person: Person, roles: Iterable[str], began: str = "") -> str:
+        """By what a person must have a second factor: ``role``, ``person`` or nothing. A session that ``began`` before
+        it was asked of the person goes on.
+        """
+        if not set(self._settings.totp_roles).isdisjoint(roles):
+            return "role"
+        return "person" if person.totp_since and (not began or began >= person.totp_since) else ""
+
+    def require(self, person_id: str, required: bool, by: str, device_id: str) -> None:
+        """Demand a second factor of a person from the next sign-in on, or leave it to the roles."""
+
+        def store(session: Session) -> None:
+            person = session.get_one(Person, person_id, with_for_update=True)
+            if bool(person.totp_since) == required:
+                return
+            now = iso(self._clock.now())
+            person.totp_since = now if required else ""
+            session.flush()
+            action = "second_factor.require" if required else "second_factor.release"
+            audit.append(session, now, [audit.Entry(action, by, device_id, person_id)])
+
+        self._writer.do(store)
+
+    def uses(self, person_id: str) -> tuple[str, str, int]:
+        """Since when a person has one, when it was last used (to half a minute), how many recovery codes are left."""
+        with self._database.read() as session:
+            row = session.get(SecondFactor, person_id)
+            if row is None or not row.confirmed_at:
+                return "", "", 0
+            used = iso(datetime.fromtimestamp(row.last_step * PERIOD, UTC)) if row.last_step else ""
+            return row.confirmed_at, used, len(_recovery(session, row))
 
     def recovery_left(self, person_id: str) -> int:
         """How many recovery codes are unused."""
@@ -141,13 +170,13 @@ class Totp:
         return self._writer.do(spend)
 
     def remove(self, person_id: str, by: str, device_id: str) -> None:
-        """Ask for no code any more. Raises AUTH-036 for oneself where one's role demands a second factor."""
+        """Ask for no code any more. Raises AUTH-036 for oneself where one is demanded."""
 
         def drop(session: Session) -> None:
             roles = session.execute(select(PersonRole.role_id).filter_by(person_id=person_id)).scalars().all()
-            if by == person_id and self.required(roles):
+            if by == person_id and self.demanded(session.get_one(Person, person_id), roles):
                 raise GovDeskError(
-                    "AUTH-036", tr("您的角色必须使用动态口令，不能停用。"), fix=tr("手机丢失时请联系安全管理员。")
+                    "AUTH-036", tr("您必须使用动态口令，不能停用。"), fix=tr("手机丢失时请联系安全管理员。")
                 )
             session.execute(delete(SecondFactor).where(SecondFactor.person_id == person_id))
             now = iso(self._clock.now())

@@ -273,9 +273,9 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
 
     def granted(role: str) -> None:
         asked = client.post(f"{person}/grant", json={"role": role}, headers=security).json()["id"]
-        decision = f"{base}/role-requests/{asked}/decision"
+        decision = f"{base}/requests/{asked}/decision"
         assert problem(client.post(decision, json={"agree": True}, headers=security), 403).code == "AUTH-063"
-        waiting = client.get(f"{base}/role-requests", headers=other).json()
+        waiting = client.get(f"{base}/requests", headers=other).json()
         assert [(each["person"], each["role"]) for each in waiting if each["id"] == asked] == [("郑好", role)]
         assert client.post(decision, json={"agree": True}, headers=other).status_code == 204
 
@@ -454,14 +454,29 @@ def test_the_security_administrator_looks_after_other_peoples_ways_in(
     base = f"/v1/m/people/people/{counter.person}"
     authority = Authority("某市电子认证", office.clock.now())
     pem = authority.issue(authority.key.public_key()).public_bytes(Encoding.PEM).decode()
-    assert client.post(f"{base}/certificates", json={"pem": pem}, headers=security).status_code == 204
-    (listed,) = client.get(f"{base}/certificates", headers=security).json()
+    asked = client.post(f"{base}/certificates", json={"pem": pem}, headers=security).json()["id"]
+    assert client.get(f"{base}/ways-in", headers=security).json()["certificates"] == []
+    agreed = f"/v1/m/people/requests/{asked}/decision"
+    assert problem(client.post(agreed, json={"agree": True}, headers=security), 403).code == "AUTH-063"
+    another = headers(office.counter("secadmin"))
+    assert client.post(agreed, json={"agree": True}, headers=another).status_code == 204
+    ways = client.get(f"{base}/ways-in", headers=security).json()
+    (listed,) = ways["certificates"]
     assert listed["subject"] == "CN=张三"
+    assert ways["last"] == {"password": iso(office.clock.now())}
+    assert (ways["totp"], ways["totp_required"], ways["totp_used_at"], ways["sessions"]) == (False, "", "", 1)
+    long = client.post(f"{base}/certificates", json={"pem": pem, "reason": "长" * 201}, headers=security)
+    assert problem(long, 400).code == "AUTH-029"
+    demanded = client.post(f"{base}/second-factor/required", json={"required": True}, headers=security)
+    assert demanded.status_code == 204
+    assert client.get(f"{base}/ways-in", headers=security).json()["totp_required"] == "person"
+    unknown = client.get("/v1/m/people/people/nobody/ways-in", headers=security)
+    assert problem(unknown, 404).code == "AUTH-023"
     nonsense = client.post(f"{base}/certificates", json={"pem": "x"}, headers=security)
     assert problem(nonsense, 401).code == "AUTH-037"
     name = {"fingerprint": listed["fingerprint"]}
     assert client.post(f"{base}/certificates/revoke", json=name, headers=security).status_code == 204
-    assert client.get(f"{base}/certificates", headers=security).json()[0]["revoked_at"]
+    assert client.get(f"{base}/ways-in", headers=security).json()["certificates"][0]["revoked_at"]
     assert client.post(f"{base}/second-factor/remove", headers=security).status_code == 204
     assert problem(client.get(PATHS["own"], headers=headers(counter)), 401).code == "AUTH-016"
     other = office.counter()

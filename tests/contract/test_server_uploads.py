@@ -21,10 +21,12 @@ from starlette.requests import ClientDisconnect
 from modules.common.blobs import type_of_file
 from modules.common.clock import CHINA
 from modules.common.errors import GovDeskError
+from modules.common.pieces import HEAD, PIECE, STORED, TAG
 from modules.common.server_ports import Caller
 from modules.common.statement import read
 from server_stub.app import create_app
 from server_stub.blobs import uploads
+from server_stub.blobs.growing import Growing
 from server_stub.tables import AuditRow, Blob, BlobUpload
 from sync.protocol import TUS, TUS_BODY, UPLOAD_PATH, SignInRequest
 from tests.support.blob_desk import JPEG, BlobDesk, code, metadata, name_of, page, pieces
@@ -50,7 +52,22 @@ def desk(office: Central) -> Iterator[BlobDesk]:
 
 
 def folder(office: Central) -> Path:
-    return office.services.config.data / "blobs"
+    return office.services.config.data / "files"
+
+
+def stored(size: int) -> int:
+    """How many bytes a content takes on the disk."""
+    full, rest = divmod(size, PIECE)
+    return HEAD + full * STORED + (rest + TAG if rest else 0)
+
+
+def add(office: Central, part: Path, data: bytes, *, all: bool = False) -> None:
+    """Bytes that came before a kill, and were not told of."""
+    with Growing(part, office.services.blobs.files, part.name.split(".")[-1]) as file:
+        file.append(data)
+        file.settle()
+        if all:
+            file.finish()
 
 
 def files(office: Central) -> set[str]:
@@ -380,17 +397,17 @@ def test_an_answer_waits_for_the_disk(office: Central, desk: BlobDesk, monkeypat
 
     monkeypatch.setattr(os, "fsync", noted)
     desk.create(counter, name, len(data), data[:1000])
-    assert 1000 in safe
-    desk.append(counter, name, 1000, data[1000:3000])
-    assert 3000 in safe
+    assert stored(1000) in safe
+    desk.append(counter, name, 1000, data[1000:70_000])
+    assert stored(70_000) in safe
     # what a power cut took away is not claimed: the file says, and it is made safe before it is told
     (part,) = folder(office).rglob(f"*.{name}")
-    os.truncate(part, 2000)
+    os.truncate(part, stored(70_000) - 5)
     safe.clear()
-    assert desk.offset(counter, name) == 2000
-    assert safe == [2000]
-    assert desk.append(counter, name, 3000, data[3000:]).status_code == 409
-    assert desk.append(counter, name, 2000, data[2000:]).status_code == 204
+    assert desk.offset(counter, name) == PIECE
+    assert safe == [stored(PIECE)]
+    assert desk.append(counter, name, 70_000, data[70_000:]).status_code == 409
+    assert desk.append(counter, name, PIECE, data[PIECE:]).status_code == 204
     assert desk.get(counter, name).content == data
 
 
@@ -399,8 +416,7 @@ def test_a_kill_between_file_and_row_costs_nothing(office: Central, desk: BlobDe
     name, data = page("between")
     desk.create(counter, name, len(data), data[:-1])
     (part,) = folder(office).rglob(f"*.{name}")
-    with part.open("ab") as file:
-        file.write(data[-1:])
+    add(office, part, data[-1:], all=True)
     whole = folder(office) / name[:2] / name
     whole.parent.mkdir(exist_ok=True)
     part.rename(whole)
@@ -416,8 +432,7 @@ def test_all_bytes_without_their_check_are_checked_when_asked(office: Central, d
         name, data = page(f"unchecked{again}")
         desk.create(counter, name, len(data), data[:-1])
         (part,) = folder(office).rglob(f"*.{name}")
-        with part.open("ab") as file:
-            file.write(data[-1:])
+        add(office, part, data[-1:])
         assert desk.get(counter, name).status_code == 404
         if again == "POST":
             assert desk.create(counter, name, len(data)).headers["Upload-Offset"] == str(len(data))

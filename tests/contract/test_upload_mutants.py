@@ -27,12 +27,22 @@ Patch = pytest.MonkeyPatch
 
 
 def no_fsync(patch: Patch) -> None:
-    put = uploads._put
-    patch.setattr(uploads, "_put", lambda descriptor, offset, data, last: put(descriptor, offset, data, False))
+    settle = uploads.Growing.settle
+
+    def hasty(self: uploads.Growing) -> None:
+        with patch.context() as without:
+            without.setattr(os, "fsync", lambda descriptor: None)
+            settle(self)
+
+    patch.setattr(uploads.Growing, "settle", hasty)
 
 
 def an_offset_that_is_not_safe_yet(patch: Patch) -> None:
-    patch.setattr(uploads.Uploads, "_on_disk", lambda self, turn, size: turn.path.stat().st_size)
+    def told(self: uploads.Uploads, turn: Any, size: int) -> int:
+        with uploads.Growing(turn.path, self._keeper.files, turn.sha256) as file:
+            return file.size
+
+    patch.setattr(uploads.Uploads, "_on_disk", told)
 
 
 class Anything(str):
@@ -52,7 +62,8 @@ def shown_before_it_is_whole(patch: Patch) -> None:
 
     def hasty(self: uploads.Uploads, turn: Any, size: int) -> uploads.State:
         state = begin(self, turn, size)
-        turn.path.touch()
+        with uploads.Growing(turn.path, self._keeper.files, turn.sha256, new=True) as file:
+            file.finish()
         self._keeper.keep(turn.path, turn.sha256, size, "image/jpeg", turn.by)
         return state
 

@@ -80,7 +80,7 @@ def nobody_can_be_read(kept: Path, scratch: Path) -> None:
     assert not scan([kept, scratch], PEOPLE, papers=False)
     profiles = [path.parent for path in kept.glob("*/store.db")]
     assert len(profiles) >= 4
-    assert not scan([*profiles, scratch], ()), "page images of a counter are encrypted, and papers lie in one place"
+    assert not scan([*profiles, kept / "server", scratch], ()), "page images are encrypted, and papers lie in one place"
     assert any(kept.glob("counter-3/print/*.pdf")), "the day printed something"
     assert (kept / "server" / "server.db").stat().st_size
 

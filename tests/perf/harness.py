@@ -7,10 +7,12 @@ runs is what the program needs when nothing disturbs it.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 RUNS = 7
@@ -54,6 +56,12 @@ def least(commands: Mapping[str, Sequence[str]], env: Mapping[str, str], stdin: 
         once(command, env, stdin)  # the first reads from disk and writes byte code
     rounds = [{name: once(command, env, stdin) for name, command in commands.items()} for _ in range(RUNS)]
     return {name: min((each[name] for each in rounds), key=lambda measured: measured.cpu_ms) for name in commands}
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time that a running process has used so far. Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def report(what: str, value: float, unit: str, goal: float) -> None:

@@ -24,6 +24,9 @@ from client.data.profile import Profile
 from client.driver.parts import PROJECT, Part
 from modules.common.clock import SystemClock
 from modules.common.errors import GovDeskError
+from server_stub.blobs.files import SealedFiles, damaged_in
+from server_stub.config import Config
+from server_stub.database import Database
 from sync.accounts import Accounts
 from sync.pages import PagePump
 from sync.transport import HttpTransport
@@ -161,7 +164,7 @@ def run(folder: Path, size: int, kills: int, seed: int, limit_s: float, server_m
         command = [sys.executable, "-m", "tests.support.sending", str(folder / "profile"), str(file), str(tally)]
         return subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}, stderr=log)
 
-    whole = data / "blobs" / name[:2] / name
+    whole = data / "files" / name[:2] / name
     began = time.monotonic()
     client = start()
     try:
@@ -186,16 +189,25 @@ def run(folder: Path, size: int, kills: int, seed: int, limit_s: float, server_m
         log.close()
     verdict.seconds = time.monotonic() - began
     verdict.sent = sum(map(int, tally.read_text("ascii").split()))
-    with whole.open("rb") as kept:
-        verdict.whole = hashlib.file_digest(kept, "sha256").hexdigest() == name
+    verdict.whole = whole.exists() and not _damaged(data)
     memories["client"].before = float(file.with_suffix(".memory").read_text("ascii"))
     for kind, memory in memories.items():
         verdict.peak_mib[kind], verdict.growth_mib[kind] = memory.peak, memory.peak - memory.before
     return verdict
 
 
+def _damaged(data: Path) -> list[str]:
+    config = Config(data)
+    database = Database(config.url, config.master_key)
+    try:
+        database.unlock()
+        return damaged_in(data / "files", SealedFiles(database.sealing))
+    finally:
+        database.close()
+
+
 def _arrived(data: Path, name: str) -> int:
-    return sum(path.stat().st_size for path in (data / "blobs" / "incoming").glob(f"*.{name}"))
+    return sum(path.stat().st_size for path in (data / "files" / "incoming").glob(f"*.{name}"))
 
 
 def _until(

@@ -26,6 +26,28 @@ def person(login: str, name: str, *roles: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def ways_in(**more: Any) -> dict[str, Any]:
+    return {
+        "last": {},
+        "must_change_password": False,
+        "totp": False,
+        "totp_required": "",
+        "totp_at": "",
+        "totp_used_at": "",
+        "recovery_left": 0,
+        "certificates": [],
+        "identities": [],
+        "sessions": 0,
+        **more,
+    }
+
+
+def certificate(subject: str, **more: Any) -> dict[str, Any]:
+    name = f"{abs(hash(subject)):064x}"
+    times = {"not_after": "2028-11-20T02:24:00.000Z", "bound_at": AT, "revoked_at": "", "used_at": AT}
+    return {"fingerprint": name, "subject": subject, **times, **more}
+
+
 class FakeServer:
     """Answers like the real one, in its words and codes."""
 
@@ -51,6 +73,7 @@ class FakeServer:
             for n in range(40, 30, -1)
         ]  # fmt: skip
         self.requests: list[dict[str, Any]] = []
+        self.ways = {each["id"]: ways_in() for each in self.people}
         self.broken_at: int | None = None
         self.why = ""
         self.asked: list[tuple[str, Any]] = []
@@ -69,8 +92,10 @@ class FakeServer:
                 return {"total": len(found), "items": found[first : first + int(query["limit"])]}
             case "devices":
                 return self.devices
-            case "role-requests":
+            case "requests":
                 return list(self.requests)
+            case ways if ways.endswith("/ways-in"):
+                return self.ways[path.split("/")[5]]
             case "audit":
                 return {"more": query["before"] == "0", "items": self.links}
             case "audit/verify":
@@ -103,11 +128,24 @@ class FakeServer:
                 made |= {"role": body["role"], "reason": body["reason"], "asked_by_id": "p9", "asked_by": "吴系统"}
                 self.requests.append({**made, "asked_at": AT, "until": AT})
                 return {"id": made["id"]}
-            case ["role-requests", request, "decision"]:
+            case ["requests", request, "decision"]:
                 each = next(each for each in self.requests if each["id"] == request)
                 self.requests.remove(each)
                 if body["agree"]:
                     self._of(f"/v1/m/people/people/{each['person_id']}/roles")["roles"].append(each["role"])
+            case ["people", id, "certificates"]:
+                if body["reason"] == "再来一次":
+                    raise GovDeskError("AUTH-060", "此人的这一项已在等待复核。", fix="请等另一位。")
+            case ["people", id, "certificates", "revoke"]:
+                for each in self.ways[id]["certificates"]:
+                    if each["fingerprint"] == body["fingerprint"]:
+                        each["revoked_at"] = AT
+            case ["people", id, "second-factor", "required"]:
+                self.ways[id]["totp_required"] = "person" if body["required"] else ""
+            case ["people", id, "second-factor", "remove"]:
+                self.ways[id] |= {"totp": False, "totp_at": "", "totp_used_at": "", "sessions": 0}
+            case ["people", id, "sign-out"]:
+                self.ways[id]["sessions"] = 0
             case ["people", _, "revoke"]:
                 self._of(path)["roles"].remove(body["role"])
             case ["devices", device, "revoke"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from modules.common import codes
@@ -21,7 +22,7 @@ from modules.common.forms.grammar import (
     is_table,
     plan_of,
 )
-from modules.common.forms.values import AMOUNT, HUGE, Settled, settle
+from modules.common.forms.values import AMOUNT, HUGE, Settled, settle, settle_by
 from modules.common.text import aside, together, tr
 
 LONGEST = 500
@@ -41,7 +42,7 @@ def validate(form: Form, values: Any, today: date | None = None) -> dict[str, st
     properties: Mapping[str, Property] = schema["properties"]
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
         return dict.fromkeys(schema.get("required", properties), tr("未收到填写的内容。"))
-    settled = settle(form, values, today)
+    settled = settle_by(plan, properties, values, today)
     faults = dict(_own_faults(properties, settled, today))
     for field, sentence in _schema_faults(schema, settled, faults, today):
         if field not in settled.hidden:
@@ -250,6 +251,7 @@ def _missing(properties: Mapping[str, Property], name: str) -> str:
     return tr("请填写{title}。", title=tr(title))
 
 
+@lru_cache(maxsize=8)
 def _checker(today: date | None) -> Any:
     from jsonschema import FormatChecker
 

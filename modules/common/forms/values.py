@@ -123,9 +123,13 @@ def clean(form: Form, values: Mapping[str, Any], today: date | None = None) -> d
 
 def settle(form: Form, values: Mapping[str, Any], today: date | None = None) -> Settled:
     """As ``clean``, and what is hidden. Empty rows at a table's end are left out, others stay where they are."""
-    plan = plan_of(form)
+    return settle_by(plan_of(form), form["schema"]["properties"], values, today)
+
+
+def settle_by(plan: Plan, properties: Mapping[str, Property], values: Mapping[str, Any], today: date | None) -> Settled:
+    """``settle`` for whoever has the form's plan."""
     while True:
-        settled = _Settling(plan, form["schema"]["properties"], values, today).settled()
+        settled = _Settling(plan, properties, values, today).settled()
         shorter = {}
         for name in plan.tables:
             rows = settled.values.get(name)

@@ -86,10 +86,19 @@ class Asking(QWidget):
     ) -> None:
         """Ask on lane ``net``. A refusal goes to ``failed``, else into the notice of this pane."""
         server = self._host.service(Server)  # type: ignore[type-abstract]
+        self.run(lambda: work(server), done, failed)
+
+    def run(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[GovDeskError], None] | None = None,
+    ) -> None:
+        """As ``ask``, for what does not need the server."""
         self._tokens = [token for token in self._tokens if not token.finished]
         told = failed or self.say
         self._tokens.append(
-            self._host.run("net", lambda token: work(server), done=done, failed=partial(_sort, told), name=BASE)
+            self._host.run("net", lambda token: work(), done=done, failed=partial(_sort, told), name=BASE)
         )
 
     def say(self, error: GovDeskError) -> None:

@@ -30,16 +30,14 @@ from client.widgets.basics import (
     Label,
     LineEdit,
     PrimaryButton,
-    SearchBox,
     SectionTitle,
     StateLabel,
 )
-from client.widgets.tables import Column, MasterDetail, RecordTable
+from client.widgets.tables import MasterDetail
 from client.widgets.theme import set_role, theme
 from modules.common.permissions import BUILTIN_ROLES
 from modules.common.server_ports import (
     OneTime,
-    PeoplePage,
     PersonView,
 )
 from modules.common.text import tr
@@ -49,14 +47,11 @@ from modules.people.ui.asking import (
     AskDialog,
     Asking,
     OneTimeDialog,
-    Organisations,
-    organisations,
     role_name,
-    role_names,
     said_time,
-    show_trouble,
 )
 from modules.people.ui.devices import DevicesPane
+from modules.people.ui.listing import PeopleList, person_facts, person_look, person_state
 from modules.people.ui.requests import RequestsPane
 from sync.protocol import from_wire, to_wire
 
@@ -106,32 +101,12 @@ class PeoplePane(Asking):
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
-        self._places = Organisations()
-        self._pending = ""
-        self.search = SearchBox(tr("查找人员：登录名、姓名"))
-        self.search.setAccessibleName(tr("查找人员"))
-        self.search.searched.connect(self.reload)
+        self.list = PeopleList(host, name="people.people")
+        self.list.chosen.connect(self._choose)
+        self.table, self.search = self.list.table, self.list.search
         self.new_person = PrimaryButton(tr("新增人员"), icon="plus")
         self.new_person.clicked.connect(self._ask_new)
         self.new_person.setVisible(self.may(MANAGE))
-        memory = host.service(Settings)
-        self.table = RecordTable(
-            (
-                Column("login", tr("登录名"), lambda person: person.login, 8),
-                Column("name", tr("姓名"), lambda person: person.name, 6),
-                Column("place", tr("所在"), self._place, 12, stretch=True),
-                Column("roles", tr("角色"), lambda person: role_names(person.roles), 12),
-                Column("state", tr("状态"), _person_state, 8, state=_person_look),
-            ),
-            title=tr("人员"),
-            name="people.people",
-            key=lambda person: str(person.id),
-            memory=memory,
-        )
-        self.table.chosen.connect(self._choose)
-        self.table.more_wanted.connect(self._ask_more)
-        self.table.search_wanted.connect(self.search.setFocus)
-        self.table.acted.connect(self.reload)
         self.detail = PersonDetail(self.may(MANAGE), self.may(GRANT))
         self.detail.enabled_wanted.connect(self._ask_enabled)
         self.detail.reset_wanted.connect(self._ask_reset)
@@ -143,69 +118,38 @@ class PeoplePane(Asking):
         head = QHBoxLayout()
         head.addWidget(self.search, 1)
         head.addWidget(self.new_person)
-        split = MasterDetail(self.table, self._right, name="people.people.split", memory=memory)
+        memory = host.service(Settings)
+        split = MasterDetail(self.list, self._right, name="people.people.split", memory=memory)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme().space(4),) * 4)
         column.setSpacing(theme().space(3))
         column.addLayout(head)
         column.addWidget(self.notice)
         column.addWidget(split, 1)
-        host.run("read", partial(organisations, host), done=self._know_places, name=tr("读取机构"))
         self.reload()
 
-    def _know_places(self, places: Organisations) -> None:
-        self._places = places
-        self.table.view.viewport().update()
-
-    def _place(self, person: PersonView) -> str:
-        return self._places.name(person)
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.list.close()
+        super().closeEvent(event)
 
     @Slot()
     def reload(self) -> None:
-        """Ask for the people that the search box means; an older answer is dropped."""
-        self._pending = self.search.text().strip()
-        if not self.table.rows:
-            self.table.show_loading()
-        self._ask_page(0)
-
-    @Slot()
-    def _ask_more(self) -> None:
-        """Somebody has come to the end of those that are listed."""
-        self._ask_page(len(self.table.rows))
-
-    def _ask_page(self, offset: int) -> None:
-        text = self._pending
-        wanted = {"text": text, "offset": str(offset), "limit": "200"}
-        self.ask(
-            lambda server: from_wire(PeoplePage, server.get(f"{BASE}/people", **wanted)),
-            partial(self._show, text, offset),
-            partial(show_trouble, self.table),
-        )
-
-    def _show(self, text: str, offset: int, page: PeoplePage) -> None:
-        if text != self._pending or (offset and offset != len(self.table.rows)):
-            return
-        more = bool(page.items) and offset + len(page.items) < page.total
-        if offset:
-            self.table.add_rows(page.items, more=more)
-        else:
-            empty = tr("没有找到“{text}”。", text=text) if text else tr("还没有人员。")
-            self.table.show_rows(page.items, empty=empty, more=more)
-        self._choose(self.table.current)
+        """Ask for the people again."""
+        self.list.reload()
 
     @Slot(object)
     def _choose(self, person: PersonView | None) -> None:
         self._right.setCurrentIndex(0 if person is None else 1)
         if person is not None:
-            self.detail.show_person(person, self._places.name(person))
+            self.detail.show_person(person, self.list.places.name(person))
 
     @Slot()
     def _ask_new(self) -> None:
         fields: dict[str, QWidget] = {
             "login": LineEdit(tr("登录名")),
             "name": LineEdit(tr("姓名")),
-            "hall_id": _choice(tr("大厅"), self._places.halls),
-            "department_id": _choice(tr("部门"), self._places.departments),
+            "hall_id": _choice(tr("大厅"), self.list.places.halls),
+            "department_id": _choice(tr("部门"), self.list.places.departments),
         }
         dialog = AskDialog(tr("新增人员"), tr("新增"), fields, self.window())
         dialog.sent.connect(partial(self._create, dialog))
@@ -303,18 +247,6 @@ class PeoplePane(Asking):
         self.reload()
 
 
-def _person_state(person: PersonView) -> str:
-    if not person.enabled:
-        return tr("已停用")
-    return tr("待换密码") if person.must_change_password else tr("正常")
-
-
-def _person_look(person: PersonView) -> str:
-    if not person.enabled:
-        return "paused"
-    return "due" if person.must_change_password else "good"
-
-
 class PersonDetail(QScrollArea):
     """One person: what is known, the roles, and what may be done."""
 
@@ -372,9 +304,8 @@ class PersonDetail(QScrollArea):
         """Show another, or the same after a change."""
         self._person = person
         self._name.setText(person.name)
-        self._state.show_state(_person_look(person), _person_state(person))
-        facts = [tr("登录名 {login}", login=person.login), place, tr("建于 {when}", when=said_time(person.created_at))]
-        self._facts.setText("\n".join(fact for fact in facts if fact))
+        self._state.show_state(person_look(person), person_state(person))
+        self._facts.setText(person_facts(person, place))
         for role in BUILTIN_ROLES:
             held = role.id in person.roles
             self._held[role.id].show_icon("check" if held else "dot", "good" if held else "line", 16)

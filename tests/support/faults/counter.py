@@ -349,7 +349,7 @@ def tell_all(clients: list[Client]) -> None:
     """Whoever waits for us in vain asks what was asked and answered last, and where we stand."""
     for client in clients:
         for line in client.last:
-            print(client.number, line, file=sys.stderr)
+            sys.stderr.write(f"{client.number} {line}\n")
     faulthandler.dump_traceback(all_threads=True)
 
 

@@ -96,10 +96,9 @@ def hall(tmp_path: Path) -> Iterator[Central]:
     with central(tmp_path / "server") as made:
         counter = made.counter()
         counter.push(counter.command(aggregate="m-1", body={"text": "欧阳秘密"}))
-        folder = made.services.config.data / "blobs" / PAGE_NAME[:2]
-        folder.mkdir(parents=True)
-        (folder / PAGE_NAME).write_bytes(PAGE)
-        (made.services.config.data / "blobs" / "incoming" / "half").write_bytes(b"x")
+        blobs = made.services.blobs
+        blobs.files.write(blobs.path(PAGE_NAME), PAGE_NAME, io.BytesIO(PAGE))
+        (made.services.config.data / "files" / "incoming" / "half").write_bytes(b"x")
         yield made
 
 
@@ -139,7 +138,9 @@ def test_a_backup_holds_everything_and_nothing_in_clear(hall: Central, tmp_path:
     again = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     files = {path.relative_to(data).as_posix() for path in again}
     assert files >= {"server.db", "secrets/master.key", "server.toml", "tls/ca.key", "tls/server.pem"}
-    assert again[data / "blobs" / PAGE_NAME[:2] / PAGE_NAME] == PAGE
+    page = data / "files" / PAGE_NAME[:2] / PAGE_NAME
+    assert again[page] == kept[page]
+    assert not [path for path in again if path.name == "half"], "a counter sends again what was on its way"
     assert again[data / "tls/ca.pem"] == kept[data / "tls/ca.pem"]
     with reading(data) as session:
         assert docs(session, "memo")["m-1"]["text"] == "欧阳秘密"
@@ -148,10 +149,28 @@ def test_a_backup_holds_everything_and_nothing_in_clear(hall: Central, tmp_path:
     connection.close()
     assert {path.stat().st_mode & 0o077 for path in again} == {0}
     with central(data) as restored:
+        with restored.services.blobs.files.open(restored.services.blobs.path(PAGE_NAME), PAGE_NAME) as file:
+            assert file.read() == PAGE
         assert restored.services.identity.epoch != hall.services.identity.epoch
         assert restored.services.identity.private_key == hall.services.identity.private_key
         assert [link.action for link in restored.services.audit.find(action="backup.").items] == ["backup.restore"]
         assert restored.services.audit.verify().broken_at is None
+
+
+def test_a_backup_of_old_with_pages_in_clear_is_brought_back_and_sealed(hall: Central, tmp_path: Path) -> None:
+    data = hall.services.config.data
+    old = data / "blobs" / PAGE_NAME[:2] / PAGE_NAME
+    old.parent.mkdir(parents=True)
+    old.write_bytes(PAGE)
+    hall.services.blobs.path(PAGE_NAME).unlink()
+    file = made_backup(hall, tmp_path / "old.backup")
+    hall.services.close()
+    restoring.restore(hall.services.config, file, Secret(OPENER), START)
+    assert old.read_bytes() == PAGE
+    with central(data) as restored:
+        assert not old.exists()
+        with restored.services.blobs.files.open(restored.services.blobs.path(PAGE_NAME), PAGE_NAME) as opened:
+            assert opened.read() == PAGE
 
 
 def test_a_damaged_a_cut_and_a_foreign_backup_change_nothing(hall: Central, tmp_path: Path) -> None:

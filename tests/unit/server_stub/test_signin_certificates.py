@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from modules.common.clock import iso
 from modules.common.errors import GovDeskError
+from modules.common.server_ports import Caller
 from modules.common.statement import read
 from server_stub.seeding import CONSOLE
 from server_stub.signin.certificates import fingerprint
@@ -203,12 +205,65 @@ def test_only_its_owner_or_an_administrator_takes_one_back(office: Central, auth
     assert mine.come() == mine.login
 
 
-def test_an_administrator_binds_a_certificate_by_its_text(office: Central, authority: Authority) -> None:
+def test_two_administrators_bind_a_certificate_and_one_takes_it_back(office: Central, authority: Authority) -> None:
     holder = Holder(office, authority)
+    requests, ways = office.services.grant_requests, office.services.ways_in
+    first, second = (
+        Caller(read(made.statement).actor(), made.device) for made in (office.counter("secadmin") for _ in range(2))
+    )
     person = office.services.people.id_of(holder.login)
     pem = holder.certificate.public_bytes(Encoding.PEM).decode()
-    office.services.certificates.bind_text("", "", person, pem)
+    asked = requests.ask_certificate(first, person, pem, "新发的证书")
+    (waiting,) = [each for each in requests.waiting() if each.id == asked]
+    assert (waiting.role, waiting.fingerprint) == ("", fingerprint(holder.certificate))
+    assert waiting.certificate == holder.certificate.subject.rfc4514_string()
+    assert holder.come() == "AUTH-039", "one pair of eyes lets nobody in"
+    for who, wanted in ((first, "AUTH-063"), (Caller(read(second_of(office, holder)).actor(), ""), "AUTH-024")):
+        with pytest.raises(GovDeskError) as caught:
+            requests.decide(who, asked, True)
+        assert caught.value.code == wanted
+    with pytest.raises(GovDeskError) as caught:
+        requests.ask_certificate(second, person, pem, "")
+    assert caught.value.code == "AUTH-060"
+    requests.decide(second, asked, True)
+    (kept,) = ways.of(person).certificates
+    assert kept.used_at == ""
     assert holder.come() == holder.login
+    (kept,) = ways.of(person).certificates
+    assert kept.used_at == iso(office.clock.now()) == ways.of(person).last["certificate"]
+    with pytest.raises(GovDeskError) as caught:
+        requests.ask_certificate(first, person, pem, "")
+    assert caught.value.code == "AUTH-061"
+    session = office.services.door.sign_in(holder.device, holder.request(holder.challenge())).statement
+    ways.take_certificate_back(first, person, kept.fingerprint)
+    assert holder.come() == "AUTH-038"
+    with pytest.raises(GovDeskError) as caught:
+        office.services.sessions.renew(read(session))
+    assert caught.value.code == "AUTH-016", "what was begun by it has ended"
+    with pytest.raises(GovDeskError) as caught:
+        requests.ask_certificate(first, person, pem, "")
+    assert caught.value.code == "AUTH-040"
+
+
+def second_of(office: Central, holder: Holder) -> str:
+    """The statement of the person whom a certificate is for."""
+    return office.services.door.sign_in(holder.device, SignInRequest(holder.login, PASSWORD)).statement
+
+
+def test_a_certificate_that_expires_while_it_waits_is_not_bound(tmp_path: Path) -> None:
+    with central(tmp_path) as office:
+        holder = Holder(office, Authority("某市电子认证", office.clock.now()), until=DAY)
+        first, second = (
+            Caller(read(made.statement).actor(), made.device) for made in (office.counter("secadmin") for _ in range(2))
+        )
+        pem = holder.certificate.public_bytes(Encoding.PEM).decode()
+        asked = office.services.grant_requests.ask_certificate(
+            first, office.services.people.id_of(holder.login), pem, ""
+        )
+        office.clock.advance(timedelta(days=2).total_seconds())
+        with pytest.raises(GovDeskError) as caught:
+            office.services.grant_requests.decide(second, asked, True)
+        assert caught.value.code == "AUTH-038"
 
 
 class Trusted:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from modules.common.clock import iso, parse_iso
 from modules.common.errors import GovDeskError
 from modules.common.permissions import Actor
 from modules.common.server_ports import Caller
@@ -221,6 +222,48 @@ def test_a_role_may_demand_it_and_gives_no_rights_before(shared: Central) -> Non
     assert caught.value.code == "AUTH-036"
     services.totp.remove(clerk.counter.person, "", "")  # the console, for a lost telephone
     assert clerk.sign_in() == ""
+
+
+def test_it_may_be_demanded_of_one_person_from_the_next_sign_in_on(shared: Central) -> None:
+    clerk, services = Clerk(shared), shared.services
+    security = shared.counter("secadmin")
+    by = Caller(read(security.statement).actor(), security.device)
+    before = read(clerk.counter.statement)
+    shared.clock.advance(1)
+    services.ways_in.require_second_factor(by, clerk.counter.person, True)
+    assert services.ways_in.of(clerk.counter.person).totp_required == "person"
+    assert read(services.sessions.renew(before).statement).roles == ("clerk",), "who is at work goes on working"
+    reply = clerk.door.sign_in(clerk.counter.device, SignInRequest(clerk.login, PASSWORD))
+    said = read(reply.statement)
+    assert (reply.must_enrol_totp, said.permissions) == (True, ())
+    assert read(services.sessions.renew(said).statement).permissions == (), "waiting gives no rights"
+    clerk.enable()
+    assert read(services.sessions.renew(said).statement).roles == ("clerk",)
+    with pytest.raises(GovDeskError) as caught:
+        clerk.door.remove_totp(clerk.caller, PASSWORD, clerk.code())
+    assert caught.value.code == "AUTH-036"
+    services.ways_in.require_second_factor(by, clerk.counter.person, False)
+    assert services.ways_in.of(clerk.counter.person).totp_required == ""
+    clerk.door.remove_totp(clerk.caller, PASSWORD, clerk.code(1))
+    assert clerk.sign_in() == ""
+    with pytest.raises(GovDeskError) as caught:
+        services.ways_in.require_second_factor(by, security.person, True)
+    assert caught.value.code == "AUTH-052"
+
+
+def test_when_each_way_was_last_used_is_shown(shared: Central) -> None:
+    clerk, ways = Clerk(shared), shared.services.ways_in
+    assert ways.of(clerk.counter.person).totp_used_at == ""
+    clerk.enable()
+    enabled = ways.of(clerk.counter.person)
+    shared.clock.advance(3600)
+    assert clerk.sign_in(clerk.code()) == ""
+    used = ways.of(clerk.counter.person)
+    assert (used.totp, used.recovery_left, used.last) == (True, RECOVERY_CODES, {"password": iso(shared.clock.now())})
+    assert enabled.totp_at == used.totp_at < enabled.totp_used_at[:17] + "99" < used.totp_used_at
+    late = shared.clock.now() - parse_iso(used.totp_used_at)
+    assert 0 <= late.total_seconds() < PERIOD
+    assert used.sessions == enabled.sessions + 1
 
 
 def test_changing_the_password_keeps_the_second_factor(clerk: Clerk) -> None:

@@ -1,4 +1,4 @@
-"""Chinese national cryptography (国密) as this suite uses it."""
+"""SM4 (GB/T 32907-2016) in the modes that documents and stores need."""
 
 from __future__ import annotations
 
@@ -6,25 +6,8 @@ TAG = 16
 """Bytes of an SM4-GCM tag."""
 NONCE = 12
 """Bytes of an SM4-GCM nonce."""
-
-
-def sm3(data: bytes) -> bytes:
-    """The 32-byte SM3 digest of ``data`` (GB/T 32905-2016)."""
-    from cryptography.hazmat.primitives.hashes import SM3, Hash
-
-    digest = Hash(SM3())
-    digest.update(data)
-    return digest.finalize()
-
-
-def hmac_sm3(key: bytes, data: bytes) -> bytes:
-    """The 32-byte HMAC of ``data`` under ``key`` with SM3 (GB/T 15852.2-2012)."""
-    from cryptography.hazmat.primitives.hashes import SM3
-    from cryptography.hazmat.primitives.hmac import HMAC
-
-    code = HMAC(key, SM3())
-    code.update(data)
-    return code.finalize()
+BLOCK = 16
+"""Bytes of an SM4 block, of its key and of an initial vector."""
 
 
 class Sm4Gcm:
@@ -61,3 +44,33 @@ class Sm4Gcm:
             return decryptor.update(sealed[:-TAG]) + decryptor.finalize()
         except InvalidTag as error:
             raise ValueError("the tag does not fit") from error
+
+
+def cbc_encrypt(key: bytes, iv: bytes, text: bytes) -> bytes:
+    """``text`` in CBC mode with PKCS #7 padding (GB/T 17964-2021). Nothing guards it against change."""
+    from cryptography.hazmat.primitives.padding import PKCS7
+
+    padder = PKCS7(8 * BLOCK).padder()
+    return _run(key, "CBC", iv, padder.update(text) + padder.finalize(), encrypt=True)
+
+
+def cbc_decrypt(key: bytes, iv: bytes, sealed: bytes) -> bytes:
+    """What ``cbc_encrypt`` was given. Raises ``ValueError`` when the padding cannot be."""
+    from cryptography.hazmat.primitives.padding import PKCS7
+
+    unpadder = PKCS7(8 * BLOCK).unpadder()
+    return unpadder.update(_run(key, "CBC", iv, sealed, encrypt=False)) + unpadder.finalize()
+
+
+def ctr(key: bytes, counter: bytes, text: bytes) -> bytes:
+    """``text`` in counter mode from the first ``counter`` block of 16 bytes; the same call takes it back."""
+    return _run(key, "CTR", counter, text, encrypt=True)
+
+
+def _run(key: bytes, mode: str, start: bytes, text: bytes, *, encrypt: bool) -> bytes:
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes
+    from cryptography.hazmat.primitives.ciphers.algorithms import SM4
+
+    cipher = Cipher(SM4(key), modes.CBC(start) if mode == "CBC" else modes.CTR(start))
+    run = cipher.encryptor() if encrypt else cipher.decryptor()
+    return run.update(text) + run.finalize()

@@ -11,10 +11,10 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from modules.common.errors import GovDeskError
-from modules.common.permissions import judge_role_request
+from modules.common.permissions import judge_grant_request
 from modules.common.server_ports import Caller
 from modules.common.statement import read
-from server_stub.tables import RoleRequest
+from server_stub.tables import GrantRequest
 from tests.support.central import Central, Counter, central
 from tests.support.servers import postgres
 
@@ -55,8 +55,8 @@ def code(told: pytest.ExceptionInfo[GovDeskError]) -> str:
 def test_what_one_asks_for_holds_when_another_agrees(
     office: Central, pair: tuple[Caller, Caller], newcomer: str
 ) -> None:
-    requests = office.services.role_requests
-    asked = requests.ask(pair[0], newcomer, "clerk", " 新到窗口 ")
+    requests = office.services.grant_requests
+    asked = requests.ask_role(pair[0], newcomer, "clerk", " 新到窗口 ")
     assert roles(office, newcomer) == []
     (waiting,) = [view for view in requests.waiting() if view.id == asked]
     assert (waiting.person_id, waiting.role, waiting.reason, waiting.asked_by_id) == (
@@ -74,9 +74,9 @@ def test_what_one_asks_for_holds_when_another_agrees(
 
 
 def test_a_no_and_a_change_of_mind_give_nothing(office: Central, pair: tuple[Caller, Caller], newcomer: str) -> None:
-    requests = office.services.role_requests
+    requests = office.services.grant_requests
     for who in pair:
-        asked = requests.ask(pair[0], newcomer, "clerk", "")
+        asked = requests.ask_role(pair[0], newcomer, "clerk", "")
         requests.decide(who, asked, False)
         with pytest.raises(GovDeskError) as told:
             requests.decide(pair[1], asked, True)
@@ -85,45 +85,45 @@ def test_a_no_and_a_change_of_mind_give_nothing(office: Central, pair: tuple[Cal
 
 
 def test_a_request_lapses_and_may_be_made_anew(office: Central, pair: tuple[Caller, Caller], newcomer: str) -> None:
-    requests = office.services.role_requests
-    asked = requests.ask(pair[0], newcomer, "clerk", "")
+    requests = office.services.grant_requests
+    asked = requests.ask_role(pair[0], newcomer, "clerk", "")
     with pytest.raises(GovDeskError) as told:
-        requests.ask(pair[1], newcomer, "clerk", "")
+        requests.ask_role(pair[1], newcomer, "clerk", "")
     assert code(told) == "AUTH-060"
     office.clock.advance(timedelta(days=7, seconds=1).total_seconds())
     assert asked not in [view.id for view in requests.waiting()]
     with pytest.raises(GovDeskError) as told:
         requests.decide(pair[1], asked, True)
     assert code(told) == "AUTH-062"
-    requests.decide(pair[1], requests.ask(pair[0], newcomer, "clerk", ""), True)
+    requests.decide(pair[1], requests.ask_role(pair[0], newcomer, "clerk", ""), True)
     with pytest.raises(GovDeskError) as told:
-        requests.ask(pair[0], newcomer, "clerk", "")
+        requests.ask_role(pair[0], newcomer, "clerk", "")
     assert code(told) == "AUTH-061"
 
 
 def test_nobody_asks_or_agrees_for_oneself_and_no_mixture_is_asked_for(
     office: Central, pair: tuple[Caller, Caller], newcomer: str
 ) -> None:
-    requests = office.services.role_requests
+    requests = office.services.grant_requests
     with pytest.raises(GovDeskError) as told:
-        requests.ask(pair[0], pair[0].actor.id, "secadmin", "")
+        requests.ask_role(pair[0], pair[0].actor.id, "secadmin", "")
     assert code(told) == "AUTH-024"
-    requests.decide(pair[1], requests.ask(pair[0], newcomer, "clerk", ""), True)
+    requests.decide(pair[1], requests.ask_role(pair[0], newcomer, "clerk", ""), True)
     with pytest.raises(GovDeskError) as told:
-        requests.ask(pair[0], newcomer, "auditadmin", "")
+        requests.ask_role(pair[0], newcomer, "auditadmin", "")
     assert code(told) == "AUTH-021"
     for role, wanted in (("king", "AUTH-028"), ("", "AUTH-028")):
         with pytest.raises(GovDeskError) as told:
-            requests.ask(pair[0], newcomer, role, "")
+            requests.ask_role(pair[0], newcomer, role, "")
         assert code(told) == wanted
 
 
 def test_a_mixture_that_came_about_meanwhile_is_not_agreed_to(
     office: Central, pair: tuple[Caller, Caller], newcomer: str
 ) -> None:
-    requests = office.services.role_requests
-    first = requests.ask(pair[0], newcomer, "clerk", "")
-    second = requests.ask(pair[0], newcomer, "auditadmin", "")
+    requests = office.services.grant_requests
+    first = requests.ask_role(pair[0], newcomer, "clerk", "")
+    second = requests.ask_role(pair[0], newcomer, "auditadmin", "")
     requests.decide(pair[1], first, True)
     with pytest.raises(GovDeskError) as told:
         requests.decide(pair[1], second, True)
@@ -134,15 +134,15 @@ def test_a_mixture_that_came_about_meanwhile_is_not_agreed_to(
 def test_the_database_itself_knows_two_pairs_of_eyes(
     office: Central, pair: tuple[Caller, Caller], newcomer: str
 ) -> None:
-    asked = office.services.role_requests.ask(pair[0], newcomer, "clerk", "")
+    asked = office.services.grant_requests.ask_role(pair[0], newcomer, "clerk", "")
     alone = {"decided_at": "now", "decided_by": pair[0].actor.id, "agreed": True}
     with pytest.raises(IntegrityError):
         office.services.writer.do(
-            lambda session: session.execute(update(RoleRequest).where(RoleRequest.id == asked).values(**alone))
+            lambda session: session.execute(update(GrantRequest).where(GrantRequest.id == asked).values(**alone))
         )
 
 
 def test_whoever_agrees_is_neither_who_asked_nor_whom_it_is_for() -> None:
     for asked, person, decider, agree in itertools.product("ab", "abc", "abc", (True, False)):
-        refusal = judge_role_request(asked, person, decider, agree)
+        refusal = judge_grant_request(asked, person, decider, agree)
         assert (refusal is None) == (decider != person and (decider != asked or not agree))
