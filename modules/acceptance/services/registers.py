@@ -178,7 +178,7 @@ class SettingsService:
     # -- asking the server, lane ``net`` --------------------------------------------------------------
 
     def staff(self) -> list[Person]:
-        """Whoever works in the house, or in the hall that one runs. Raises ``GovDeskError`` NET-… without the server."""
+        """Whoever works in the house, or in the hall one runs. Raises ``GovDeskError`` NET-… without a server."""
         self._require(MAY_SEE)
         rows = self._server.get(f"{BASE}/staff")
         return [Person(row["id"], row["login"], row["name"], row["hall_id"], row["department_id"]) for row in rows]
