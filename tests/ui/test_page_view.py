@@ -20,6 +20,7 @@ from client.widgets.theme import Theme
 from modules.common.errors import GovDeskError
 from tests.support.fake_host import FakeHost
 from tests.support.pdfs import locked, pdf
+from tests.support.samples import sample
 
 PAGES = [["政府信息公开指南", "第一条 为了提高透明度"], "第二页 附件", "第三页", "第四页", "第五页"]
 
@@ -296,6 +297,24 @@ def test_the_look_follows_the_theme(view: PageView, theme: Theme) -> None:
     assert view.page == 2
     corner = view.grab().toImage().pixelColor(2, 300)
     assert corner == theme.color("raised")
+
+
+def test_a_signature_of_a_pdf_is_a_seal_of_its_own() -> None:
+    source = PdfSource(sample("pdf", "minimal-signed-twice-both-created.pdf").read_bytes())
+    spots = source.seals(0)
+    assert [round(spot.box.x) for spot in spots] == [72, 12]
+    picture = source.seal_picture(spots[0], 4.0)
+    assert any(picture.pixelColor(x, y).alpha() for x in range(picture.width()) for y in range(picture.height()))
+    area = QRect(*(round(side * 4) for side in spots[0].box))
+    plain, true = (source.render(0, 4.0, area, 0, seals) for seals in Seals)
+    assert plain != true
+    assert not has_ink(plain), "on the screen's page it isn't"
+    assert len(source.signatures()) == 2
+    source.close()
+
+
+def has_ink(image: QImage) -> bool:
+    return any(image.pixelColor(x, y).lightness() < 128 for x in range(image.width()) for y in range(image.height()))
 
 
 def test_seals_are_told_from_other_fields(source: PdfSource) -> None:

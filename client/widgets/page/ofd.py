@@ -12,7 +12,7 @@ from PySide6.QtCore import QRect, QRectF
 from PySide6.QtGui import QImage, QPainter, QTransform
 
 from client.widgets.page.cache import PaintCache
-from client.widgets.page.painter import Painting
+from client.widgets.page.painter import Limits, Painting
 from client.widgets.page.seals import Art, picture_of
 from client.widgets.page.source import Attached, Entry, Link, Note, Seals, SealSpot, Size
 from modules.common.errors import GovDeskError
@@ -41,7 +41,7 @@ class OfdSource:
         self._now = now
         self._document = Document.open(data)
         self._boxes: dict[int, Box] = {}
-        self._cache = PaintCache()
+        self._cache = PaintCache(self._document.report)
         self._lists: OrderedDict[int, DisplayList] = OrderedDict()
         self._lock = threading.Lock()
         self._verifying = threading.Lock()
@@ -60,7 +60,7 @@ class OfdSource:
     def close(self) -> None:
         with self._lock:
             self._lists.clear()
-            self._cache = PaintCache(1)
+            self._cache = PaintCache(image_bytes=1)
 
     def _list(self, page: int) -> DisplayList:
         with self._lock:
@@ -89,7 +89,7 @@ class OfdSource:
         moved = (a, b, c, d, e - area.x(), f - area.y())
         painter = QPainter(image)
         try:
-            Painting(painter, self._cache, image.size()).items(self._list(page).items, moved)
+            Painting(painter, self._cache, image.size(), Limits(self._cache, None)).items(self._list(page).items, moved)
             if seals is Seals.TRUE:
                 painter.setTransform(QTransform(*moved))
                 painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)

@@ -62,7 +62,7 @@ def open_data(data: bytes, password: str = "", trust: Trust | None = None) -> So
     if b"%PDF-" in data[:_HEAD]:
         from client.widgets.page.pdf import PdfSource
 
-        return PdfSource(data, password)
+        return PdfSource(data, password, trust)
     if data.find(b"PK\x03\x04") >= 0 or b"PK\x05\x06" in data[-(1 << 16) :]:
         from client.widgets.page.ofd import OfdSource
 

@@ -72,6 +72,7 @@ class PrintPane(GrowingDialog):
         self.progress.hide()
         self.view = PageView(host)
         self.view.setAccessibleName(tr("打印预览"))
+        self.view.tiles.arrived.connect(self._ended)
         self.view.setMinimumSize(theme().text_width(30), theme().text_width(26))
         self.preview = Button(tr("预览"))
         self.go = PrimaryButton(tr("打印…"), icon="printer")
@@ -141,7 +142,7 @@ class PrintPane(GrowingDialog):
             self._run(partial(preview_pdf, job), self._previewed)
 
     def _previewed(self, pdf: bytes) -> None:
-        self._ended()
+        self._running = None
         self._close_source()
         self._shown = PdfSource(pdf)
         self.view.open(self._shown, Position(fit="page"))
@@ -186,6 +187,7 @@ class PrintPane(GrowingDialog):
             raise error
         self.banner.say(error.words(), "red", code=error.code)
 
+    @Slot()
     def _ended(self) -> None:
         self._running = None
         self.progress.hide()
