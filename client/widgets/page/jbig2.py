@@ -14,7 +14,11 @@ from client.widgets.page.pdfium import LOCK
 
 _FILE = b"\x97JB2\r\n\x1a\n"
 _PAGE_INFO, _END_OF_PAGE, _END_OF_FILE = 48, 49, 51
+_REGIONS = {4, 6, 7, 20, 22, 23, 36, 38, 39, 40, 42, 43}
+"""Kinds of segments that begin with the size of a region."""
 _SIDE = 20_000
+_PIXELS = 40_000_000
+"""Pixels of the page, and of all regions together: the decoder can't be stopped once it has begun."""
 
 
 def decode(data: bytes) -> QImage | None:
@@ -23,8 +27,6 @@ def decode(data: bytes) -> QImage | None:
     if found is None:
         return None
     stream, width, height = found
-    if not 0 < width <= _SIDE or not 0 < height <= _SIDE or width * height > 100_000_000:
-        return None
     import pypdfium2
 
     try:
@@ -68,14 +70,21 @@ def _segments(data: bytes) -> tuple[bytes, int, int] | None:
                 at += length
     except (IndexError, struct.error):
         pass  # what was read so far may do
-    width = height = 0
+    width = height = pixels = 0
     out = bytearray()
     for (kind, header, _), body in zip(headers, bodies, strict=False):
         if kind == _PAGE_INFO and len(body) >= 8 and not width:
             width, height = struct.unpack(">II", body[:8])
+            pixels += width * height
+        if kind in _REGIONS and len(body) >= 8:
+            across, down = struct.unpack(">II", body[:8])
+            pixels += across * down + max(across, down)
+            if max(across, down) > _SIDE:
+                return None
         if kind not in (_END_OF_PAGE, _END_OF_FILE):
             out += header + body
-    return (bytes(out), width, height) if width else None
+    fits = 0 < width <= _SIDE and 0 < height <= _SIDE and pixels <= 2 * _PIXELS
+    return (bytes(out), width, height) if fits else None
 
 
 def _header(data: bytes, at: int) -> tuple[int, bytes, int, int]:
