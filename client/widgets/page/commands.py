@@ -7,12 +7,16 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modules.common.errors import GovDeskError
 from modules.common.ofd.report import OfdError
 from modules.common.text import tr
+
+if TYPE_CHECKING:
+    from client.widgets.page.ofd import OfdSource
 
 GOOD, UNREADABLE = 0, 2
 """Exit statuses."""
@@ -26,7 +30,7 @@ class _File(Protocol):
 
     def info(self) -> dict[str, Any]: ...
     def text(self, page: int) -> str: ...
-    def save(self, page: int, dpi: float, path: Path) -> bool: ...
+    def save(self, page: int, dpi: float, path: Path, seals: bool) -> bool: ...
     def notes(self) -> list[tuple[str, str, str]]: ...
 
 
@@ -35,6 +39,7 @@ class _Ofd:
         from client.widgets.page.cache import PaintCache
         from modules.common.ofd.document import Document
 
+        self._data, self._body = data, body
         self._document = Document.open(data, body=body)
         self._cache = PaintCache(self._document.report)
         self.pages = len(self._document.pages)
@@ -66,10 +71,20 @@ class _Ofd:
     def text(self, page: int) -> str:
         return self._document.text(page).text
 
-    def save(self, page: int, dpi: float, path: Path) -> bool:
+    def save(self, page: int, dpi: float, path: Path, seals: bool) -> bool:
         from client.widgets.page.painter import paint
 
-        return paint(self._document.display(page), dpi, cache=self._cache).save(str(path))
+        image = paint(self._document.display(page), dpi, cache=self._cache)
+        if seals and self._sealed is not None:
+            self._sealed.put_seals(image, page)
+        return image.save(str(path))
+
+    @cached_property
+    def _sealed(self) -> OfdSource | None:
+        """Who verifies and draws the seals; those of a file's first document only, as in the reader."""
+        from client.widgets.page.ofd import OfdSource
+
+        return OfdSource(self._data) if self._body == 0 and self._document.body.signatures else None
 
     def notes(self) -> list[tuple[str, str, str]]:
         return [(note.code, note.place, note.sentence()) for note in self._document.report.notes]
@@ -98,7 +113,7 @@ class _Pdf:
         found = self._document[page].get_textpage().get_text_range()
         return str(found).replace("\r\n", "\n")
 
-    def save(self, page: int, dpi: float, path: Path) -> bool:
+    def save(self, page: int, dpi: float, path: Path, seals: bool) -> bool:
         self._document[page].render(scale=dpi / _POINTS).to_pil().save(path)
         return True
 
@@ -146,7 +161,7 @@ def render(words: Sequence[str]) -> int:
     def tell(path: Path, file: _File, chosen: argparse.Namespace) -> None:
         for page in _chosen(chosen.pages, file.pages):
             target = chosen.out / f"{path.stem}-{page + 1}.png"
-            if not file.save(page, chosen.dpi, target):
+            if not file.save(page, chosen.dpi, target, chosen.seals == "true"):
                 raise OfdError("OFD-011", tr("无法写入“{name}”。", name=target.name), fix=tr("请检查磁盘空间和权限。"))
             _out(str(target))
         for code, place, sentence in file.notes():
@@ -155,6 +170,8 @@ def render(words: Sequence[str]) -> int:
     parser = _parser("render", render)
     parser.add_argument("--dpi", type=_dpi, default=150.0, help="dots per inch, 10 to 1200 (150)")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where the pictures go")
+    whether = "draw the seals of OFD that verify as on paper, or none (true)"
+    parser.add_argument("--seals", choices=("true", "none"), default="true", help=whether)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtGui import QGuiApplication
 

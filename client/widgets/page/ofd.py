@@ -92,14 +92,27 @@ class OfdSource:
             Painting(painter, self._cache, image.size(), Limits(self._cache, None)).items(self._list(page).items, moved)
             if seals is Seals.TRUE:
                 painter.setTransform(QTransform(*moved))
-                painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-                painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
-                for spot in self.seals(page):
-                    if spot.genuine:
-                        painter.drawImage(QRectF(*spot.box), self.seal_picture(spot, scale))
+                self._put_seals(painter, page, scale)
         finally:
             painter.end()
         return image
+
+    def put_seals(self, image: QImage, page: int) -> None:
+        """Draw on ``image``, a whole page upright, the seals that verify, as they are on paper."""
+        across = image.width() / self._sizes[page].width
+        painter = QPainter(image)
+        try:
+            painter.scale(across, image.height() / self._sizes[page].height)
+            self._put_seals(painter, page, across)
+        finally:
+            painter.end()
+
+    def _put_seals(self, painter: QPainter, page: int, scale: float) -> None:
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
+        for spot in self.seals(page):
+            if spot.genuine:
+                painter.drawImage(QRectF(*spot.box), self.seal_picture(spot, scale))
 
     def text(self, page: int) -> PageText:
         return read(self._list(page))
