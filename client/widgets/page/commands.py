@@ -16,7 +16,7 @@ from PySide6.QtGui import QImage, QPainter
 
 from client.widgets.page.ofd import OfdSource
 from client.widgets.page.painter import MM_PER_INCH, PIXEL_LIMIT
-from client.widgets.page.source import Source
+from client.widgets.page.source import Seals, Source
 from modules.common.errors import GovDeskError
 from modules.common.ofd.report import OfdError
 from modules.common.text import tr
@@ -61,17 +61,21 @@ def _inside(source: OfdSource) -> dict[str, Any]:
     }
 
 
-def _picture(source: Source, page: int, dpi: float) -> QImage:
-    """A page as it is seen on the screen: seals are there, but blurred (ADR 24)."""
+def _picture(source: Source, page: int, dpi: float, seals: str) -> QImage:
+    """A page with its seals ``true`` (those that verify, as on paper), ``blurred`` (as on the screen), or ``none``."""
     from client.widgets.page.seals import blurred
 
     size = source.size(page)
     scale = min(dpi / MM_PER_INCH, math.sqrt(PIXEL_LIMIT / (size.width * size.height)))
     area = QRect(0, 0, max(1, round(size.width * scale)), max(1, round(size.height * scale)))
-    image = source.render(page, scale, area)
+    image = source.render(page, scale, area, seals=Seals.TRUE if seals == "true" else Seals.NONE)
+    if seals != "blurred":
+        return image
     painter = QPainter(image)
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
     for spot in source.seals(page):
+        if not spot.genuine:
+            continue
         box = spot.box
         shown = blurred(source.seal_picture(spot, scale), box.width, box.height)
         painter.drawImage(QRectF(box.x * scale, box.y * scale, box.width * scale, box.height * scale), shown)
@@ -117,12 +121,12 @@ def text(words: Sequence[str]) -> int:
 
 
 def render(words: Sequence[str]) -> int:
-    """Write each page as a PNG named after the file and the page. Seals are blurred, as on the screen."""
+    """Write each page as a PNG named after the file and the page."""
 
     def tell(path: Path, file: Source, chosen: argparse.Namespace) -> None:
         for page in _chosen(chosen.pages, file.pages):
             target = chosen.out / f"{path.stem}-{page + 1}.png"
-            if not _picture(file, page, chosen.dpi).save(str(target)):
+            if not _picture(file, page, chosen.dpi, chosen.seals).save(str(target)):
                 raise OfdError("OFD-011", tr("无法写入“{name}”。", name=target.name), fix=tr("请检查磁盘空间和权限。"))
             _out(str(target))
         for code, place, sentence in _notes(file):
@@ -131,6 +135,8 @@ def render(words: Sequence[str]) -> int:
     parser = _parser("render", render)
     parser.add_argument("--dpi", type=_dpi, default=150.0, help="dots per inch, 10 to 1200 (150)")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where the pictures go")
+    how = "seals that verify, as on paper, or blurred as on the screen, or none (true)"
+    parser.add_argument("--seals", choices=("true", "blurred", "none"), default="true", help=how)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtGui import QGuiApplication
 

@@ -105,7 +105,7 @@ def _few_symbols(body: bytes) -> bool:
     if flags & 2 and not flags >> 12 & 1:
         at += 4
     counts = struct.unpack(">II", body[at : at + 8]) if len(body) >= at + 8 else (_MOST_SYMBOLS, 1)
-    return max(counts) < _MOST_SYMBOLS
+    return bool(max(counts) < _MOST_SYMBOLS)
 
 
 def _header(data: bytes, at: int) -> tuple[int, bytes, int, int]:

@@ -93,14 +93,17 @@ class OfdSource:
             Painting(painter, self._cache, image.size(), Limits(self._cache, None)).items(self._list(page).items, moved)
             if seals is Seals.TRUE:
                 painter.setTransform(QTransform(*moved))
-                painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-                painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
-                for spot in self.seals(page):
-                    if spot.genuine:
-                        painter.drawImage(QRectF(*spot.box), self.seal_picture(spot, scale))
+                self._put_seals(painter, page, scale)
         finally:
             painter.end()
         return image
+
+    def _put_seals(self, painter: QPainter, page: int, scale: float) -> None:
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
+        for spot in self.seals(page):
+            if spot.genuine:
+                painter.drawImage(QRectF(*spot.box), self.seal_picture(spot, scale))
 
     def text(self, page: int) -> PageText:
         return read(self._list(page))
