@@ -15,6 +15,7 @@ from modules.common.core_dumps import forbid_core_dumps
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="govdesk", description="GovDesk 政务桌面")
+    made.add_argument("files", type=Path, nargs="*", metavar="FILE", help="OFD and PDF files to open")
     made.add_argument("--profile", type=Path, metavar="DIR", help="where this program keeps its data")
     made.add_argument("--server", default="", metavar="URL", help="the central server, https://…")
     made.add_argument("--enrol", default="", metavar="CODE", help="enrol this computer with a one-time code")

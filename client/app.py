@@ -40,6 +40,7 @@ from client.kernel.logs import Logs
 from client.kernel.policy import Policy, installed, read_policy
 from client.kernel.settings import Settings
 from client.shell.crash import CrashGuard
+from client.shell.handover import Receiver, hand_over
 from client.shell.look import apply_look
 from client.shell.ports import Entry
 from client.shell.preferences import LANGUAGE, PRINTER, SPECS
@@ -89,6 +90,10 @@ DESK = (
     "sync.uploads",
 )
 PRELOAD_AFTER_MS = 1_000
+READER = "fixed_layout.reader"
+"""The page that opens files."""
+IN_USE = "DATA-002"
+"""The code of a profile that a running program holds."""
 PERSON_WANTED = ("AUTH-032", "AUTH-047")
 """What the server, or nobody, says when only the person could sign in again."""
 HELD = 70
@@ -113,9 +118,12 @@ def main(options: argparse.Namespace) -> int:
     app.setApplicationName("govdesk")
     app.setQuitOnLastWindowClosed(False)
     Theme(app).apply()
+    folder = options.profile or default_profile()
     try:
-        profile = Profile(options.profile or default_profile())
+        profile = Profile(folder)
     except GovDeskError as error:
+        if error.code == IN_USE and options.files and hand_over(folder, options.files):
+            return 0
         return _refuse_to_start(error, pipe is not None)
     suite = Application(app, profile, options)
     driver = None
@@ -200,6 +208,24 @@ class Application(QObject):
         self.devices.listen(self._device_changed)
         self.entrance: SignInWindow | None = None
         self.session: OpenDesk | None = None
+        self._files: list[Path] = list(options.files)
+        self.receiver = Receiver(profile.path, self.open_file, self)
+        QTimer.singleShot(PRELOAD_AFTER_MS, self.receiver, self.receiver.listen)
+
+    def open_file(self, path: Path) -> None:
+        """Show a document in the reader, once somebody has signed in."""
+        self._files.append(path)
+        self._open_files()
+
+    def _open_files(self) -> None:
+        window = self.session.window if self.session is not None else self.entrance
+        if window is not None:
+            window.raise_()
+            window.activateWindow()
+        if self.session is not None:
+            files, self._files = self._files, []
+            for path in files:
+                self.session.host.open_page(READER, path=path)
 
     def _bindings(self, options: argparse.Namespace) -> dict[str, Mapping[str, Any]]:
         """The devices of this place; a file of bindings that is none is told, and the window works without."""
@@ -263,6 +289,8 @@ class Application(QObject):
         # PySide keeps the source of every module imported after it (8 MiB)
         linecache.clearcache()
         self.events.publish(SignedIn(entry.name, entry.offline))
+        if self._files:
+            self._open_files()
         if entry.offline and entry.until is not None:
             until = entry.until.astimezone().strftime("%m-%d %H:%M")
             self.notices.tell(
@@ -296,6 +324,7 @@ class Application(QObject):
         if self.session is not None:
             self.session.end()
             self.session.hang_up()
+        self.receiver.close()
         self.crash.release()
         self.devices.close()
         self.tokens.close()

@@ -12,8 +12,7 @@ from shiboken6 import isValid
 
 from client.kernel.events import SyncChanged
 from client.kernel.ports import COUNTED
-from client.shell.look import IconButton
-from client.widgets.basics import Button, ElidedLabel, Label, LinkButton
+from client.widgets.basics import Button, ElidedLabel, IconButton, Label, LinkButton
 from client.widgets.theme import restyle, set_role, theme
 from devices.ports import DeviceState, DeviceStatus
 from modules.common.manifest import Page

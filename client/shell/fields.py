@@ -6,8 +6,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from client.shell.look import IconButton
-from client.widgets.basics import Label, LineEdit
+from client.widgets.basics import IconButton, Label, LineEdit
 from client.widgets.theme import restyle, theme
 from modules.common.text import tr
 

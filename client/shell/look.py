@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
 from client.kernel.settings import Settings
 from client.shell.preferences import LANGUAGE, PALETTE, ZOOM, ZOOMS, words
-from client.widgets.basics import LinkButton
+from client.widgets.basics import IconButton, LinkButton
 from client.widgets.theme import theme
 from modules.common.text import set_language, tr
 
@@ -41,15 +41,6 @@ def step_zoom(settings: Settings, steps: int) -> None:
     """The next size up (1) or down (-1); 0 goes back to 100 %."""
     place = ZOOMS.index(settings.get(ZOOM)) + steps
     choose_zoom(settings, ZOOMS[min(max(place, 0), len(ZOOMS) - 1)] if steps else 100)
-
-
-class IconButton(LinkButton):
-    """A button that shows its icon alone; its words are its name and its tool tip."""
-
-    def set_label(self, text: str) -> None:
-        super().set_label(text)
-        self.setText("")
-        self.setToolTip(text)
 
 
 class LookBar(QWidget):

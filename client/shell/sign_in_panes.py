@@ -10,10 +10,9 @@ from PySide6.QtWidgets import QButtonGroup, QMenu, QProgressBar, QRadioButton, Q
 
 from client.kernel.settings import Settings
 from client.shell.fields import Labelled, PasswordField
-from client.shell.look import IconButton
 from client.shell.ports import CERTIFICATE, OIDC, PASSWORD, Attempt, Entry, ServerNews, TokenOffer
 from client.shell.preferences import LOGINS, METHODS, remembered_logins, remembered_methods
-from client.widgets.basics import Banner, Button, Card, ComboBox, Label, LineEdit, LinkButton, PrimaryButton
+from client.widgets.basics import Banner, Button, Card, ComboBox, IconButton, Label, LineEdit, LinkButton, PrimaryButton
 from client.widgets.flow import Flow
 from modules.common.errors import GovDeskError, Refused
 from modules.common.passwords import MIN_LENGTH, password_refusal

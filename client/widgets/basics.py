@@ -244,6 +244,15 @@ class LinkButton(Button):
     tint = "accent"
 
 
+class IconButton(LinkButton):
+    """A button that shows its icon alone; its words are its name and its tool tip."""
+
+    def set_label(self, text: str) -> None:
+        super().set_label(text)
+        self.setText("")
+        self.setToolTip(text)
+
+
 class Label(QLabel):
     """Plain text in a role of the style sheet: ``title``, ``heading``, ``small``, ``quiet``, ``strong``, ``fault`` …
 

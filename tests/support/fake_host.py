@@ -123,7 +123,9 @@ class FakeStore:
         self.rows["case", id] = replace(self.rows["case", id], **changes)
         self.on_change(("case", id))
 
-    def get(self, kind: str, id: str) -> Record | None:
+    def get(self, kind: str, id: str = "") -> Any:
+        if not id:  # a draft
+            return self.kept.get(kind)
         return self.rows.get((kind, id))
 
     def find(

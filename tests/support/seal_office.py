@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,3 +92,16 @@ def sealed_file(kind: str = "v4", office_: Office | None = None, pages: int = 3,
     """``plain_file`` under one seal on its last page."""
     holder = (office_ or office()).holder(kind)
     return seal_ofd(plain_file(pages), holder, [Stamp(pages - 1, (120, 200, 42, 42))], SIGNED, **more)
+
+
+def plain_pdf(pages: int = 3) -> bytes:
+    """A PDF with a line of text on each page."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    out = io.BytesIO()
+    canvas = Canvas(out, pagesize=(595.276, 841.89), invariant=1)
+    for page in range(pages):
+        canvas.drawString(72, 700, f"page {page + 1}")
+        canvas.showPage()
+    canvas.save()
+    return out.getvalue()

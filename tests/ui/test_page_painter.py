@@ -17,7 +17,7 @@ from client.widgets.page.cache import PaintCache
 from client.widgets.page.painter import paint, pixel_size
 from modules.common.ofd.box import Box
 from modules.common.ofd.document import Document
-from tests.support import ofd_maker
+from tests.support import ofd_maker, ofd_zoo
 from tests.support.ofd_maker import FONT, text_object
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -179,13 +179,6 @@ def test_opacity_blend_and_clips() -> None:
 # -- images --
 
 
-def encoded(form: str, mode: str = "RGB") -> bytes:
-    out = io.BytesIO()
-    image = Image.new(mode, (8, 8), "white" if mode == "L" else (0, 128, 0))
-    image.save(out, form)
-    return out.getvalue()
-
-
 def shown(data: bytes, form: str, attributes: str = "", mask: bytes | None = None) -> tuple[QImage, Document]:
     media = f'<ofd:MultiMedia ID="70" Type="Image" Format="{form}"><ofd:MediaFile>i</ofd:MediaFile></ofd:MultiMedia>'
     if mask is not None:
@@ -199,35 +192,14 @@ def shown(data: bytes, form: str, attributes: str = "", mask: bytes | None = Non
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "TIFF"])
 def test_images_of_every_format(form: str) -> None:
-    image, document = shown(encoded(form), form)
+    image, document = shown(ofd_zoo.image(form), form)
     assert rgb(image, 50, 50) == pytest.approx((0, 128, 0), abs=3)
     assert rgb(image, 5, 5) == (255, 255, 255)
     assert not document.report.notes
 
 
-def generic_jbig2(width: int, height: int) -> bytes:
-    """A JBIG2 file of one black page: MMR coding, each line black from the edge."""
-    lines = height
-    # the first line in horizontal mode: no white, then all black; the others just like the line above (vertical mode 0)
-    data = "001" + "00110101" + _black_run(width) + "11" * (lines - 1)
-    packed = int(data.ljust((len(data) + 7) // 8 * 8, "0"), 2).to_bytes((len(data) + 7) // 8, "big")
-
-    def segment(number: int, kind: int, body: bytes) -> bytes:
-        return struct.pack(">IBBBI", number, kind, 0, 1, len(body)) + body
-
-    page = segment(0, 48, struct.pack(">IIIIBH", width, height, 0, 0, 0, 0))
-    region = segment(1, 38, struct.pack(">IIIIBB", width, height, 0, 0, 0, 1) + packed)
-    end = segment(2, 49, b"") + segment(3, 51, b"")
-    return b"\x97JB2\r\n\x1a\n\x01" + struct.pack(">I", 1) + page + region + end
-
-
-def _black_run(width: int) -> str:
-    assert width == 64
-    return "0000001111" + "0000110111"  # 64 black, then 0 black
-
-
 def test_jbig2_by_the_decoder_of_pdfium() -> None:
-    image, document = shown(generic_jbig2(64, 8), "GBIG2")
+    image, document = shown(ofd_zoo.jbig2(64, 8), "GBIG2")
     assert not document.report.notes
     assert rgb(image, 50, 50) == (0, 0, 0)
 
@@ -237,7 +209,7 @@ def test_a_mask_hides_where_it_is_black() -> None:
     halves = Image.new("L", (8, 8), 0)
     halves.paste(255, (0, 0, 4, 8))
     halves.save(mask, "PNG")
-    image, _ = shown(encoded("PNG"), "PNG", 'ImageMask="71"', mask.getvalue())
+    image, _ = shown(ofd_zoo.image("PNG"), "PNG", 'ImageMask="71"', mask.getvalue())
     assert rgb(image, 20, 50) == pytest.approx((0, 128, 0), abs=3)
     assert rgb(image, 80, 50) == (255, 255, 255)
 
@@ -254,7 +226,7 @@ def png_of(width: int, height: int) -> bytes:
 
 @pytest.mark.qt_log_ignore("JPEG", "JFIF", "libpng", "QImageIOHandler", "allocation limit", "png")
 @pytest.mark.parametrize(
-    "data", [b"", b"rubbish", encoded("PNG")[:40], encoded("JPEG")[:60], b"II*\0" + bytes(30),
+    "data", [b"", b"rubbish", ofd_zoo.image("PNG")[:40], ofd_zoo.image("JPEG")[:60], b"II*\0" + bytes(30),
              b"\x97JB2\r\n\x1a\n\1\0\0\0\1", png_of(200_000, 200_000)],
     ids=["empty", "rubbish", "png", "jpeg", "tiff", "jbig2", "bomb"],
 )  # fmt: skip
@@ -267,7 +239,7 @@ def test_broken_images_are_left_out_and_noted(data: bytes) -> None:
 
 def test_an_image_larger_than_allowed_is_read_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "PIXEL_LIMIT", 16)
-    image, document = shown(encoded("PNG"), "PNG")
+    image, document = shown(ofd_zoo.image("PNG"), "PNG")
     assert rgb(image, 50, 50) == pytest.approx((0, 128, 0), abs=3)
     assert document.report.codes() == {"image.huge"}
 

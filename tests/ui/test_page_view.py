@@ -20,6 +20,7 @@ from client.widgets.theme import Theme
 from modules.common.errors import GovDeskError
 from tests.support.fake_host import FakeHost
 from tests.support.pdfs import locked, pdf
+from tests.support.samples import sample
 
 PAGES = [["政府信息公开指南", "第一条 为了提高透明度"], "第二页 附件", "第三页", "第四页", "第五页"]
 
@@ -56,7 +57,6 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 def test_pdf_text_has_places(source: PdfSource) -> None:
     text = source.text(0)
     assert text.text.startswith("政府信息公开指南")
-    assert source.words(0) == text.text
     box = text.boxes[0]
     assert box is not None
     assert box.x == pytest.approx(20, abs=0.5)
@@ -102,10 +102,10 @@ def test_what_cannot_be_opened_is_said(data: bytes, password: str, code: str) ->
 
 def test_a_password_opens() -> None:
     source = PdfSource(locked("open"), "open")
-    assert source.words(0).strip() == "内部"
+    assert source.text(0).text.strip() == "内部"
     source.close()
     with pytest.raises(GovDeskError, match="VIEW-003"):
-        source.words(0)
+        source.text(0)
     source.close()
 
 
@@ -277,7 +277,7 @@ def test_text_is_selected_by_mouse(qtbot: Any, view: PageView, source: PdfSource
     qtbot.mouseMove(view.viewport(), (last + QPointF(6, 0)).toPoint())
     QApplication.processEvents()
     qtbot.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=(last + QPointF(6, 0)).toPoint())
-    text = source.words(0)
+    text = source.text(0).text
     assert text[slice(*view.selection.span(0, len(text)))] == "信息公开"
     key(view, Qt.Key.Key_Escape)
     assert not view.selection
@@ -297,6 +297,24 @@ def test_the_look_follows_the_theme(view: PageView, theme: Theme) -> None:
     assert view.page == 2
     corner = view.grab().toImage().pixelColor(2, 300)
     assert corner == theme.color("raised")
+
+
+def test_a_signature_of_a_pdf_is_a_seal_of_its_own() -> None:
+    source = PdfSource(sample("pdf", "minimal-signed-twice-both-created.pdf").read_bytes())
+    spots = source.seals(0)
+    assert [round(spot.box.x) for spot in spots] == [72, 12]
+    picture = source.seal_picture(spots[0], 4.0)
+    assert any(picture.pixelColor(x, y).alpha() for x in range(picture.width()) for y in range(picture.height()))
+    area = QRect(*(round(side * 4) for side in spots[0].box))
+    plain, true = (source.render(0, 4.0, area, 0, seals) for seals in Seals)
+    assert plain != true
+    assert not has_ink(plain), "on the screen's page it isn't"
+    assert len(source.signatures()) == 2
+    source.close()
+
+
+def has_ink(image: QImage) -> bool:
+    return any(image.pixelColor(x, y).lightness() < 128 for x in range(image.width()) for y in range(image.height()))
 
 
 def test_seals_are_told_from_other_fields(source: PdfSource) -> None:

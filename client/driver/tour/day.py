@@ -46,6 +46,7 @@ def walk(out: Path, folder: Path, database: str, stalls: Path | None = None) -> 
         officer.quit()
         answer_extension(record, hall, others[-1])
         another_counter(record, hall, plain)
+        read_a_document(record, hall, counter)
         show_the_rest(record, counter)
         counter.quit()
         run_the_hall(record, hall)
@@ -322,6 +323,26 @@ def another_counter(record: Transcript, hall: Hall, number: str) -> None:
         other.wait("已办结", role="part", timeout=PATIENCE)
         record.shot(other, "another-counter")
     other.quit()
+
+
+def read_a_document(record: Transcript, hall: Hall, counter: Driven) -> None:
+    """A file is opened from outside: it comes to the program that runs."""
+    file = next((hall.folder / "counter-3" / "print").glob("*受理通知书*.pdf"))
+    with record.step("双击文件：在正在运行的程序里打开", counter):
+        if hall.second_start("counter-3", file):
+            raise TourError("the second start was not heard")
+        counter.wait("签意见", "enabled", role="button", timeout=PATIENCE)
+        record.shot(counter, "reader")
+    with record.step("全文查找 Ctrl+F", counter):
+        counter.type("受理", into="在全文中查找")
+        counter.wait("查找结果", role="list", timeout=PATIENCE)
+        record.shot(counter, "reader-found")
+    with record.step("打印预览", counter):
+        counter.click("打印", role="button")
+        counter.click("预览", role="button")
+        counter.wait("打印…", "enabled", role="button", timeout=PATIENCE)
+        record.shot(counter, "reader-print", of="打印…")
+        counter.click("取消", role="button")
 
 
 def show_the_rest(record: Transcript, counter: Driven) -> None:

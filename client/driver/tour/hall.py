@@ -68,6 +68,14 @@ class Hall:
         driven = Driven.launch(*arguments, program=program("client"), env=env, log=self._log)
         return self._stack.enter_context(driven)
 
+    def second_start(self, profile: str, file: Path) -> int:
+        """Start the program once more with a file, as a file manager does; its exit status."""
+        command = [*program("client"), "--profile", str(self.folder / profile), str(file)]
+        done = subprocess.run(
+            command, env=screen(self.folder), stdout=self._log, stderr=self._log, timeout=PATIENCE, check=False
+        )
+        return done.returncode
+
     def cases(self) -> list[dict[str, Any]]:
         """The cases in the server's database, with the number of events that each has had."""
         return [kept["doc"] | {"events": kept["events"]} for kept in self._reader.ask("case")]

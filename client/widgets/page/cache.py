@@ -10,6 +10,7 @@ from PySide6.QtGui import QImage
 
 from client.widgets.page import images
 from client.widgets.page.faces import Faces
+from modules.common.ofd.report import Report
 from modules.common.ofd.resources import Media
 
 IMAGE_BYTES = 160 << 20
@@ -18,9 +19,13 @@ _Key = tuple[Media, Media | None, int, int]
 
 
 class PaintCache:
-    """Belongs to one open document and is dropped with it. May be used by several threads."""
+    """Belongs to one open document and is dropped with it. May be used by several threads.
 
-    def __init__(self, image_bytes: int = IMAGE_BYTES) -> None:
+    ``report`` is where it is noted that a page was too much to be painted whole.
+    """
+
+    def __init__(self, report: Report | None = None, image_bytes: int = IMAGE_BYTES) -> None:
+        self.report = report
         self._budget = image_bytes
         self._held = 0
         self._images: OrderedDict[_Key, QImage | None] = OrderedDict()

@@ -369,7 +369,7 @@ class PageCanvas(QAbstractScrollArea):
             "page",
             work,
             done=partial(self._read_done, source, page),
-            failed=lambda error: self._read_done(source, page, (PageText("", ()), ())),
+            failed=lambda error: self._read_done(source, page, (PageText(()), ())),
             name="page text",
         )
         if page not in self._texts:

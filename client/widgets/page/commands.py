@@ -36,7 +36,7 @@ class _Ofd:
         from modules.common.ofd.document import Document
 
         self._document = Document.open(data, body=body)
-        self._cache = PaintCache()
+        self._cache = PaintCache(self._document.report)
         self.pages = len(self._document.pages)
 
     def info(self) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def decode(media: Media) -> QImage | None:
     except OfdError as error:
         media.note("image.damaged", error.code)
         return None
-    image, fault = _decoded(data, media.format)
+    image, fault = decoded(data, media.format)
     if image is None or image.isNull():
         media.note(fault or "image.damaged", media.format)
         return None
@@ -36,7 +36,8 @@ def decode(media: Media) -> QImage | None:
     return image
 
 
-def _decoded(data: bytes, form: str) -> tuple[QImage | None, str]:
+def decoded(data: bytes, form: str) -> tuple[QImage | None, str]:
+    """The image in ``data``, if it can be read, and the code of what is amiss, if anything is."""
     if data[:4] == b"\x97JB2" or form.upper() in ("GBIG2", "JBIG2", "JB2"):
         found = jbig2.decode(data)
         return (None if found is None else found.convertToFormat(_OPAQUE)), ""

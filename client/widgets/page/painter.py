@@ -34,9 +34,8 @@ from modules.common.ofd.display import (
 MM_PER_INCH = 25.4
 PIXEL_LIMIT = 80_000_000
 """Pixels of one picture: more than A3 at 600 dpi."""
-SECONDS = 20.0
+SECONDS = 8.0
 """A page that takes longer is left as far as it is painted, and noted: only hostile ones do."""
-_LAYER_LIMIT = 60
 _DEPTH = 60
 _CURVES = 60.0
 """Pixels above which glyphs are painted as curves: Qt caches no pictures of larger ones, and loses some."""
@@ -116,7 +115,8 @@ def paint(
     matrix: Matrix = (a, b, c, d, e - area.x(), f - area.y())
     painter = QPainter(image)
     try:
-        Painting(painter, cache or PaintCache(), image.size(), cancelled).items(page.items, matrix)
+        cache = cache or PaintCache()
+        Painting(painter, cache, image.size(), Limits(cache, cancelled)).items(page.items, matrix)
         if over is not None:
             painter.setTransform(QTransform(*matrix))
             over(painter)
@@ -125,23 +125,38 @@ def paint(
     return image
 
 
+class Limits:
+    """How long the painting of one page may go on; shared by all passes that it takes."""
+
+    def __init__(self, cache: PaintCache, cancelled: Callable[[], bool] | None) -> None:
+        self._cache = cache
+        self._cancelled = cancelled
+        self._ends = monotonic() + SECONDS
+        self._count = 0
+
+    def reached(self, weight: int = 1) -> bool:
+        """Whether to leave it at that, before something that takes as long as ``weight`` items. Raises ``Stopped``."""
+        before = self._count >> 6
+        self._count += weight
+        if self._count >> 6 == before:
+            return False
+        if self._cancelled is not None and self._cancelled():
+            raise Stopped
+        if monotonic() <= self._ends:
+            return False
+        if self._cache.report is not None:
+            self._cache.report.add("page.limit", "", f"{SECONDS:g} s")
+        return True
+
+
 class Painting:
     """One pass over items with one painter."""
 
-    def __init__(
-        self,
-        painter: QPainter,
-        cache: PaintCache,
-        size: QSize,
-        cancelled: Callable[[], bool] | None = None,
-        ends: float | None = None,
-    ) -> None:
+    def __init__(self, painter: QPainter, cache: PaintCache, size: QSize, limits: Limits) -> None:
         self.painter = painter
         self.cache = cache
         self.size = size
-        self.ends = monotonic() + SECONDS if ends is None else ends
-        self._cancelled = cancelled
-        self._count = 0
+        self.limits = limits
         self._depth = 0
         self._turned = False
         self._pen: object = None
@@ -152,12 +167,8 @@ class Painting:
         if self._depth > _DEPTH:
             return
         for item in items:
-            self._count += 1
-            if not self._count & 63:
-                if self._cancelled is not None and self._cancelled():
-                    raise Stopped
-                if monotonic() > self.ends:
-                    return
+            if self.limits.reached():
+                return
             if isinstance(item, GlyphRun):
                 self.run(item, matrix)
             elif isinstance(item, Shape):
@@ -171,7 +182,7 @@ class Painting:
 
     def inside(self, painter: QPainter, size: QSize) -> Painting:
         """A pass over a picture that becomes part of this one, under the same limits."""
-        inner = Painting(painter, self.cache, size, self._cancelled, self.ends)
+        inner = Painting(painter, self.cache, size, self.limits)
         inner._depth = self._depth + 1
         return inner
 
@@ -222,7 +233,7 @@ class Painting:
         for path in clips:
             area = area.intersected(path.boundingRect())
         rect = area.toAlignedRect().intersected(QRect(0, 0, self.size.width(), self.size.height()))
-        if rect.isEmpty() or self._depth > _LAYER_LIMIT:
+        if rect.isEmpty() or self.limits.reached(64):
             return
         image = QImage(rect.size(), QImage.Format.Format_ARGB32_Premultiplied)
         image.fill(0)

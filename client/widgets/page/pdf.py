@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -13,9 +15,13 @@ from PySide6.QtCore import QRect
 from PySide6.QtGui import QImage
 
 from client.widgets.page.pdfium import LOCK
-from client.widgets.page.source import TURNS, Attached, Entry, Link, Note, PageText, Seals, SealSpot, Size
+from client.widgets.page.source import TURNS, Attached, Entry, Link, Note, Seals, SealSpot, Size
 from modules.common.errors import GovDeskError
+from modules.common.gm.trust import Trust
 from modules.common.ofd.box import Box
+from modules.common.ofd.reading import Line, PageText
+from modules.common.seals import verify
+from modules.common.seals.report import SignatureReport, Verdict
 from modules.common.text import tr
 
 MM = 25.4 / 72
@@ -25,6 +31,7 @@ _HELD = 6
 _FINE = 100
 """Places are asked of PDFium in whole numbers: hundredths of a millimetre."""
 _DEPTH = 32
+_ENDS = (0x0A, 0x0D)
 _ENTRIES = 20_000
 _NOTES = 2_000
 _ATTACHMENT = 1 << 30
@@ -52,11 +59,16 @@ class _Page:
 
 
 class PdfSource:
-    """``Source`` for PDF. Raises ``GovDeskError``: VIEW-001 no PDF or damaged, VIEW-002 a password is needed."""
+    """``Source`` for PDF; ``trust`` is what the office trusts.
+
+    Raises ``GovDeskError``: VIEW-001 no PDF or damaged, VIEW-002 a password is needed, VIEW-005 encrypted otherwise.
+    """
 
     format = "PDF"
 
-    def __init__(self, data: bytes, password: str = "") -> None:
+    def __init__(
+        self, data: bytes, password: str = "", trust: Trust | None = None, now: datetime | None = None
+    ) -> None:
         import pypdfium2  # noqa: F401 - initialises the library
         import pypdfium2.raw as pdfium
 
@@ -64,6 +76,10 @@ class PdfSource:
         self.data = data
         self._pages: OrderedDict[int, _Page] = OrderedDict()
         self._form: Any = None
+        self._trust = trust
+        self._now = now
+        self._verifying = threading.Lock()
+        self._reports: list[SignatureReport] | None = None
         with LOCK:
             self._document = pdfium.FPDF_LoadMemDocument64(data, len(data), password.encode() or None)
             if not self._document:
@@ -169,71 +185,111 @@ class PdfSource:
             return None
         return page.place(found.left, found.bottom, found.right, found.top)
 
-    def _show_seals(self, page: _Page, shown: bool) -> None:
+    def _show_seals(self, page: _Page, shown: Set[int]) -> None:
         pdfium = self._pdfium
-        for number, flags in page.hidden:
+        for seal, (number, flags) in enumerate(page.hidden):
             annotation = pdfium.FPDFPage_GetAnnot(page.handle, number)
-            pdfium.FPDFAnnot_SetFlags(annotation, flags if shown else flags | pdfium.FPDF_ANNOT_FLAG_HIDDEN)
+            pdfium.FPDFAnnot_SetFlags(annotation, flags if seal in shown else flags | pdfium.FPDF_ANNOT_FLAG_HIDDEN)
             pdfium.FPDFPage_CloseAnnot(annotation)
 
     # -- what is shown -----------------------------------------------------------------------------
 
     def render(self, page: int, scale: float, area: QRect, rotation: int = 0, seals: Seals = Seals.NONE) -> QImage:
+        shown = (
+            {number for number, spot in enumerate(self.seals(page)) if spot.genuine} if seals is Seals.TRUE else set()
+        )
+        return self._draw(page, scale, area, rotation, shown)
+
+    def _draw(self, page: int, scale: float, area: QRect, rotation: int, seals: Set[int]) -> QImage:
+        """As ``render``, with the seals of these numbers."""
         pdfium = self._pdfium
         image = QImage(area.size(), QImage.Format.Format_RGB32)
         image.fill(0xFFFFFFFF)
-        size = self._sizes[page].turned(rotation)
-        wide, high = max(round(size.width * scale), 1), max(round(size.height * scale), 1)
-        flags = pdfium.FPDF_ANNOT
+        wide, high = (max(round(side * scale), 1) for side in self._sizes[page].turned(rotation))
         bits = image.bits()
         held = (ctypes.c_ubyte * len(bits)).from_buffer(bits)
         with LOCK:
-            shown = self._page(page)
+            drawn = self._page(page)
             bitmap = pdfium.FPDFBitmap_CreateEx(
                 area.width(), area.height(), pdfium.FPDFBitmap_BGRx, held, image.bytesPerLine()
             )
-            if shown.hidden:
-                self._show_seals(shown, seals is Seals.TRUE)
+            self._show_seals(drawn, seals)
             try:
-                place = (-area.x(), -area.y(), wide, high, TURNS.index(rotation), flags)
-                pdfium.FPDF_RenderPageBitmap(bitmap, shown.handle, *place)
+                place = (-area.x(), -area.y(), wide, high, TURNS.index(rotation), pdfium.FPDF_ANNOT)
+                pdfium.FPDF_RenderPageBitmap(bitmap, drawn.handle, *place)
                 if self._form:
-                    pdfium.FPDF_FFLDraw(self._form, bitmap, shown.handle, *place)
+                    pdfium.FPDF_FFLDraw(self._form, bitmap, drawn.handle, *place)
             finally:
                 pdfium.FPDFBitmap_Destroy(bitmap)
         return image
 
+    # -- seals -------------------------------------------------------------------------------------
+
     def seals(self, page: int) -> tuple[SealSpot, ...]:
         with LOCK:
-            found = self._page(page).seals
-        return tuple(SealSpot(page, box, f"{page}.{number}") for number, box in enumerate(found))
+            found = list(self._page(page).seals)
+        if not found:
+            return ()
+        invalid = [
+            Box(*stamp.boundary)
+            for report in self.signatures()
+            if report.verdict is Verdict.INVALID
+            for stamp in report.stamps
+            if stamp.page == page
+        ]
+        return tuple(
+            SealSpot(page, box, f"{page}.{number}", not any(_same(box, each) for each in invalid))
+            for number, box in enumerate(found)
+        )
 
-    def words(self, page: int) -> str:
-        with LOCK:
-            return self._read(self._page(page), places=False).text
+    def seal_picture(self, spot: SealSpot, scale: float) -> QImage:
+        """The difference that the signature's field makes to its page."""
+        import numpy
+
+        area = QRect(*(round(side * scale) for side in spot.box))
+        number = int(spot.id.rpartition(".")[2])
+        without, with_it = (self._draw(spot.page, scale, area, 0, shown) for shown in (set[int](), {number}))
+        plain, true = _pixels(without), _pixels(with_it)
+        picture = QImage(area.size(), QImage.Format.Format_ARGB32_Premultiplied)
+        picture.fill(0)
+        pixels = _pixels(picture)
+        differ = (plain != true)[:, :, :3].any(axis=2)
+        pixels[differ] = true[differ]
+        pixels[:, :, 3] = numpy.where(differ, 255, 0)
+        return picture
+
+    def signatures(self) -> Sequence[SignatureReport]:
+        with self._verifying:
+            if self._reports is None:
+                with LOCK:
+                    signed = self._document and self._pdfium.FPDF_GetSignatureCount(self._document) > 0
+                some = signed or b"/ByteRange" in self.data
+                self._reports = verify(self.data, self._trust, now=self._now) if some else []
+            return self._reports
 
     def text(self, page: int) -> PageText:
         with LOCK:
-            return self._read(self._page(page), places=True)
+            return self._read(self._page(page))
 
-    def _read(self, page: _Page, *, places: bool) -> PageText:
+    def _read(self, page: _Page) -> PageText:
         pdfium = self._pdfium
         handle = pdfium.FPDFText_LoadPage(page.handle)
+        lines: list[Line] = []
+        now: list[tuple[str, Box | None]] = []
         try:
-            characters, boxes = [], []
             found = pdfium.FS_RECTF()
             for number in range(pdfium.FPDFText_CountChars(handle)):
                 code = pdfium.FPDFText_GetUnicode(handle, number)
-                if not 0 < code < 0x110000 or 0xD800 <= code < 0xE000 or code == 0xFFFE:
-                    continue
-                characters.append(chr(code))
-                if places:
-                    there = pdfium.FPDFText_GetLooseCharBox(handle, number, found)
-                    real = there and found.right > found.left and code > 32
-                    boxes.append(page.place(found.left, found.bottom, found.right, found.top) if real else None)
-            return PageText("".join(characters), tuple(boxes))
+                if code in _ENDS:
+                    lines += _line(now)
+                    now = []
+                elif 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 and code != 0xFFFE:
+                    there = pdfium.FPDFText_GetLooseCharBox(handle, number, found) and found.right > found.left
+                    box = page.place(found.left, found.bottom, found.right, found.top) if there else None
+                    now.append((chr(code), box))
         finally:
             pdfium.FPDFText_ClosePage(handle)
+        return PageText((*lines, *_line(now)))
 
     # -- what belongs to it ------------------------------------------------------------------------
 
@@ -375,6 +431,30 @@ class PdfSource:
         call(ctypes.cast(room, ctypes.POINTER(unit)) if unit else room, size)
         text = room.raw[:size].decode("utf-16-le", "replace").rstrip("\0")
         return "".join(character for character in text if character >= " " or character in "\n\t")
+
+
+def _line(characters: list[tuple[str, Box | None]]) -> list[Line]:
+    """A line of text, or none when nothing in it has a place; a blank without one gets that of an edge beside it."""
+    last = next((box for _, box in characters if box is not None), None)
+    if last is None:
+        return []
+    boxes = []
+    for _, box in characters:
+        last = box or Box(last.x + last.width, last.y, 0, last.height)
+        boxes.append(last)
+    return [Line("".join(text for text, _ in characters), tuple(boxes))]
+
+
+def _same(one: Box, other: Box) -> bool:
+    """Whether two boxes are the same but for rounding: what is written in points is compared in millimetres."""
+    return all(abs(mine - theirs) < 1.0 for mine, theirs in zip(one, other, strict=True))
+
+
+def _pixels(image: QImage) -> Any:
+    """The image's own bytes, a row of pixels of four each; valid as long as somebody holds the image."""
+    import numpy
+
+    return numpy.frombuffer(image.bits(), numpy.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
 
 
 def _kind(pdfium: Any, kind: int) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from client.widgets.page.source import PageText, Size
+from client.widgets.page.source import Size
 from modules.common.ofd.box import Box
+from modules.common.ofd.reading import PageText
 
 END = 1 << 30
 """An index behind the last character of any page."""
@@ -79,29 +80,16 @@ class Selection:
         first, last = sorted((self._anchor[0], self._head[0]))
         return range(first, last + 1)
 
-    def boxes(self, page: int, text: PageText | None) -> list[Box]:
+    def boxes(self, page: int, text: PageText | None) -> tuple[Box, ...]:
         """What to shade on a page, line by line."""
         if not self or text is None:
-            return []
-        return lines(text, *self.span(page, len(text.text)))
+            return ()
+        return text.between(*self.span(page, len(text.text)))
 
     @staticmethod
     def over_text(spot: Spot, text: PageText) -> bool:
         """Whether a character stands at a place."""
         return any(box is not None and box.holds(spot.x, spot.y) for box in text.boxes)
-
-
-def lines(text: PageText, first: int, last: int) -> list[Box]:
-    """The characters from ``first`` to ``last`` as boxes, one for each line that they stand in."""
-    found: list[Box] = []
-    for box in text.boxes[first:last]:
-        if box is None:
-            continue
-        if found and _same_line(found[-1], box):
-            found[-1] = _around(found[-1], box)
-        else:
-            found.append(box)
-    return found
 
 
 def nearest(text: PageText, spot: Spot) -> int:
@@ -126,19 +114,6 @@ def place(text: PageText, spot: Spot) -> int:
     box = text.boxes[at]
     assert box is not None
     return at + 1 if spot.x > box.x + box.width / 2 else at
-
-
-def _same_line(line: Box, box: Box) -> bool:
-    overlap = min(line.y + line.height, box.y + box.height) - max(line.y, box.y)
-    near = -box.width < box.x - (line.x + line.width) < 3 * box.height
-    return overlap > 0.5 * min(line.height, box.height) and near
-
-
-def _around(one: Box, other: Box) -> Box:
-    x, y = min(one.x, other.x), min(one.y, other.y)
-    return Box(
-        x, y, max(one.x + one.width, other.x + other.width) - x, max(one.y + one.height, other.y + other.height) - y
-    )
 
 
 def _joined(text: PageText, index: int, at: int) -> bool:

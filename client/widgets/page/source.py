@@ -15,7 +15,10 @@ from PySide6.QtCore import QRect
 from PySide6.QtGui import QImage
 
 from modules.common.ofd.box import Box
+from modules.common.ofd.reading import PageText
+from modules.common.seals.report import SignatureReport
 
+__all__ = ["Attached", "Box", "Entry", "Link", "Note", "PageText", "SealSpot", "Seals", "Size", "Source"]
 TURNS = (0, 90, 180, 270)
 
 
@@ -31,17 +34,10 @@ class Size(NamedTuple):
 
 
 class Seals(StrEnum):
-    """How seals are drawn: not at all, or true (on paper, for those who may)."""
+    """How seals are drawn: not at all, or true (on paper, for those who may); never true when invalid."""
 
     NONE = "none"
     TRUE = "true"
-
-
-class PageText(NamedTuple):
-    """The characters of a page in reading order, and where each stands; None for one without a place of its own."""
-
-    text: str
-    boxes: tuple[Box | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +81,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class SealSpot:
-    """Where a seal shows. ``id`` is the same on every page that one seal spans."""
+    """Where a seal shows. ``id`` is the same on every page that one seal spans; ``genuine`` unless it is invalid."""
 
     page: int
     box: Box
     id: str
+    genuine: bool = True
 
 
 class Source(Protocol):
@@ -117,11 +114,7 @@ class Source(Protocol):
         ...
 
     def text(self, page: int) -> PageText:
-        """The text of a page with places."""
-        ...
-
-    def words(self, page: int) -> str:
-        """The text of a page alone, the same as ``text(page).text``, without looking up places."""
+        """The text of a page in reading order, with places."""
         ...
 
     def outline(self) -> tuple[Entry, ...]: ...
@@ -140,6 +133,14 @@ class Source(Protocol):
 
     def seals(self, page: int) -> tuple[SealSpot, ...]:
         """Where seals show on a page."""
+        ...
+
+    def seal_picture(self, spot: SealSpot, scale: float) -> QImage:
+        """What shows of a seal there, on nothing, ``scale`` in pixels per millimetre; null when there is no picture."""
+        ...
+
+    def signatures(self) -> Sequence[SignatureReport]:
+        """Every signature with its verdict, step by step."""
         ...
 
     def facts(self) -> Sequence[tuple[str, str]]:

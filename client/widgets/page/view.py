@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QTabletEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from client.kernel.contract import Lanes
@@ -20,6 +20,11 @@ from modules.common.text import tr
 
 __all__ = ["PageView", "Position"]
 _WHEEL_STEP = 1.15
+_PEN = {
+    QEvent.Type.TabletPress: "begin",
+    QEvent.Type.TabletMove: "move",
+    QEvent.Type.TabletRelease: "end",
+}
 
 
 class PageView(PageCanvas):
@@ -34,10 +39,11 @@ class PageView(PageCanvas):
     """``begin``, ``move`` or ``end``; page; millimetres across and down; pressure from 0 to 1."""
 
     def __init__(self, lanes: Lanes, parent: QWidget | None = None, *, budget_mb: int = BUDGET_MB) -> None:
-        super().__init__(lanes, parent, budget_mb=budget_mb)
         self._tool = "select"
+        super().__init__(lanes, parent, budget_mb=budget_mb)
         self._pressed: QPointF | None = None
         self._panned = QPoint()
+        self._pen_down = False
         self.viewport().setMouseTracking(True)
 
     @property
@@ -142,6 +148,18 @@ class PageView(PageCanvas):
             event.accept()
             return
         super().wheelEvent(event)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        # a pen tells its pressure; while it writes, the mouse that Qt makes of it is not wanted
+        if self._tool == "ink" and isinstance(event, QTabletEvent):
+            spot = self.spot(event.position())
+            what = _PEN.get(event.type())
+            if spot is not None and what is not None and (what == "begin" or self._pen_down):
+                self._pen_down = what != "end"
+                self.pen.emit(what, spot.page, spot.x, spot.y, event.pressure())
+            event.accept()
+            return True
+        return super().viewportEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton or (spot := self.spot(event.position())) is None:

@@ -109,6 +109,11 @@ class Certificate:
         return usage is None or bool({"digital_signature", "non_repudiation"} & set(usage))
 
     @property
+    def may_stamp(self) -> bool:
+        """Whether it is for time stamps and for nothing else (RFC 3161, 2.3)."""
+        return bool(self._extension("2.5.29.37") == ["time_stamping"])
+
+    @property
     def is_authority(self) -> bool:
         """Whether it may issue certificates."""
         usage, constraints = self._extension("2.5.29.15"), self._extension("2.5.29.19")

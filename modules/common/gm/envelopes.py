@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +24,11 @@ _ARC = "1.2.156.10197.6.1.4.2."
 DATA, SIGNED, ENVELOPED = _ARC + "1", _ARC + "2", _ARC + "3"
 _PKCS_DATA, _PKCS_SIGNED = "1.2.840.113549.1.7.1", "1.2.840.113549.1.7.2"
 _CONTENT_TYPE, _MESSAGE_DIGEST, _SIGNING_TIME = (f"1.2.840.113549.1.9.{last}" for last in (3, 4, 5))
+_TST_INFO = "1.2.840.113549.1.9.16.1.4"
 _SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.47"
+_SHA2 = {f"2.16.840.1.101.3.4.2.{last}": name for last, name in ((1, "sha256"), (2, "sha384"), (3, "sha512"))}
+_RSA = "1.2.840.113549.1.1.1"
+_RSA_WITH = {f"2.16.840.1.101.3.4.2.{last}": f"1.2.840.113549.1.1.{10 + last}" for last in (1, 2, 3)}
 SM2_ENCRYPT = "1.2.156.10197.1.301.3"
 SM4_CBC = "1.2.156.10197.1.104.2"
 _SM4 = "1.2.156.10197.1.104"
@@ -141,9 +146,16 @@ def digest_fits(signer: SignerInfo, content: bytes) -> bool:
     """
     if not signer.attributes:
         return True
-    if signer.digest_algorithm != SM3:
-        raise UnknownAlgorithm(signer.digest_algorithm)
-    return signer.digest == sm3(content)
+    return signer.digest == digest(signer.digest_algorithm, content)
+
+
+def digest(algorithm: str, content: bytes) -> bytes:
+    """The digest of ``content`` by an algorithm's dotted name. Raises ``UnknownAlgorithm``."""
+    if algorithm == SM3:
+        return sm3(content)
+    if algorithm not in _SHA2:
+        raise UnknownAlgorithm(algorithm)
+    return hashlib.new(_SHA2[algorithm], content).digest()
 
 
 def signature_fits(signer: SignerInfo, certificate: Certificate, content: bytes) -> bool:
@@ -151,7 +163,10 @@ def signature_fits(signer: SignerInfo, certificate: Certificate, content: bytes)
     if signer.certificate_digest and signer.certificate_digest != sm3(certificate.raw):
         return False
     signed = signer.attributes or content
-    return check_signature(certificate.key_info, signer.algorithm, signed, signer.signature)
+    algorithm = signer.algorithm
+    if algorithm == _RSA:  # the digest stands beside it
+        algorithm = _RSA_WITH.get(signer.digest_algorithm, algorithm)
+    return check_signature(certificate.key_info, algorithm, signed, signer.signature)
 
 
 def _algorithm(oid: str, parameters: bytes = b"\x05\x00") -> bytes:
@@ -177,6 +192,12 @@ def make_cms(
 ) -> bytes:
     """The same for content kept elsewhere whose SM3 ``digest`` is known, named as PKCS #7 does: for PDF (RFC 5652)."""
     return _signed(b"", digest, key, certificate, time, others, _PKCS_DATA, _PKCS_SIGNED)
+
+
+def make_tst(info: bytes, key: sm2.Key, certificate: Certificate, time: datetime) -> bytes:
+    """The message that a time stamp token is, over its TSTInfo (RFC 3161, 2.4.2)."""
+    held = der.value(0xA0, der.octets(info))
+    return _signed(held, sm3(info), key, certificate, time, (), _TST_INFO, _PKCS_SIGNED)
 
 
 def _signed(

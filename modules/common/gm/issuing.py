@@ -14,7 +14,8 @@ from modules.common.gm.digests import sm3
 _TYPES = {"C": "2.5.4.6", "ST": "2.5.4.8", "L": "2.5.4.7", "O": "2.5.4.10", "OU": "2.5.4.11", "CN": "2.5.4.3"}
 _ALGORITHM = der.sequence(der.oid(SM2_WITH_SM3))
 _REASONS = ("unspecified", "key_compromise", "ca_compromise", "affiliation_changed", "superseded", "cessation", "hold")
-_KEY_USAGE = {"sign": b"\x06\xc0", "encrypt": b"\x04\x30", "authority": b"\x01\x06"}
+_TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
+_KEY_USAGE = {"sign": b"\x06\xc0", "stamp": b"\x06\xc0", "encrypt": b"\x04\x30", "authority": b"\x01\x06"}
 """Bits unused, then: digitalSignature, nonRepudiation; key and data encipherment; keyCertSign, cRLSign."""
 
 
@@ -51,7 +52,7 @@ class Authority:
     def issue(
         self, point: bytes, subject: Mapping[str, str], since: datetime, until: datetime, use: str = "sign"
     ) -> Certificate:
-        """A certificate for the key ``point``; ``use`` is sign, encrypt or authority (that issues no further ones)."""
+        """A certificate for the key ``point``; ``use`` is sign, stamp, encrypt or authority (of no others)."""
         return _make(self.key, self.certificate.subject, point, distinguished_name(subject), since, until, use, 0)
 
     def revoke(
@@ -96,12 +97,14 @@ def _make(
     constraints = [der.value(der.BOOLEAN, b"\xff")] if authority else []
     if authority and depth is not None:
         constraints.append(der.integer(depth))
-    extensions = (
+    extensions = [
         _extension("2.5.29.35", der.sequence(der.value(0x80, _identifier(key.point)))),
         _extension("2.5.29.14", der.octets(_identifier(point))),
         _extension("2.5.29.19", der.sequence(*constraints), critical=True),
         _extension("2.5.29.15", der.value(der.BITS, _KEY_USAGE[use]), critical=True),
-    )
+    ]
+    if use == "stamp":
+        extensions.append(_extension("2.5.29.37", der.sequence(der.oid(_TIME_STAMPING)), critical=True))
     tbs = der.sequence(
         der.value(0xA0, der.integer(2)),
         der.integer(secrets.randbits(127) | 1 << 126),

@@ -75,6 +75,7 @@ def seal_file(words: Sequence[str]) -> int:
     parser.add_argument("--at", metavar="X,Y", help="the seal's middle on the page, in mm")
     parser.add_argument("--pages", default="", metavar="1,3-5|all", help="default: the last page")
     parser.add_argument("--seam", choices=("left", "right"), help="over the edge of all pages, a slice on each")
+    parser.add_argument("--keyword", metavar="WORDS", help="at each place where the words stand (OFD)")
     parser.add_argument("--bare", action="store_true", help="sign by certificate alone, without a seal")
     parser.add_argument("--lock", action="store_true", help="allow no later seal")
     parser.add_argument("--document", type=int, default=0, metavar="N", help="which document of the package, from 0")
@@ -90,13 +91,15 @@ def seal_file(words: Sequence[str]) -> int:
                 tr("提示：本机没有国密加速库，签名使用通用实现，其用时可能泄露密钥信息，请勿在多人共用的机器上使用。")
             )
         now = datetime.now(UTC)
+        if is_pdf(data) and (chosen.withdraw or chosen.keyword):
+            raise GovDeskError("SEAL-034", tr("PDF 不支持撤销签章和按关键字盖章。文件没有改动。"))
         if chosen.withdraw:
             made = withdraw_last(data, holder, chosen.document)
         elif is_pdf(data):
             stamps = stamps_for(paper_sizes(data), seal, chosen) if seal else []
             made = seal_pdf(data, holder, stamps, now, lock=chosen.lock)
         else:
-            stamps = stamps_for(_papers(data, chosen.document), seal, chosen) if seal else []
+            stamps = _ofd_stamps(data, seal, chosen) if seal else []
             made = seal_ofd(data, holder, stamps, now, lock=chosen.lock, body=chosen.document)
         out = chosen.out or chosen.file.with_name(f"{chosen.file.stem}-sealed{chosen.file.suffix}")
         write_whole(out, made)
@@ -110,15 +113,23 @@ def seal_file(words: Sequence[str]) -> int:
     return GOOD
 
 
-_PLACES = "Where: --at on --pages, or --seam; without any of them at the foot of the last page, right."
+_PLACES = "Where: --at on --pages, --seam or --keyword; without any of them at the foot of the last page, right."
 
 
-def _papers(data: bytes, body: int) -> list[tuple[float, float]]:
+def _ofd_stamps(data: bytes, seal: Seal, chosen: argparse.Namespace) -> list[Stamp]:
     from modules.common.ofd.document import Document
+    from modules.common.seals import places
 
-    document = Document.open(data, body=body)
+    document = Document.open(data, body=chosen.document)
     boxes = [document.page_box(page.index) for page in document.pages]
-    return [(box.width, box.height) for box in boxes]
+    papers = [(box.width, box.height) for box in boxes]
+    if not chosen.keyword:
+        return stamps_for(papers, seal, chosen)
+    wanted = page_numbers(chosen.pages, len(papers)) or None
+    found = [(hit.page, hit.boxes[-1]) for hit in document.find(chosen.keyword, wanted)]
+    if not found:
+        raise GovDeskError("SEAL-033", tr("文件中没有“{words}”。文件没有改动。", words=chosen.keyword))
+    return places.at_boxes(found, (float(seal.picture.width), float(seal.picture.height)), papers)
 
 
 def stamps_for(papers: list[tuple[float, float]], seal: Seal, chosen: argparse.Namespace) -> list[Stamp]:

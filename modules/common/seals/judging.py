@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from modules.common.gm import timestamps
 from modules.common.gm.certificates import (
     Certificate,
     CertificateError,
@@ -185,6 +186,36 @@ def _seal_validity(
         say(Verdict.INVALID if before else Verdict.WARNING, words)
     elif now > seal.until:
         say(Verdict.WARNING, tr("签章时印章在有效期内（{span}），现已过期。", span=span))
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """What a time stamp is worth: the moment, if it may be relied on, and the step's verdict and words."""
+
+    time: datetime | None
+    verdict: Verdict
+    said: str
+
+
+def judge_timestamp(raw: bytes, value: bytes, trust: Trust, now: datetime) -> Stamped:
+    """Whether the token ``raw`` vouches that ``value`` was there at its time."""
+    try:
+        token = timestamps.read_token(raw)
+        whole = timestamps.fits(token, value)
+    except timestamps.TimestampError:
+        return Stamped(None, Verdict.INVALID, tr("时间戳损坏，无法解析。"))
+    except UnknownAlgorithm:
+        return Stamped(None, Verdict.WARNING, tr("时间戳的算法无法识别，或没有带证书，未采用。"))
+    authority = token.authority
+    if not whole or authority is None or not authority.may_stamp:
+        return Stamped(None, Verdict.INVALID, tr("时间戳与签名不符，或签发者无权签发时间戳。"))
+    chain = chain_of(authority, token.certificates, trust, token.time, now)
+    verdict, said = _chain(chain, timestamped=True)
+    if chain.expired:
+        verdict, said = Verdict.INVALID, tr("签发时“{name}”的证书不在有效期内。", name=chain.expired[0].name)
+    words = tr("{at}，时间戳由“{name}”签发：{said}", at=minute(token.time), name=authority.name, said=said)
+    relied = chain.trusted and verdict in (Verdict.VALID, Verdict.WARNING)
+    return Stamped(token.time if relied else None, verdict, words)
 
 
 def judge_listed(report: SignatureReport, seal: Seal, certificate: Certificate | None) -> None:

@@ -75,7 +75,12 @@ class SealContainer:
         report.seal_id, report.seal_name, report.picture, report.time = seal.id, seal.name, seal.picture, signature.time
         self._format(report, described)
         self._binding(report, described)
-        moment = signature.time or now
+        stamped = (
+            judging.judge_timestamp(signature.timestamp, signature.value, trust, now) if signature.timestamp else None
+        )
+        if stamped and stamped.time:
+            report.time, report.timestamped = stamped.time, True
+        moment = report.time or now
         certificate = judging.judge_signer(report, signature)
         maker = judging.judge_maker(report, seal)
         parties = []
@@ -88,6 +93,8 @@ class SealContainer:
         chains = judging.judge_chains(report, parties, trust, now)
         judging.judge_validity(report, seal, chains, trust, moment, now)
         judging.judge_listed(report, seal, certificate)
+        if stamped:
+            report.add("time", stamped.verdict, stamped.said)
 
     def _format(self, report: SignatureReport, described: Described) -> None:
         signature = self._signature

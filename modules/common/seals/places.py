@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from modules.common.errors import GovDeskError
+from modules.common.ofd.box import Box
 from modules.common.seals.report import Stamp
 from modules.common.text import tr
 
@@ -59,6 +60,11 @@ def seam(
             stamps.append(Stamp(first + page, boundary, (round(slice_ * shown, 4), 0.0, round(slice_, 4), height)))
             page += 1
     return stamps
+
+
+def at_boxes(found: Iterable[tuple[int, Box]], size: Size, papers: Sequence[Size]) -> list[Stamp]:
+    """The seal over each of the places where words were found (page and box)."""
+    return [centred(page, box.x + box.width / 2, box.y + box.height / 2, size, papers[page]) for page, box in found]
 
 
 def overlap(one: Stamp, other: Stamp) -> bool:

@@ -125,9 +125,10 @@ def _bits(value: der.Tlv) -> tuple[bytes, ...]:
 def _signature_value(value: der.Tlv) -> bytes:
     """The bytes of a signature; nothing guards them, so that there is no second way to write the same one."""
     body = value.expect(der.BITS, der.OCTETS).body
-    if value.tag == der.BITS and body[:1] == b"\0":
+    bare = len(body) == 64 and body[1:2] != b"\x30"  # r and s without the count, whose first byte may be zero too
+    if value.tag == der.BITS and body[:1] == b"\0" and not bare:
         return body[1:]
-    return body if value.tag == der.OCTETS or len(body) == 64 or body[:1] == b"\x30" else b""
+    return body if value.tag == der.OCTETS or bare or body[:1] == b"\x30" else b""
 
 
 def _explicit(values: list[der.Tlv], tag: int) -> der.Tlv | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from client import ofd
-from tests.support.seal_office import plain_file
+from modules.common.seals import verify as verify_file
+from tests.support.seal_office import plain_file, plain_pdf
 
 PASSWORD = "Geheim-2026-abc"
 
@@ -76,6 +77,26 @@ def test_statuses(trial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     (trial / "other").write_text("Something-else-1\n")
     assert seal(trial, plain, "--password-file", str(trial / "other")) == 1
     assert seal(trial, tmp_path / "none.ofd") == 2
+
+
+def test_at_words_and_in_a_pdf(trial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = tmp_path / "a.ofd"
+    plain.write_bytes(plain_file())
+    assert seal(trial, plain, "--keyword", "通知第2页") == 0
+    [report] = verify_file(tmp_path / "a-sealed.ofd")
+    [stamp] = report.stamps
+    # the words stand 20 mm from the left, 30 mm from the top, in letters of 4 mm
+    assert stamp.page == 1
+    x, y, width, height = stamp.boundary
+    assert 20 < x + width / 2 < 90
+    assert abs(y + height / 2 - 32) < 3
+    assert seal(trial, plain, "--keyword", "没有的字") == 1
+    pdf = tmp_path / "a.pdf"
+    pdf.write_bytes(plain_pdf())
+    assert seal(trial, pdf, "--at", "100,100", "--pages", "all") == 0
+    status, [entry] = verify(capsys, "--roots", trial / "roots", tmp_path / "a-sealed.pdf")
+    assert (status, entry["verdict"]) == (0, "valid")
+    assert seal(trial, pdf, "--withdraw") == 1
 
 
 def test_words_for_people(trial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

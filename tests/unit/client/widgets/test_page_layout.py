@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.widgets.page.layout import Layout, Mode, turned, turned_box, upright
-from client.widgets.page.selection import Selection, Spot, lines, nearest
-from client.widgets.page.source import TURNS, PageText, Size
+from client.widgets.page.selection import Selection, Spot, nearest
+from client.widgets.page.source import TURNS, Size
 from modules.common.ofd.box import Box
+from modules.common.ofd.reading import Line, PageText
 
 sides = st.floats(10, 500)
 sizes = st.builds(Size, sides, sides)
@@ -80,11 +81,12 @@ def test_a_quarter_turn_is_clockwise() -> None:
 
 def text_of(*rows: str) -> PageText:
     """Characters of 4 by 5 mm, rows 10 mm apart."""
-    characters, boxes = "", list[Box | None]()
-    for row, line in enumerate(rows):
-        characters += line + "\n"
-        boxes += [*(Box(4.0 * at, 10.0 * row, 4, 5) for at in range(len(line))), None]
-    return PageText(characters, tuple(boxes))
+    return PageText(
+        tuple(
+            Line(text, tuple(Box(4.0 * at, 10.0 * row, 4, 5) for at in range(len(text))))
+            for row, text in enumerate(rows)
+        )
+    )
 
 
 def test_selected_text_goes_from_character_to_character() -> None:
@@ -92,7 +94,7 @@ def test_selected_text_goes_from_character_to_character() -> None:
     chosen.begin(Spot(0, 4.5, 2), text)
     chosen.extend(Spot(0, 7.9, 12), text)
     assert text.text[slice(*chosen.span(0, len(text.text)))] == "务公开\n第二"
-    assert chosen.boxes(0, text) == [Box(4, 0, 12, 5), Box(0, 10, 8, 5)]
+    assert chosen.boxes(0, text) == (Box(4, 0, 12, 5), Box(0, 10, 8, 5))
     chosen.extend(Spot(0, 0, 0), text)
     assert text.text[slice(*chosen.span(0, len(text.text)))] == "政", "backwards, too"
     chosen.all()
@@ -113,5 +115,4 @@ def test_a_word_is_selected_by_its_script() -> None:
 def test_the_nearest_character_is_of_the_nearest_line() -> None:
     text = text_of("短", "很长的一行字")
     assert text.text[nearest(text, Spot(0, 20, 2))] == "短"
-    assert nearest(PageText("", ()), Spot(0, 1, 1)) == -1
-    assert lines(text, 0, 1) == [Box(0, 0, 4, 5)]
+    assert nearest(PageText(()), Spot(0, 1, 1)) == -1

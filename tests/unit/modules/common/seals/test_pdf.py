@@ -18,7 +18,7 @@ from modules.common.seals.pictures import Design, draw
 from modules.common.seals.places import seam
 from modules.common.seals.report import SignatureReport, Stamp, Verdict
 from tests.support.samples import sample
-from tests.support.seal_office import NOW, SIGNED, office
+from tests.support.seal_office import NOW, SIGNED, office, plain_pdf
 
 OFFICE = office(1)
 LOOK = draw(Design("示范区政务服务中心"))
@@ -26,24 +26,12 @@ HOLDER = OFFICE.holder(picture=LOOK)
 PLACE = [Stamp(1, (120.0, 200.0, 42.0, 42.0))]
 
 
-def plain(pages: int = 3) -> bytes:
-    from reportlab.pdfgen.canvas import Canvas
-
-    out = io.BytesIO()
-    canvas = Canvas(out, pagesize=(595.276, 841.89), invariant=1)
-    for page in range(pages):
-        canvas.drawString(72, 700, f"page {page + 1}")
-        canvas.showPage()
-    canvas.save()
-    return out.getvalue()
-
-
 def judge(data: bytes, trust: Trust = OFFICE.trust) -> list[SignatureReport]:
     return verify(data, trust, now=NOW)
 
 
 def test_a_sealed_pdf_is_valid_and_keeps_what_was_there() -> None:
-    before = plain()
+    before = plain_pdf()
     sealed = seal_pdf(before, HOLDER, PLACE, SIGNED)
     assert sealed.startswith(before)
     [report] = judge(sealed)
@@ -57,7 +45,7 @@ def test_the_seal_is_seen_on_the_page() -> None:
     import pypdfium2
 
     stamps = seam([(210.0, 297.0)] * 3, (42.0, 42.0), 150)
-    document = pypdfium2.PdfDocument(seal_pdf(plain(), HOLDER, stamps, SIGNED))
+    document = pypdfium2.PdfDocument(seal_pdf(plain_pdf(), HOLDER, stamps, SIGNED))
     document.init_forms()
     for page in document:
         image = page.render(scale=72 / 72).to_pil().convert("RGB")
@@ -68,10 +56,10 @@ def test_the_seal_is_seen_on_the_page() -> None:
 
 
 def test_several_in_turn_and_a_lock() -> None:
-    once = seal_pdf(plain(), HOLDER, PLACE, SIGNED)
+    once = seal_pdf(plain_pdf(), HOLDER, PLACE, SIGNED)
     twice = seal_pdf(once, OFFICE.holder("message"), [], SIGNED)
     assert [(each.id, each.verdict) for each in judge(twice)] == [("Seal1", Verdict.VALID), ("Seal2", Verdict.VALID)]
-    locked = seal_pdf(plain(), HOLDER, PLACE, SIGNED, lock=True)
+    locked = seal_pdf(plain_pdf(), HOLDER, PLACE, SIGNED, lock=True)
     [report] = judge(locked)
     assert (report.verdict, report.locked) == (Verdict.VALID, True)
     for data, lock in ((locked, False), (once, True)):
@@ -81,7 +69,7 @@ def test_several_in_turn_and_a_lock() -> None:
 
 
 def flip(times: int, seed: int) -> None:
-    sealed, chance = seal_pdf(plain(), HOLDER, PLACE, SIGNED), random.Random(seed)
+    sealed, chance = seal_pdf(plain_pdf(), HOLDER, PLACE, SIGNED), random.Random(seed)
     start = sealed.index(b"/Contents <") + len(b"/Contents <")
     end = sealed.index(b">", start)
     places = [*range(start), *range(end + 1, len(sealed))]
@@ -110,7 +98,7 @@ def test_what_is_added_later_is_told() -> None:
     from pyhanko.pdf_utils.generic import TextStringObject, pdf_name
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
-    sealed = seal_pdf(plain(), HOLDER, PLACE, SIGNED)
+    sealed = seal_pdf(plain_pdf(), HOLDER, PLACE, SIGNED)
     writer = IncrementalPdfFileWriter(io.BytesIO(sealed))
     page = writer.prev.find_page_for_modification(0)[0].get_object()
     page["/Contents"] = writer.prev.find_page_for_modification(2)[0].get_object().raw_get("/Contents")
@@ -144,7 +132,7 @@ def pkcs12() -> tuple[bytes, bytes]:
 
 def test_a_pdf_is_signed_by_another_key() -> None:
     data, certificate = pkcs12()
-    signed = sign_pdf(plain(), data, "secret", PLACE, picture=LOOK)
+    signed = sign_pdf(plain_pdf(), data, "secret", PLACE, picture=LOOK)
     trust = Trust((read_certificate(certificate),))
     now = datetime.now(UTC)
     [report] = verify(signed, trust, now=now)
@@ -154,7 +142,7 @@ def test_a_pdf_is_signed_by_another_key() -> None:
     assert changed != signed
     assert [each.verdict for each in verify(changed, trust, now=now)] == [Verdict.INVALID]
     with pytest.raises(GovDeskError):
-        sign_pdf(plain(), data, "wrong")
+        sign_pdf(plain_pdf(), data, "wrong")
 
 
 def test_real_files() -> None:
@@ -172,12 +160,12 @@ def test_real_files() -> None:
 
 
 def test_sizes_of_pages() -> None:
-    assert paper_sizes(plain(2)) == [pytest.approx((210, 297), abs=0.01)] * 2
+    assert paper_sizes(plain_pdf(2)) == [pytest.approx((210, 297), abs=0.01)] * 2
     with pytest.raises(GovDeskError):
         paper_sizes(b"%PDF-1.4 nothing")
 
 
 def test_what_is_left_of_a_signature_is_told() -> None:
-    sealed = seal_pdf(plain(), HOLDER, PLACE, SIGNED)
+    sealed = seal_pdf(plain_pdf(), HOLDER, PLACE, SIGNED)
     [report] = judge(sealed.replace(b"/FT /Sig", b"/FT /Sog"))
     assert report.verdict is Verdict.INVALID

@@ -75,9 +75,11 @@ def test_a_signature_may_be_raw_and_may_lack_the_count_of_bits() -> None:
     parts = [part.raw for part in der.read(MADE[4]).sequence()]
     r, s = der.signature(ses.read_signature(MADE[4]).value)
     raw = r.to_bytes(32) + s.to_bytes(32)
+    for raw_ in (raw, b"\0" + raw[1:]):  # one that begins with a zero is not mistaken for a count
+        for value in (der.bits(raw_), der.value(der.BITS, raw_), der.octets(raw_)):
+            assert ses.read_signature(der.sequence(*parts[:3], value)).value == raw_
     for value in (der.bits(raw), der.value(der.BITS, raw), der.octets(raw)):
         read = ses.read_signature(der.sequence(*parts[:3], value))
-        assert read.value == raw
         assert sm2.verify(OFFICE.signer.point, read.signed, read.value)
     # a count of unused bits that cannot be is no second way to write the same
     body = der.read(parts[3]).body
