@@ -200,7 +200,7 @@ def _accounts(services: Services) -> APIRouter:
         """The caller's own sessions."""
         return JSONResponse([to_wire(each) for each in sessions.of(request.state.said)])
 
-    @router.post(PATHS["end_session"], status_code=204)
+    @router.post(PATHS["end_session"], status_code=204, responses=problems.told(404))
     def end_session(body: SessionEnd, request: Request, caller: Caller = signed_in) -> None:
         """Take trust from one of the caller's own sessions, or from all others."""
         sessions.revoke(caller, caller.actor.id, only=body.session, keep=request.state.said.session_id)

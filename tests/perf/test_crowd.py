@@ -2,8 +2,8 @@
 
 They are in 25 halls. Four questions of five read the hall's feed from where the counter is, each fifth accepts a case.
 ``at work``: everybody waits two seconds, more or less, between an answer and the next question: two hundred questions
-in a second, as many as 500 counters ask when all are busy. ``without a pause``: 500 questions are there at every moment;
-what the requirements ask of that (E1, E2) is three seconds. The crowd shares the machine with the server.
+in a second, more than 500 counters ask when all are busy. ``without a pause``: 500 questions are there at every
+moment; the requirements (E1, E2) give that three seconds. The crowd shares the machine with the server.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tests.support.faults.counter import ITEM
 from tests.support.servers import PROJECT, QUICK, RunningServer, postgres, server
 
 pytestmark = pytest.mark.perf
-COUNTERS, HALLS, SECONDS = 500, 25, 20.0
+HALLS, IN_EACH, SECONDS = 25, 20, 20.0
 PAUSES = {"at work": 2.0, "without a pause": 0.0}
 WORD = "Crowded-2026"
 REQUIRED_MS = 3000
@@ -62,13 +62,16 @@ def test_five_hundred_counters(database: str, tmp_path: Path) -> None:
         with opened(Config(running.data, database, settings=read_settings(running.data))) as services:
             item = services.commands.get("service_item", ITEM)
             assert item is not None
+            means = {}
             for name, pause in PAUSES.items():
-                members = [
-                    member(services, tmp_path, hall) for hall in halls(services) for _ in range(COUNTERS // HALLS)
-                ]
+                members = [member(services, tmp_path, hall) for hall in halls(services) for _ in range(IN_EACH)]
                 plan = Plan(running.url, str(running.ca), SECONDS, pause, item["version"], members)
-                mean = measure(f"{kind}, {name}", plan, running, tmp_path, REQUIRED_MS if not pause else GOALS_MS[kind])
-                assert mean <= (REQUIRED_MS if not pause else GOALS_MS[kind])
+                means[name] = measure(f"{kind}, {name}", plan, running, tmp_path, goal_of(kind, name))
+    assert all(mean <= goal_of(kind, name) for name, mean in means.items()), means
+
+
+def goal_of(kind: str, name: str) -> float:
+    return GOALS_MS[kind] if PAUSES[name] else REQUIRED_MS
 
 
 def measure(what: str, plan: Plan, running: RunningServer, folder: Path, goal: float) -> float:
@@ -85,9 +88,10 @@ def measure(what: str, plan: Plan, running: RunningServer, folder: Path, goal: f
     mean = statistics.mean(every) * 1000
     report(f"{len(plan.members)} counters, {what}: mean", mean, "ms", goal)
     report("… worst of 100", statistics.quantiles(every, n=100)[-1] * 1000, "ms", goal)
+    reads, writes = (statistics.mean(seen[name]) * 1000 for name in ("reads", "writes"))
     sys.stdout.write(
-        f"\n{'':4}{len(every) / plan.seconds:.0f} answers in a second; reads {statistics.mean(seen['reads']) * 1000:.0f} ms, "
-        f"writes {statistics.mean(seen['writes']) * 1000:.0f} ms; {work / len(every) * 1000:.2f} ms of the server's processor each"
+        f"\n{'':4}{len(every) / plan.seconds:.0f} answers in a second; reads {reads:.0f} ms, writes {writes:.0f} ms; "
+        f"{work / len(every) * 1000:.2f} ms of the server's processor each"
     )
     return mean
 

@@ -12,7 +12,6 @@ import asyncio
 import json
 import random
 import re
-import ssl
 import sys
 import time
 from dataclasses import asdict, dataclass, field
