@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from fastapi import Request
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from modules.common import statement
 from modules.common.clock import Clock, iso
@@ -21,6 +21,12 @@ from server_stub.identity import Identity
 from server_stub.signin.sessions import ended
 from server_stub.tables import Person, SignInSession
 from sync.protocol import DEVICE_HEADER, STATEMENT_HEADER
+
+_SESSION = (
+    select(SignInSession.revoked_at, SignInSession.ended_at, Person.disabled_at)
+    .join(Person, Person.id == SignInSession.person_id)
+    .where(SignInSession.id == bindparam("session"))
+)
 
 
 class RateLimiter:
@@ -159,10 +165,7 @@ class Guard:
         if said.expires_at <= now or (not stale_too and said.online_until and said.online_until <= now):
             raise GovDeskError("AUTH-006", tr("登录已过期。"), fix=tr("请重新登录。"))
         with self._database.read() as session:
-            query = select(SignInSession.revoked_at, SignInSession.ended_at, Person.disabled_at)
-            row = session.execute(
-                query.join(Person, Person.id == SignInSession.person_id).where(SignInSession.id == said.session_id)
-            ).one_or_none()
+            row = session.execute(_SESSION, {"session": said.session_id}).one_or_none()
         if row is None or row.revoked_at or row.disabled_at or (row.ended_at and not signed_out_too):
             raise ended()
         request.state.person = said.person
