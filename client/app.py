@@ -190,7 +190,12 @@ class Application(QObject):
         for fault in [wrong, *faults] if wrong else faults:
             self._tell(fault)
         use_server(profile, options.server)
-        self.accounts = Accounts(profile, self.clock, open_store=self._open_store)
+        self.accounts = Accounts(
+            profile,
+            self.clock,
+            open_store=self._open_store,
+            offline_without_code=self.policy.offline_without_code,
+        )
         bindings = self._bindings(options)
         self.tokens = Tokens(str(bindings.pop("token", {}).get("library", "")))
         self.door = AccountsDoor(
@@ -481,6 +486,7 @@ class OpenDesk(QObject):
         self._keeping = QTimer(self)
         self._keeping.setSingleShot(True)
         self._keeping.timeout.connect(self._keep_words)
+        self._words_kept = False
         self._keeping.start(PRELOAD_AFTER_MS)
         self.loop.start()
         self.pages.start()
@@ -507,6 +513,7 @@ class OpenDesk(QObject):
         self._suite.lanes.run("data", lambda token: work(), done=self._kept_words, name=tr("整理查找索引"))
 
     def _kept_words(self, finished: bool) -> None:
+        self._words_kept = finished
         if not finished and not self._ended:
             self._keeping.start(0)
 
@@ -586,6 +593,10 @@ class OpenDesk(QObject):
             self._suite.events.publish(changed)
         if status.state == "online":
             self._renew()
+        if self._words_kept and self.store.searchable() < 1:
+            # a long feed has come meanwhile, and its words wait
+            self._words_kept = False
+            self._keeping.start(0)
 
     def _renew(self) -> None:
         """The statement grows old, or the server is back for someone who signed in without it."""

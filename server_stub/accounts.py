@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Doc
@@ -26,8 +26,8 @@ from server_stub.tables import (
     PersonRole,
     Role,
     RolePermission,
-    SignInSession,
 )
+from server_stub.trust import end_sessions
 from server_stub.writer import Writer
 
 _RESETS_BY_CONSOLE = frozenset(ADMIN_KINDS)
@@ -150,7 +150,7 @@ class Accounts:
                 person.disabled_at = None
             elif person.disabled_at is None:
                 person.disabled_at = now
-                self._revoke_statements(session, person_id, now)
+                end_sessions(session, person_id, now)
             action = "person.enable" if enabled else "person.disable"
             session.flush()
             audit.append(session, now, [audit.Entry(action, by.actor.id, by.device, person_id)])
@@ -171,7 +171,7 @@ class Accounts:
             now = iso(self._clock.now())
             person.password_hash = hashed
             person.must_change = True
-            self._revoke_statements(session, person_id, now)
+            end_sessions(session, person_id, now)
             session.flush()
             audit.append(session, now, [audit.Entry("password.reset", by.actor.id, by.device, person_id)])
 
@@ -195,17 +195,13 @@ class Accounts:
                 return
             now = iso(self._clock.now())
             session.delete(held)
-            self._revoke_statements(session, person_id, now)
+            end_sessions(session, person_id, now)
             session.flush()
             audit.append(
                 session, now, [audit.Entry("role.revoke", by.actor.id, by.device, person_id, {"role": role_id})]
             )
 
         self._writer.do(store)
-
-    def _revoke_statements(self, session: Session, person_id: str, now: str) -> None:
-        query = update(SignInSession).where(SignInSession.person_id == person_id, SignInSession.revoked_at.is_(None))
-        session.execute(query.values(revoked_at=now))
 
 
 def another(session: Session, by: Caller, person_id: str) -> Person:

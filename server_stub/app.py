@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -181,9 +182,9 @@ def _accounts(services: Services) -> APIRouter:
         return _json(door.sign_in(device, body))
 
     @router.post(PATHS["password"], status_code=204)
-    def password(body: PasswordChange, device: str = device) -> None:
-        """Change one's own password; sign in again with the new one."""
-        door.change_password(device, body)
+    def password(request: Request, body: PasswordChange, device: str = device) -> None:
+        """Change one's own password. Of one's sessions the one goes on whose statement is shown, if any is."""
+        door.change_password(device, body, services.guard.session_shown(request))
 
     @router.post(PATHS["sign_out"], status_code=204)
     def sign_out(request: Request, caller: Caller = signed_in) -> None:
@@ -262,7 +263,9 @@ def _sync(services: Services) -> APIRouter:
     @router.get(PATHS["nudges"], response_class=StreamingResponse)
     def nudges(request: Request, caller: Caller = signed_in) -> Response:
         """Server-sent events: each names a feed of the caller's statement and its newest number, and nothing else."""
-        events = services.nudges.stream(caller.device, request.state.said.scopes)
+        said: Statement = request.state.said
+        stands = partial(services.guard.stands, said)
+        events = services.nudges.stream(caller.device, said.person, said.scopes, stands)
         return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     @router.post(PATHS["lease"], response_model=Lease)

@@ -20,12 +20,13 @@ from modules.common.errors import GovDeskError, Refusal, Refused
 from modules.common.ids import is_uuid7, uuid7
 from modules.common.server_ports import REVOKED_FOR, Caller, DeviceView, OneTime
 from modules.common.text import tr
-from server_stub import audit, tls
+from server_stub import audit, feed, tls
 from server_stub.config import Settings
 from server_stub.database import Database
 from server_stub.sealing import open_sealed, seal
 from server_stub.signin.passwords import readable_secret
 from server_stub.tables import Device, DeviceCertificate, EnrolmentCode, Organisation
+from server_stub.trust import DOUBT
 from server_stub.writer import Writer
 from sync.protocol import CertificateReply, CertificateRequest, Enrolment, EnrolRequest
 
@@ -306,6 +307,7 @@ class DeviceRegistry:
             if device.revoked_at is None:
                 device.revoked_at, device.revoked_for = iso(self._clock.now()), reason
                 session.flush()
+                feed.tell(session, {f"{DOUBT}device:{device_id}": 0})
                 entry = audit.Entry("device.revoke", by.actor.id, by.device, device_id, {"reason": reason})
                 audit.append(session, device.revoked_at, [entry])
 

@@ -140,10 +140,10 @@ def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
             ],
         )
         heads[scope] = last
-    _tell(session, heads)
+    tell(session, heads)
 
 
-def _tell(session: Session, heads: Mapping[str, int]) -> None:
+def tell(session: Session, heads: Mapping[str, int]) -> None:
     """Leave word of what grows with this commit: with the writer, or with PostgreSQL for all its server processes."""
     if session.get_bind().dialect.name != "postgresql":
         session.info.setdefault(GROWN, {}).update(heads)

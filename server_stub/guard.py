@@ -19,13 +19,19 @@ from server_stub.database import Database
 from server_stub.enrolment import DeviceRegistry
 from server_stub.identity import Identity
 from server_stub.signin.sessions import ended
-from server_stub.tables import Person, SignInSession
+from server_stub.tables import Device, Person, SignInSession
 from sync.protocol import DEVICE_HEADER, STATEMENT_HEADER
 
-_SESSION = (
-    select(SignInSession.revoked_at, SignInSession.ended_at, Person.disabled_at)
+_STANDING = (
+    select(SignInSession.ended_at)
     .join(Person, Person.id == SignInSession.person_id)
-    .where(SignInSession.id == bindparam("session"))
+    .join(Device, Device.id == SignInSession.device_id)
+    .where(
+        SignInSession.id == bindparam("session"),
+        SignInSession.revoked_at.is_(None),
+        Person.disabled_at.is_(None),
+        Device.revoked_at.is_(None),
+    )
 )
 
 
@@ -153,6 +159,20 @@ class Guard:
         self.declared[known] = ":signed-in"
         return known
 
+    def session_shown(self, request: Request) -> str:
+        """The session of a statement that comes along where none is asked for; empty without a good one."""
+        try:
+            said = statement.verify(request.headers.get(STATEMENT_HEADER, ""), self._identity.public_key)
+        except GovDeskError:
+            return ""
+        return said.session_id if said.device == request.state.device else ""
+
+    def stands(self, said: Statement, *, signed_out_too: bool = True) -> bool:
+        """Whether the session of a statement, its person and its device are trusted."""
+        with self._database.read() as session:
+            row = session.execute(_STANDING, {"session": said.session_id}).one_or_none()
+        return row is not None and (signed_out_too or not row.ended_at)
+
     def _caller(self, request: Request, *, signed_out_too: bool, stale_too: bool = False) -> Caller:
         device = self._device(request)
         token = request.headers.get(STATEMENT_HEADER, "")
@@ -164,9 +184,7 @@ class Guard:
         now = iso(self._clock.now())
         if said.expires_at <= now or (not stale_too and said.online_until and said.online_until <= now):
             raise GovDeskError("AUTH-006", tr("登录已过期。"), fix=tr("请重新登录。"))
-        with self._database.read() as session:
-            row = session.execute(_SESSION, {"session": said.session_id}).one_or_none()
-        if row is None or row.revoked_at or row.disabled_at or (row.ended_at and not signed_out_too):
+        if not self.stands(said, signed_out_too=signed_out_too):
             raise ended()
         request.state.person = said.person
         request.state.said = said

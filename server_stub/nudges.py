@@ -2,6 +2,7 @@
 harmless, for whoever hears nothing asks again by itself).
 
 A commit is told by whoever made it: in this process by the writer, between processes on one PostgreSQL by NOTIFY.
+On the same way comes word that somebody may have lost the right to listen (``trust.DOUBT``): the line asks, and ends.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import json
 import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from sqlalchemy import select
 from server_stub.database import CHANNEL, Database
 from server_stub.log import log
 from server_stub.tables import Scope
+from server_stub.trust import DOUBT
 
 KEEP_ALIVE_S = 15.0
 """A line on which nothing was said for so long says that it is there; both ends notice a dead one by it."""
@@ -37,10 +39,14 @@ class _Listener:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     heads: dict[str, int] = field(default_factory=dict)
     ended: bool = False
+    doubted: bool = False
 
     def hear(self, heads: Mapping[str, int]) -> None:
         for scope, seq in heads.items():
-            self.heads[scope] = max(seq, self.heads.get(scope, 0))
+            if scope.startswith(DOUBT):
+                self.doubted = True
+            else:
+                self.heads[scope] = max(seq, self.heads.get(scope, 0))
         self.wake.set()
 
     def end(self) -> None:
@@ -105,15 +111,26 @@ class Nudges:
         for listener, news in wanted.items():
             _call(listener, listener.hear, news)
 
-    async def stream(self, device: str, scopes: Iterable[str]) -> AsyncIterator[bytes]:
-        """Server-sent events for ``scopes``, beginning with where they stand; a device has one stream, its newest."""
-        listener = _Listener(device, frozenset(scopes), asyncio.get_running_loop())
+    async def stream(
+        self, device: str, person: str, scopes: Iterable[str], stands: Callable[[], bool]
+    ) -> AsyncIterator[bytes]:
+        """Server-sent events for ``scopes``, beginning with where they stand; a device has one stream, its newest.
+
+        It ends when ``stands`` says no, which is asked when there is reason to doubt ``device`` or ``person``.
+        """
+        doubts = (f"{DOUBT}device:{device}", f"{DOUBT}person:{person}")
+        listener = _Listener(device, frozenset((*scopes, *doubts)), asyncio.get_running_loop())
         self._add(listener)
         until = listener.loop.time() + LIVES_S
         try:
             # after listening, so that nothing falls between
             listener.hear(await asyncio.to_thread(self._heads, listener.scopes))
+            # a revocation between the right to listen and listening has been told to nobody
+            listener.doubted = True
             while not listener.ended and not self._closed.is_set() and listener.loop.time() < until:
+                doubted, listener.doubted = listener.doubted, False
+                if doubted and not await asyncio.to_thread(stands):
+                    return
                 said = b"".join(event(scope, seq) for scope, seq in listener.take().items())
                 yield said or b":\n\n"
                 with contextlib.suppress(TimeoutError):

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from modules.common.clock import iso, parse_iso
 from modules.common.errors import Refusal
 from modules.common.statement import Statement
 from modules.common.text import tr
+from server_stub import feed
 from server_stub.identity import Identity
 from server_stub.tables import Person, SignInSession
 
 KEEP_SESSIONS = timedelta(days=400)
 """Longer than any device stays away: an older statement without its session vouches for nothing."""
+
+
+DOUBT = "trust:"
+"""Before ``person:<id>`` or ``device:<id>``: whoever listens there may have lost the right to (``nudges``)."""
+
+
+def end_sessions(session: Session, person_id: str, now: str, *which: ColumnElement[bool]) -> None:
+    """Take trust from a person's sessions, or from those of them that are meant; open lines of theirs end at once."""
+    mine = SignInSession.person_id == person_id, SignInSession.revoked_at.is_(None)
+    session.execute(update(SignInSession).where(*mine, *which).values(revoked_at=now))
+    feed.tell(session, {f"{DOUBT}person:{person_id}": 0})
 
 
 def given_at(claimed: datetime, said: Statement | Refusal, received: datetime) -> datetime:

@@ -85,7 +85,7 @@ class Accounts:
     """Enrolment, sign-in and sign-out on one profile; also the port ``Session``. All calls belong on a lane.
 
     ``open_store`` is handed a path, a key and the clock. ``get_ca`` and ``transport_factory`` are
-    replaced in tests, ``cost`` makes their argon2id quick.
+    replaced in tests, ``cost`` makes their argon2id quick. ``offline_without_code`` is the policy's (``Policy``).
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class Accounts:
         cost: KdfCost | None = None,
         open_store: Callable[[Profile, bytes, Clock], Store] | None = None,
         get_ca: Callable[[str, str], bytes] = fetch_ca,
+        offline_without_code: bool = True,
     ) -> None:
         self._profile = profile
         self._clock = clock
@@ -104,6 +105,7 @@ class Accounts:
         self._cost = cost
         self._open_store = open_store or _open_store
         self._get_ca = get_ca
+        self._offline_without_code = offline_without_code
         self._transport: Transport | None = None
         self._open: OpenSession | None = None
         self._password = ""
@@ -192,8 +194,9 @@ class Accounts:
 
     def sign_in(self, login: str, password: str, code: str = "") -> OpenSession:
         """Open a session by password. Raises AUTH-002 wrong name or password, AUTH-003 locked for some minutes,
-        AUTH-015 never signed in here and no server, AUTH-005 the time without the server is over, AUTH-032 a one-time
-        ``code`` is wanted, AUTH-034 it is wrong; NET-… and the server's own problems; what opening the store raises.
+        AUTH-015 never signed in here and no server, AUTH-005 the time without the server is over, AUTH-055 the policy
+        wants the one-time code that only the server can check, AUTH-032 a one-time ``code`` is wanted, AUTH-034 it is
+        wrong; NET-… and the server's own problems; what opening the store raises.
         """
         login = login.strip().lower()
         device = self._ready()
@@ -334,7 +337,8 @@ class Accounts:
         When ``login`` is signed in, the session is renewed with its full rights, and returned.
         """
         login = login.strip().lower()
-        self.transport.change_password(PasswordChange(login, old, new))
+        # the session that is shown goes on; the person's others end
+        self.transport.change_password(PasswordChange(login, old, new), self._open.statement if self._open else "")
         keys = self._keys()
         if keys.exists() and keys.knows(login):
             try:
@@ -470,6 +474,8 @@ class Accounts:
         until = iso(received + timedelta(seconds=reply.offline_seconds))
         store.open_session(reply.statement, device.name, device.series, offline_until=until)
         self._renew_at = self._clock.monotonic() + reply.renew_seconds if reply.renew_seconds else math.inf
+        if method == PASSWORD:
+            self._keys().note_code(store.actor.login, reply.totp)
         return OpenSession(
             store,
             reply.statement,
@@ -486,6 +492,8 @@ class Accounts:
         keys = self._keys()
         if not keys.exists() or not keys.knows(login):
             raise never_here() from cause
+        if keys.needs_code(login) and not self._offline_without_code:
+            raise _code_at_server() from cause
         return self._check_here(login, password), OIDC if keys.is_local(login) else PASSWORD
 
     def _open_here(self, device: Device, login: str, key: bytes, method: str) -> OpenSession:
@@ -541,6 +549,14 @@ def never_here() -> GovDeskError:
         "AUTH-015",
         tr("连不上服务器，而您还没有在这台电脑上登录过。"),
         fix=tr("请在网络恢复后登录一次，以后就可以离线登录。"),
+    )
+
+
+def _code_at_server() -> GovDeskError:
+    return GovDeskError(
+        "AUTH-055",
+        tr("现在连不上服务器，而动态口令只能由服务器核对，不能登录。"),
+        fix=tr("请在网络恢复后登录，或改用证书登录；本机未传的业务都还在。"),
     )
 
 

@@ -83,7 +83,7 @@ class SyncStore(Protocol):
     def forget(self, scope: str) -> None: ...
 
     def receive(
-        self, scope: str, changes: Sequence[Incoming], *, complete: bool, to: int | None, floor: int
+        self, scope: str, changes: Sequence[Incoming], *, complete: bool, to: int | None, floor: int, more: bool
     ) -> None: ...
 
     def add_lease(self, series: str, first: int, last: int) -> None: ...
@@ -317,7 +317,9 @@ class SyncEngine:
         part, rest = page.changes[: self._slice], page.changes[self._slice :]
         ends = page.last and not rest
         began = self._clock.monotonic()
-        self._store.receive(page.scope, part, complete=ends, to=None if rest else page.to, floor=page.floor)
+        self._store.receive(
+            page.scope, part, complete=ends, to=None if rest else page.to, floor=page.floor, more=not page.last
+        )
         self._fit_slice(len(part), self._clock.monotonic() - began)
         self._page = replace(page, changes=rest) if rest else None
         if ends:
@@ -347,7 +349,9 @@ class SyncEngine:
             # a push without commands asks what the server has forgotten: what it lacks goes first
             return Push(self._request([] if store.lost else store.unsent(self._batch)))
         if tally.deferred and self._ready("ask", now) and self._ready("push", now):
-            return Push(self._request(store.deferred(self._asked_after, self._batch)))
+            # behind the last of them, from the first again
+            asked = store.deferred(self._asked_after, self._batch) or store.deferred(0, self._batch)
+            return Push(self._request(asked))
         if store.series and tally.serials < self._policy.block / 2 and self._ready("lease", now):
             return Borrow(LeaseRequest(store.series, self._policy.block), store.statement)
         for series, unused in tally.wanted.items():

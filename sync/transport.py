@@ -43,6 +43,7 @@ from sync.protocol import (
     SignInReply,
     SignInRequest,
     from_wire,
+    pulled,
     to_wire,
 )
 
@@ -80,7 +81,7 @@ class Transport(Protocol):
 
     def sign_out(self, statement: str) -> None: ...
 
-    def change_password(self, change: PasswordChange) -> None: ...
+    def change_password(self, change: PasswordChange, statement: str) -> None: ...
 
     def push(self, request: PushRequest) -> PushReply: ...
 
@@ -152,14 +153,14 @@ class _Wire(ABC):
     def sign_out(self, statement: str) -> None:
         self.ask("POST", "sign_out", {}, statement=statement)
 
-    def change_password(self, change: PasswordChange) -> None:
-        self.ask("POST", "password", change)
+    def change_password(self, change: PasswordChange, statement: str) -> None:
+        self.ask("POST", "password", change, statement=statement)
 
     def push(self, request: PushRequest) -> PushReply:
         return _parse(PushReply, self.ask("POST", "push", request))
 
     def changes(self, scope: str, since: int, epoch: str, statement: str, floor: int) -> ChangesReply:
-        query = {"scope": scope, "since": str(since), "limit": str(PULL_LIMIT), "epoch": epoch, "floor": str(floor)}
+        query = _asks(scope, since, epoch, floor)
         return _parse(ChangesReply, self.ask("GET", "changes", query=query, statement=statement))
 
     def lease(self, request: LeaseRequest, statement: str) -> Lease:
@@ -245,6 +246,15 @@ class HttpTransport(_Wire):
         session.adapters.clear()
         session.mount("https://", adapter)
         return session
+
+    def changes(self, scope: str, since: int, epoch: str, statement: str, floor: int) -> ChangesReply:
+        query = _asks(scope, since, epoch, floor)
+        answer = self._send("GET", PATHS["changes"], statement, params=query)
+        _refuse(answer)
+        try:
+            return pulled(answer.content)
+        except ValueError as error:
+            raise versions_differ() from error
 
     def send(
         self, method: str, path: str, statement: str, headers: Mapping[str, str], data: bytes, seconds: float
@@ -476,6 +486,10 @@ class InMemoryTransport(_Wire):
     def close(self) -> None:
         """Requests that are still on the way are lost."""
         self._late.clear()
+
+
+def _asks(scope: str, since: int, epoch: str, floor: int) -> dict[str, str]:
+    return {"scope": scope, "since": str(since), "limit": str(PULL_LIMIT), "epoch": epoch, "floor": str(floor)}
 
 
 def _parse(cls: type[T], answer: Any) -> T:

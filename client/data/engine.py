@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlcipher3.dbapi2 as sqlcipher
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
@@ -17,7 +18,7 @@ from modules.common.digests import changed
 from modules.common.errors import GovDeskError
 from modules.common.text import tr
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every schema revision this program knows, oldest first; the last is the one it works with."""
 HEAD = REVISIONS[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,6 +48,7 @@ def open_engine(path: Path, key: bytes, check: Callable[[Any], None] = lambda co
             # the connection that was used last has its pages decrypted already
             pool_use_lifo=True,
             json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+            json_deserializer=msgspec.json.decode,
         )
         event.listen(engine, "begin", _begin)
         if stored != HEAD:

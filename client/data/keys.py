@@ -144,8 +144,22 @@ class KeyRing:
         kdf = {**asdict(self._cost), "salt": _text(secrets.token_bytes(16))}
         data = self._read()
         entry = {"kdf": kdf, "box": _seal(_derive(password, kdf), key, f"person:{login}")}
-        data["people"][login] = {**entry, "local": True} if local else entry
+        before = data["people"].get(login, {})
+        kept = {"coded": True} if before.get("coded") and not local else {}
+        data["people"][login] = {**entry, **kept, **({"local": True} if local else {})}
         write_json(self._profile.keys, data)
+
+    def needs_code(self, login: str) -> bool:
+        """Whether the server asks ``login`` for a one-time code beside the password, as far as is known here."""
+        return bool(self._read()["people"].get(login, {}).get("coded"))
+
+    def note_code(self, login: str, needed: bool) -> None:
+        """Remember that; of somebody who has a wrap here."""
+        data = self._read()
+        entry = data["people"].get(login)
+        if entry is not None and bool(entry.get("coded")) != needed:
+            entry["coded"] = needed
+            write_json(self._profile.keys, data)
 
     def is_local(self, login: str) -> bool:
         """Whether ``login`` has a password here that the server does not know."""

@@ -532,14 +532,23 @@ class Store:
             unit.db.execute(update(CursorRow).where(CursorRow.scope == scope).values(_from_start(self._epoch)))
 
     def receive(
-        self, scope: str, changes: Sequence[Incoming], *, complete: bool, to: int | None = None, floor: int = 0
+        self,
+        scope: str,
+        changes: Sequence[Incoming],
+        *,
+        complete: bool,
+        to: int | None = None,
+        floor: int = 0,
+        more: bool = False,
     ) -> None:
         """Store entries of the feed ``scope`` that follow its cursor, and move the cursor to ``to``, or to the last.
 
         ``complete``: they reach the feed's present end. ``floor``: the feed's, kept when a reading begins with them.
+        ``more``: pages follow, so that the words of new records are left to ``words.step``.
         """
         with self._writing() as unit:
             db = unit.db
+            unit.words_later = more
             now = iso(self.now())
             cursor = db.get(CursorRow, scope)
             if cursor is None:
@@ -603,7 +612,9 @@ class Store:
         with disk_full_in_words(), Session(self._writer, expire_on_commit=False) as db, db.begin():
             unit = Unit(db)
             yield unit
-            index.catch_up(db)
+            later = index.catch_up(db, words_later=unit.words_later)
+        if later:
+            self.words.wait(later)
         if unit.changed:
             try:
                 self.on_changed(frozenset(unit.changed))

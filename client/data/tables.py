@@ -118,6 +118,14 @@ class TouchedRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
 
 
+class UnwordedRow(Base):
+    """A place whose words wait to be made: while a long feed is read, documents come first (``client.data.words``)."""
+
+    __tablename__ = "record_unworded"
+
+    place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
 class CursorRow(Base):
     """How far a feed has been read. ``generation`` counts readings from the start; ``complete`` once the
     present one has reached the end, and what it did not bring has been dropped. ``floor`` is the feed's when the

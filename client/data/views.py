@@ -5,13 +5,15 @@ Those rules are loaded only for records that have unsent commands.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, tuple_, update
+import msgspec
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -39,11 +41,37 @@ from modules.common.statement import read
 
 log = logging.getLogger(__name__)
 
-_UNSEEN = {"synchronize_session": False}
-"""For bulk statements: no object of the session holds these rows."""
-_CONFIRMED = (
-    "rev", "doc", "summary", "local_doc", "title", "state", "number", "due", "search", "stale", "updated_at",
-)  # fmt: skip
+_CONFIRMED = ("rev", "doc", "summary", "title", "state", "number", "due", "search", "updated_at")
+_PUT = (
+    f"INSERT INTO record (kind, id, {', '.join(_CONFIRMED)}, pending, refused, stale) "  # noqa: S608 - our own names
+    f"VALUES (?, ?, {', '.join('?' * len(_CONFIRMED))}, 0, 0, 0) ON CONFLICT (kind, id) DO UPDATE SET "
+    f"{', '.join(f'{name}=excluded.{name}' for name in _CONFIRMED)}, local_doc=NULL, stale=0 "
+    # another feed may already have brought a later revision
+    "WHERE record.stale OR excluded.rev >= record.rev"
+)
+_JOIN = (
+    "INSERT INTO record_scope (kind, id, scope, generation, rev) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (kind, id, scope) DO UPDATE SET generation=excluded.generation, rev=excluded.rev"
+)
+_LEAVE = "DELETE FROM record_scope WHERE kind=? AND id=? AND scope=?"
+_CLEAR = (
+    "UPDATE record SET pending=0, refused=0 WHERE (pending OR refused) "
+    "AND (kind, id) IN (SELECT value->>0, value->>1 FROM json_each(?))"
+)
+_DISOWN = (
+    "DELETE FROM record_scope WHERE generation=0 AND (kind, id) IN (SELECT value->>0, value->>1 FROM json_each(?))"
+)
+_ACKNOWLEDGED = (
+    f"SELECT cmd_id FROM outbox WHERE state IN ('{WAITING}', '{DEFERRED}') "  # noqa: S608 - our own states
+    "AND cmd_id IN (SELECT value FROM json_each(?))"
+)
+_OPEN = f"""
+SELECT DISTINCT o.kind, o.aggregate_id FROM json_each(?) AS given
+CROSS JOIN outbox o ON o.kind = value->>0 AND o.aggregate_id = value->>1
+JOIN record r ON r.kind = o.kind AND r.id = o.aggregate_id
+WHERE o.state IN ('{WAITING}', '{DEFERRED}', '{REFUSED}') OR (o.state = '{APPLIED}' AND o.rev > r.rev)
+"""  # noqa: S608 - our own states
+"""The records among these that have commands of ours which the feed has not brought yet."""
 
 
 @dataclass(slots=True)
@@ -52,6 +80,8 @@ class Unit:
 
     db: Session
     changed: set[Key] = field(default_factory=set)
+    words_later: bool = False
+    """The words of new records may wait: more is on its way than anybody searches for now."""
 
 
 class Views:
@@ -83,71 +113,34 @@ class Views:
         return Context(now=now, actor=actor, calendar=self._calendar, place=self.place, refs=refs, rev=rev)
 
     def receive(self, unit: Unit, scope: str, generation: int, changes: Sequence[Incoming], now: str) -> None:
-        """Take in entries of the feed ``scope``."""
-        db = unit.db
+        """Take in entries of the feed ``scope``.
+
+        Plain SQL throughout: the first reading brings tens of thousands, and each statement is one for all of them.
+        """
+        run = unit.db.connection().exec_driver_sql
         latest = {(change.kind, change.id): change for change in changes}
-        known = {
-            (kind, id): (rev, stale)
-            for kind, id, rev, stale in db.execute(
-                select(RecordRow.kind, RecordRow.id, RecordRow.rev, RecordRow.stale).where(
-                    tuple_(RecordRow.kind, RecordRow.id).in_(list(latest))
-                )
-            )
-        }
         puts = [change for change in latest.values() if change.op == "put"]
-        fresh = []
-        for change in puts:
-            rev, stale = known.get((change.kind, change.id), (0, False))
-            # another feed may already have brought a later revision
-            if stale or change.rev >= rev:
-                fresh.append(change)
-        if fresh:
-            rows = insert(RecordRow)
-            db.execute(
-                rows.on_conflict_do_update(
-                    index_elements=[RecordRow.kind, RecordRow.id],
-                    set_={name: rows.excluded[name] for name in _CONFIRMED},
-                ),
-                [_confirmed(change, now) for change in fresh],
-            )
         if puts:
-            members = insert(ScopeRow)
-            db.execute(
-                members.on_conflict_do_update(
-                    index_elements=[ScopeRow.kind, ScopeRow.id, ScopeRow.scope],
-                    set_={"generation": members.excluded.generation, "rev": members.excluded.rev},
-                ),
-                [
-                    {"kind": put.kind, "id": put.id, "scope": scope, "generation": generation, "rev": put.rev}
-                    for put in puts
-                ],
-            )
+            run(_PUT, [_confirmed(change, now) for change in puts])
+            run(_JOIN, [(put.kind, put.id, scope, generation, put.rev) for put in puts])
         gone = [key for key, change in latest.items() if change.op == "tombstone"]
         if gone:
-            member = tuple_(ScopeRow.kind, ScopeRow.id).in_(gone)
-            db.execute(delete(ScopeRow).where(ScopeRow.scope == scope, member))
-            for kind, id in gone:
-                # remembers that the server knew a thing whose document never came here
-                unknown = RecordRow.kind == kind, RecordRow.id == id, RecordRow.doc.is_(None)
-                db.execute(update(RecordRow).where(*unknown).values(rev=latest[kind, id].rev))
+            run(_LEAVE, [(*key, scope) for key in gone])
+            # remembers that the server knew a thing whose document never came here
+            unknown = "UPDATE record SET rev=? WHERE kind=? AND id=? AND doc IS NULL"
+            run(unknown, [(latest[key].rev, *key) for key in gone])
         # seen in the feed is as good as acknowledged, should the reply have been lost
         causes = {change.cause: change for change in changes if change.cause}
-        waiting = OutboxRow.state.in_((WAITING, DEFERRED))
-        for row in db.scalars(select(OutboxRow).where(waiting, OutboxRow.cmd_id.in_(list(causes)))):
-            row.state, row.rev, row.acked_at = APPLIED, causes[row.cmd_id].rev, now
-        record = and_(RecordRow.kind == OutboxRow.kind, RecordRow.id == OutboxRow.aggregate_id)
-        unseen = and_(OutboxRow.state == APPLIED, OutboxRow.rev > RecordRow.rev)
-        open_ = or_(OutboxRow.state.in_((WAITING, DEFERRED, REFUSED)), unseen)
-        query = select(OutboxRow.kind, OutboxRow.aggregate_id).join(RecordRow, record).distinct()
-        ours = query.where(tuple_(OutboxRow.kind, OutboxRow.aggregate_id).in_(list(latest)), open_)
-        again = {*gone, *((kind, id) for kind, id in db.execute(ours))}
-        done = [key for key in latest if key not in again]
-        if done:
-            # nothing of ours is left over them: what the feed says is all there is to say
-            these = tuple_(RecordRow.kind, RecordRow.id).in_(done)
-            db.execute(update(RecordRow).where(these).values(pending=0, refused=0), execution_options=_UNSEEN)
-            own = ScopeRow.generation == 0, tuple_(ScopeRow.kind, ScopeRow.id).in_(done)
-            db.execute(delete(ScopeRow).where(*own), execution_options=_UNSEEN)
+        acknowledged = run(_ACKNOWLEDGED, (json.dumps(list(causes)),)).fetchall()
+        if acknowledged:
+            settled = f"UPDATE outbox SET state='{APPLIED}', rev=?, acked_at=? WHERE cmd_id=?"  # noqa: S608 - our state
+            run(settled, [(causes[id].rev, now, id) for (id,) in acknowledged])
+        keys = json.dumps(list(latest))
+        again = {*gone, *((kind, id) for kind, id in run(_OPEN, (keys,)))}
+        done = json.dumps([key for key in latest if key not in again])
+        # nothing of ours is left over them: what the feed says is all there is to say
+        run(_CLEAR, (done,))
+        run(_DISOWN, (done,))
         for key in sorted(again):
             self.refresh(unit, key)
         unit.changed.update(latest)
@@ -234,25 +227,11 @@ class Views:
         return row.local_doc if state is None else state
 
 
-def _confirmed(change: Incoming, now: str) -> dict[str, Any]:
+def _confirmed(change: Incoming, now: str) -> tuple[Any, ...]:
     summary = change.summary
-    return {
-        "kind": change.kind,
-        "id": change.id,
-        "rev": change.rev,
-        "doc": change.doc,
-        "summary": summary,
-        "local_doc": None,
-        "title": summary.get("title", ""),
-        "state": summary.get("state", ""),
-        "number": summary.get("number", ""),
-        "due": summary.get("due"),
-        "search": summary.get("search", ""),
-        "pending": 0,
-        "refused": 0,
-        "stale": False,
-        "updated_at": now,
-    }
+    told = (summary.get(name, "") for name in ("title", "state", "number"))
+    doc, said = msgspec.json.encode(change.doc).decode(), msgspec.json.encode(summary).decode()
+    return (change.kind, change.id, change.rev, doc, said, *told, summary.get("due"), summary.get("search", ""), now)
 
 
 def columns(row: RecordRow, summary: Mapping[str, Any]) -> None:

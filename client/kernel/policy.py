@@ -32,11 +32,21 @@ class Policy:
     """Whether windows keep out of screenshots, recordings and remote viewing, where the system can do that."""
     save_diagnostics: bool = True
     """Whether a diagnostic bundle may be saved."""
+    offline_without_code: bool = True
+    """Whether somebody with one-time codes may sign in by the password alone while the server cannot be asked."""
     source: str = ""
 
 
 RANGES = {"keep_pages_days": range(1, 91), "keep_prints_days": range(1, 91), "clear_clipboard_s": range(5, 601)}
-STRICTEST = Policy(1, 1, copy_personal=False, clear_clipboard_s=5, refuse_capture=True, save_diagnostics=False)
+STRICTEST = Policy(
+    1,
+    1,
+    copy_personal=False,
+    clear_clipboard_s=5,
+    refuse_capture=True,
+    save_diagnostics=False,
+    offline_without_code=False,
+)
 
 
 def installed() -> Path:
@@ -91,5 +101,6 @@ def spoken(policy: Policy, *, can_refuse_capture: bool) -> list[tuple[str, str]]
         (tr("复制证件号码和电话"), copying),
         (tr("截屏和远程查看"), capture),
         (tr("保存诊断包"), tr("允许") if policy.save_diagnostics else tr("不允许")),
+        (tr("使用动态口令的人断网时只凭密码登录"), tr("允许") if policy.offline_without_code else tr("不允许")),
         (tr("依据"), policy.source or tr("程序的缺省规定（没有安装规定文件）")),
     ]

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _SLUG = re.compile(r"[a-z0-9][A-Za-z0-9._@-]{0,63}")
 _lock = threading.Lock()
 _last = 0
@@ -29,11 +30,7 @@ def uuid7(now_ms: int | None = None) -> str:
 
 def is_uuid7(text: str) -> bool:
     """Whether ``text`` is a canonical UUIDv7."""
-    try:
-        parsed = uuid.UUID(text)
-    except ValueError:
-        return False
-    return parsed.version == 7 and str(parsed) == text
+    return _UUID7.fullmatch(text) is not None
 
 
 def is_aggregate_id(text: str) -> bool:

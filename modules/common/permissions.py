@@ -66,6 +66,7 @@ BUILTIN_ROLES: tuple[Role, ...] = (
     Role("section_head", "科室负责人"),
     Role("leader", "主管领导"),
     Role("manager", "大厅管理员"),
+    Role("portal", "网上申请平台"),
     Role("sysadmin", "系统管理员", "sys"),
     Role("secadmin", "安全管理员", "sec"),
     Role("auditadmin", "审计管理员", "audit"),

@@ -23,7 +23,8 @@ from server_stub.signin.oidc import Oidc
 from server_stub.signin.passwords import Attempts, Passwords
 from server_stub.signin.sessions import PASSWORD, Sessions
 from server_stub.signin.totp import Totp, code_wanted, wrong_code
-from server_stub.tables import Person
+from server_stub.tables import Person, SignInSession
+from server_stub.trust import end_sessions
 from server_stub.writer import Writer
 from sync.protocol import (
     Challenge,
@@ -115,8 +116,11 @@ class Door:
         kept = self._challenges.take(request.challenge, device_id, OIDC)
         return self._sessions.open(self._by_oidc(device_id, request, kept), device_id, OIDC)
 
-    def change_password(self, device_id: str, change: PasswordChange) -> None:
-        """Set one's own password. Raises what a sign-in by password raises, and AUTH-020 for one that will not do."""
+    def change_password(self, device_id: str, change: PasswordChange, keep: str = "") -> None:
+        """Set one's own password; all of one's sessions end but ``keep``, for somebody else may have begun them.
+
+        Raises what a sign-in by password raises, and AUTH-020 for one that will not do.
+        """
         person_id = self._prove(device_id, change.login, change.old)
         if refusal := password_refusal(change.login.strip(), change.new):
             raise Refused(refusal)
@@ -129,6 +133,7 @@ class Door:
                 update(Person).where(Person.id == person_id).values(password_hash=hashed, must_change=False)
             )
             now = iso(self._clock.now())
+            end_sessions(session, person_id, now, SignInSession.id != keep)
             audit.append(session, now, [audit.Entry("password.change", person_id, device_id, person_id)])
 
         self._writer.do(store)

@@ -24,6 +24,7 @@ from server_stub.identity import Identity
 from server_stub.sealing import open_sealed
 from server_stub.signin.totp import Totp
 from server_stub.tables import Device, Person, PersonRole, RolePermission, SignInSession
+from server_stub.trust import end_sessions
 from server_stub.writer import Writer
 from sync.protocol import SessionInfo, SignInReply
 
@@ -176,10 +177,7 @@ class Sessions:
             if only and session.execute(select(SignInSession.id).where(mine, SignInSession.id == only)).first() is None:
                 raise GovDeskError("AUTH-046", tr("没有这次登录。"))
             which = SignInSession.id == only if only else SignInSession.id != keep
-            query = update(SignInSession).where(mine, which, SignInSession.revoked_at.is_(None))
-            if method:
-                query = query.where(SignInSession.method == method)
-            session.execute(query.values(revoked_at=now))
+            end_sessions(session, person_id, now, which, *([SignInSession.method == method] if method else []))
             subject = only or person_id
             audit.append(session, now, [audit.Entry("session.revoke", by.actor.id, by.device, subject)])
 
@@ -193,7 +191,8 @@ class Sessions:
         by_password = method == PASSWORD
         must_change = by_password and person.must_change
         demanded = by_password and self._totp.demanded(person, roles, began)
-        must_enrol = bool(demanded) and not self._totp.enabled(session, person.id)
+        enabled = by_password and self._totp.enabled(session, person.id)
+        must_enrol = bool(demanded) and not enabled
         said = self._statement(session, person, device_id, session_id, roles, rights=not must_change and not must_enrol)
         reply = SignInReply(
             statement=statement.sign(said, self._identity.private_key),
@@ -203,6 +202,7 @@ class Sessions:
             must_change_password=must_change,
             must_enrol_totp=must_enrol,
             renew_seconds=self._settings.statement_seconds // 2,
+            totp=enabled,
         )
         return reply, said
 

@@ -331,7 +331,7 @@ def test_a_portal_hands_an_application_in_once(office: Office, portal: Portal) -
     office.services.commands.publish([Reference("service_item", "item-test", {**item(), "id": "item-test"}, "事项")])
     mine = application(item_id="item-test")
     assert portal.refusal(*APPLY, mine) == "AUTH-403", "a clerk is no portal"
-    office.actor = Actor("p-x", "xitong", "吴系统", permissions=permissions_of({"sysadmin"}))
+    office.actor = Actor("p-x", "pingtai", "网上平台", permissions=permissions_of({"portal"}))
     first = portal(*APPLY, mine)
     assert (first.state, first.state_name) == ("applied", "待预审")
     assert portal(*APPLY, mine) == first
@@ -376,7 +376,7 @@ def test_a_case_whose_term_no_calendar_can_end_keeps_no_other_from_its_round(off
 
 
 def test_the_portal_names_a_hall_that_there_is(office: Office) -> None:
-    office.actor = actor("sysadmin", hall="")
+    office.actor = actor("portal", hall="")
     (apply_route,) = (one for one in router(office).routes if isinstance(one, APIRoute) and one.path == "/applications")
     body = filled(item())
     parts = {key: body[key] for key in ("item_id", "item_version", "applicant", "form", "materials")}

@@ -130,7 +130,9 @@ def test_a_changed_holiday_reaches_other_counters_and_moves_what_runs(
         assert date.fromisoformat(moved["due"]["date"]) > due
 
 
-def test_what_the_seeds_published_is_changed_and_taken_out(admin: Counter, clerk: Counter) -> None:
+def test_what_the_seeds_published_is_changed_and_taken_out(
+    running: RunningServer, tmp_path: Path, admin: Counter, clerk: Counter
+) -> None:
     admin.pull()
     seeded = {record.id: record.doc for record in admin.store.find("calendar_day", limit=100)}
     assert seeded
@@ -167,8 +169,15 @@ def test_what_the_seeds_published_is_changed_and_taken_out(admin: Counter, clerk
         assert record is not None
         assert record.doc[field] == value
     people = admin.http.get(STAFF).json()
-    assert "zhangsan" in {person["login"] for person in people}
+    assert {"zhangsan", "wangwu", "xitong"} <= {person["login"] for person in people}
     assert clerk.http.get(STAFF).status_code == 403
+    manager = Counter(running, "6号窗", "sunqi", tmp_path)
+    try:
+        own = manager.http.get(STAFF).json()
+    finally:
+        manager.close()
+    assert {"zhangsan", "sunqi"} <= {person["login"] for person in own}
+    assert {person["hall_id"] for person in own} == {"hall-1"}, "a hall's manager knows its people and no others"
 
 
 def _case(running: RunningServer, id: str) -> date:

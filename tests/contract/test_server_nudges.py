@@ -6,13 +6,14 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from client.adapters import OwnAccount
 from client.data.profile import Profile
 from modules.common.clock import SystemClock
 from modules.common.errors import GovDeskError
@@ -20,7 +21,7 @@ from sync.accounts import Accounts
 from sync.engine import SyncEngine
 from sync.loop import SyncLoop
 from sync.protocol import Nudge
-from sync.transport import EventStream
+from sync.transport import EventStream, HttpTransport, SignedServer
 from tests.support.faults.counter import CHEAP, PASSWORD
 from tests.support.servers import RunningServer, postgres, server
 
@@ -137,6 +138,59 @@ def test_a_device_has_one_line_its_newest(running: RunningServer, places: ExitSt
     second.close()
 
 
+def heads_off(seat: Listening, what: Callable[[], object]) -> float:
+    """How many seconds after ``what`` the line of a seat ends."""
+    seat.listen()
+    seat.until("ref", 1)
+    began = time.monotonic()
+    what()
+    drain(seat)
+    return time.monotonic() - began
+
+
+def test_the_line_of_a_revoked_device_or_person_ends_at_once(
+    running: RunningServer, places: ExitStack, tmp_path: Path
+) -> None:
+    office = sit(places, tmp_path, running, "5号窗", "anquan")
+    victim = sit(places, tmp_path, running, "8号窗", "lisi")
+    beside = sit(places, tmp_path, running, "3号窗", "zhangsan")
+    beside.listen()
+    beside.until("ref", 1)
+
+    def post(path: str, body: dict[str, object]) -> None:
+        transport = office.accounts.transport
+        assert isinstance(transport, HttpTransport)
+        SignedServer(transport, lambda: office.store.statement).post(f"/v1/m/people/{path}", body)
+
+    person = victim.store.actor.id
+    took = heads_off(victim, lambda: post(f"people/{person}/sign-out", {}))
+    assert took < 5
+    with pytest.raises(GovDeskError) as caught:
+        victim.open()
+    assert caught.value.code == "AUTH-016"
+    ended = SystemClock().now()
+    while victim.store.now() <= ended:
+        """This counter's idea of the server's time may be behind by half of a sign-in's way."""
+    victim.store.give("phrase", victim.store.new_id(), "phrase.put", {"owner": person, "text": "撤销之后"})
+    loop = SyncLoop(SyncEngine(victim.store, SystemClock(), Random(1)), victim.accounts.transport)
+    deadline = time.monotonic() + DEADLINE
+    while not victim.store.refused_commands():
+        assert time.monotonic() < deadline
+        loop.step()
+    (refused,) = victim.store.refused_commands()
+    assert refused.error["code"] == "AUTH-031"
+    victim.store = victim.accounts.sign_in("lisi", PASSWORD).store
+    office.store = office.accounts.sign_in("xitong", PASSWORD).store
+    device = victim.accounts.device()
+    assert device is not None
+    took = heads_off(victim, lambda: post(f"devices/{device.device}/revoke", {"reason": "lost"}))
+    assert took < 5
+    with pytest.raises(GovDeskError) as caught:
+        victim.open()
+    assert caught.value.code == "AUTH-011"
+    assert beside.heard.empty(), "nobody else's line has ended"
+
+
 def test_a_server_that_stops_waits_for_nobody_who_only_listens(tmp_path: Path) -> None:
     with ExitStack() as stack, server(tmp_path) as running:
         seat = sit(stack, tmp_path, running, "1号窗", "zhangsan")
@@ -160,6 +214,14 @@ def test_between_two_servers_on_one_postgresql(tmp_path: Path) -> None:
         there.until("ref", 1)
         here.write()
         there.until(f"person:{there.store.actor.id}", 1)
+        # what one server takes, ends a line at the other
+        own = OwnAccount(here.accounts)
+        (other,) = [each for each in own.sessions() if not each.current]
+        own.end_session(other.id)
+        drain(there)
+        with pytest.raises(GovDeskError) as caught:
+            there.open()
+        assert caught.value.code == "AUTH-016"
 
 
 def drain(seat: Listening) -> list[Nudge]:

@@ -165,8 +165,11 @@ def test_the_three_administrators_share_no_power(counters: dict[str, Counter]) -
     people = {role: {name for name in names if name.startswith("people.")} for role, names in held.items()}
     assert people == {"sysadmin": {"people.manage"}, "secadmin": {"people.grant"}, "auditadmin": {"people.audit"}}
     assert sum(map(len, held.values())) == len(set.union(*held.values()))
-    cases = {f"acceptance.{verb}" for verb in ("read", "accept", "decide", "close")}
+    cases = {f"acceptance.{verb}" for verb in ("read", "accept", "decide", "close", "portal")}
     assert not cases & set.union(*held.values())
+    assert set(statement_of(counters["portal"])) == {"acceptance.portal"}, (
+        "a machine in the citizens' name, and no more"
+    )
 
 
 # -- answers
@@ -297,7 +300,20 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
     change = {"login": "zhenghao", "old": made["secret"], "new": "zhenghao-2026X"}
     assert problem(client.post(PATHS["password"], json=change, headers=device), 400).code == "AUTH-020"
     change["new"] = "Chang-Jiang-1"
-    assert client.post(PATHS["password"], json=change, headers=device).status_code == 204
+    # the session that is shown goes on, if the statement is good and of this very device
+    forged = {STATEMENT_HEADER: first["statement"][:-4] + "AAAA"}
+    assert client.post(PATHS["password"], json=change, headers=with_first).status_code == 204
+    assert client.post(PATHS["renew"], headers=with_first).status_code == 200
+    change |= {"old": "Chang-Jiang-1", "new": "Chang-Jiang-2"}
+    assert client.post(PATHS["password"], json=change, headers=device | forged).status_code == 204
+    assert problem(client.post(PATHS["renew"], headers=with_first), 401).code == "AUTH-016"
+    change |= {"old": "Chang-Jiang-2", "new": "Chang-Jiang-1"}
+    credentials["password"] = "Chang-Jiang-2"
+    third = client.post(PATHS["sign_in"], json=credentials, headers=device).json()["statement"]
+    elsewhere = headers(counters["officer"], statement=False) | {STATEMENT_HEADER: third}
+    assert client.post(PATHS["password"], json=change, headers=elsewhere).status_code == 204
+    renewal = client.post(PATHS["renew"], headers=device | {STATEMENT_HEADER: third})
+    assert problem(renewal, 401).code == "AUTH-016"
     credentials["password"] = change["new"]
     second = client.post(PATHS["sign_in"], json=credentials, headers=device).json()
     assert not second["must_change_password"]
@@ -330,7 +346,7 @@ def test_a_person_from_the_first_day_to_the_last(office: Central, client: Client
         "role.ask",
         "role.agree",
         "role.grant",
-        "password.change",
+        *["password.change"] * 3,
         "role.revoke",
         "person.disable",
         "person.enable",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from client.data.keys import KdfCost
+from client.data.keys import KdfCost, KeyRing
 from client.data.profile import Profile
 from devices.host import HostedDriver
 from devices.token import HostedToken, TokenKey, UnlockedKey
@@ -308,6 +308,51 @@ def test_a_one_time_code_is_asked_for_and_offline_work_goes_on_until_somebody_en
 
     counter.cut(monkeypatch)
     assert counter.accounts.sign_in("zhaoliu", PASSWORD).offline
+    # where the policy says so, the password alone opens nothing, right or wrong, and it is no matter of others
+    strict = Accounts(counter.profile, counter.clock, cost=KdfCost(1, 64, 1), offline_without_code=False)
+    for password in (PASSWORD, "wrong"):
+        assert counter.code(lambda: strict.sign_in("zhaoliu", password)) == "AUTH-055"  # noqa: B023 - at once
+    assert counter.code(lambda: strict.sign_in("heping", PASSWORD)) == "AUTH-015"
+    strict.close()
     monkeypatch.undo()
     assert counter.code(counter.accounts.renew) == "AUTH-032"
     assert counter.accounts.session is not None
+    # a new password changes nothing in that, and without a second factor the password is enough again
+    fresh = counter.accounts.sign_in("zhaoliu", PASSWORD, codes[1])
+    counter.accounts.change_password("zhaoliu", PASSWORD, "Good-Word-9")
+    assert fresh is not None
+    keys = KeyRing(counter.profile)
+    assert keys.needs_code("zhaoliu")
+    statement = counter.accounts.refresh().statement
+    removal = {"password": "Good-Word-9", "code": codes[2]}
+    counter.accounts.transport.ask("POST", "totp_remove", removal, statement=statement)  # type: ignore[attr-defined]
+    counter.accounts.refresh()
+    assert not keys.needs_code("zhaoliu")
+
+
+# -- a new password
+
+
+def test_a_new_password_ends_what_somebody_else_may_have_begun_and_goes_on_here(
+    site: Site, counter: Counter, tmp_path: Path
+) -> None:
+    there, colleague = Counter(site, tmp_path / "there"), Counter(site, tmp_path / "colleague")
+    try:
+        there.accounts.sign_in("zhouba", PASSWORD)
+        colleague.accounts.sign_in("heping", PASSWORD)
+        before = counter.accounts.sign_in("zhouba", PASSWORD)
+        after = counter.accounts.change_password("zhouba", PASSWORD, "Good-Word-9")
+        assert after is not None
+        assert read(after.statement).session_id == read(before.statement).session_id
+        assert after.actor.permissions == before.actor.permissions != frozenset()
+        assert there.code(there.accounts.refresh) == "AUTH-016"
+        colleague.accounts.refresh()
+        # from the sign-in window, where nobody is at work, all of them end
+        there.accounts.sign_in("zhouba", "Good-Word-9")
+        counter.stop()
+        counter.start()
+        counter.accounts.change_password("zhouba", "Good-Word-9", "Good-Word-10")
+        assert there.code(there.accounts.refresh) == "AUTH-016"
+    finally:
+        there.stop()
+        colleague.stop()

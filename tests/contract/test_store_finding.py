@@ -219,9 +219,9 @@ class Rig:
     def receive(self, scope: str, id: str, op: str, summary: dict[str, Any]) -> None:
         self.seq[scope] += 1
         self.rev += 1
-        self.store.receive(
-            scope, [Change(self.seq[scope], "note", id, self.rev, op, {"id": id}, summary)], complete=True
-        )
+        change = Change(self.seq[scope], "note", id, self.rev, op, {"id": id}, summary)
+        # of a long feed, words come later: in any mixture with those that do not
+        self.store.receive(scope, [change], complete=True, more=self.rev % 3 > 0)
 
     def look(
         self, who: str, text: str, states: set[str], since: Any, until: Any, newest: bool, by_due: bool, limit: int
@@ -286,6 +286,34 @@ def test_making_words_anew_goes_on_where_it_was_cut(empty: Path, tmp_path: Path)
     puts = [("put", id, HALL, "张三", "open", None) for id in IDS]
     look = ("look", "both", "张三", set(), None, None, True, False, 2)
     walk(empty, tmp_path, [*puts, ("cut",), ("gone", IDS[2], HALL), look, ("anew",), puts[2], look])
+
+
+def test_words_of_a_long_feed_come_after_its_documents(empty: Path, tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    shutil.copyfile(empty, path)
+    rig = Rig(path)
+    try:
+        rig.store.open_session(rig.server.statement(PEOPLE["both"], "d-1"), "3号窗", "T1")
+        changes = [
+            Change(seq, "note", id, 1, "put", {"id": id}, {"title": f"张三{seq}", "state": "open"})
+            for seq, id in enumerate(IDS, 1)
+        ]
+        rig.store.receive(HALL, changes[:2], complete=False, more=True)
+        assert len(rig.store.find("note")) == 2
+        assert rig.store.find("note", text="张三") == []
+        assert rig.store.searchable() == 0
+        rig.store.receive(HALL, changes[2:], complete=True)
+        assert 0 < len(rig.store.find("note", text="张三")) == len(changes) - 2
+        rig.store.close()
+        rig.open()  # what waits is not forgotten by a restart
+        rig.store.open_session(rig.server.statement(PEOPLE["both"], "d-1"), "3号窗", "T1")
+        assert rig.store.searchable() < 1
+        assert not rig.store.words.step()
+        assert len(rig.store.find("note", text="张三")) == len(changes)
+        assert rig.store.searchable() == 1
+        assert rig.store.words.step()
+    finally:
+        rig.store.close()
 
 
 @pytest.mark.full

@@ -257,7 +257,14 @@ class MemoryStore:
             cursor.since, cursor.generation, cursor.complete = 0, cursor.generation + 1, False
 
     def receive(
-        self, scope: str, changes: Sequence[Incoming], *, complete: bool, to: int | None = None, floor: int = 0
+        self,
+        scope: str,
+        changes: Sequence[Incoming],
+        *,
+        complete: bool,
+        to: int | None = None,
+        floor: int = 0,
+        more: bool = False,
     ) -> None:
         cursor = self.cursors.setdefault(scope, Cursor())
         if cursor.since == 0:

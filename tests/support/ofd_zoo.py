@@ -20,8 +20,8 @@ def image(form: str, mode: str = "RGB") -> bytes:
     return out.getvalue()
 
 
-def jbig2(width: int, height: int) -> bytes:
-    """A JBIG2 file of one black page, MMR coded; 64 pixels wide."""
+def jbig2(width: int, height: int, region: int = 0) -> bytes:
+    """A JBIG2 file of one black page, MMR coded; 64 pixels wide. ``region`` is how high its region says it is."""
     assert width == 64
     # the first line in horizontal mode: no white, then 64 black; the others just like the line above (vertical mode 0)
     data = "001" + "00110101" + "0000001111" + "0000110111" + "11" * (height - 1)
@@ -31,9 +31,9 @@ def jbig2(width: int, height: int) -> bytes:
         return struct.pack(">IBBBI", number, kind, 0, 1, len(body)) + body
 
     page = segment(0, 48, struct.pack(">IIIIBH", width, height, 0, 0, 0, 0))
-    region = segment(1, 38, struct.pack(">IIIIBB", width, height, 0, 0, 0, 1) + packed)
+    drawn = segment(1, 38, struct.pack(">IIIIBB", width, region or height, 0, 0, 0, 1) + packed)
     end = segment(2, 49, b"") + segment(3, 51, b"")
-    return b"\x97JB2\r\n\x1a\n\x01" + struct.pack(">I", 1) + page + region + end
+    return b"\x97JB2\r\n\x1a\n\x01" + struct.pack(">I", 1) + page + drawn + end
 
 
 def _glyphs(pen_of: object, count: int) -> dict[str, object]:

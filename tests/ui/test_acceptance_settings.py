@@ -55,7 +55,13 @@ class Central:
         if self.down:
             raise OFFLINE
         self.asked.append(body)
-        case = {"id": "c", "number": "3411A-1", "title": "李晓明", "before": "2026-12-28", "after": "2026-12-29"}
+        case = {
+            "id": "c",
+            "number": "3411A-1",
+            "item": "个体工商户设立登记",
+            "before": "2026-12-28",
+            "after": "2026-12-29",
+        }
         cases = [case] * self.later
         return {"running": 37, "later": self.later, "earlier": 0, "furthest": 3, "cases": cases}
 

@@ -12,13 +12,15 @@ from PIL import Image  # noqa: TID253 - tests of pictures
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QImage
 
-from client.widgets.page import images, painter
+from client.widgets.page import glyphs, images, painter
 from client.widgets.page.cache import PaintCache
 from client.widgets.page.painter import paint, pixel_size
 from modules.common.ofd.box import Box
+from modules.common.ofd.display import GlyphRun
 from modules.common.ofd.document import Document
 from tests.support import ofd_maker, ofd_zoo
 from tests.support.ofd_maker import FONT, text_object
+from tests.support.samples import sample
 
 pytestmark = pytest.mark.usefixtures("qapp")
 DPI = 25.4
@@ -106,6 +108,49 @@ def test_a_damaged_font_is_replaced_and_noted() -> None:
         assert "font.damaged" in document.report.codes()
 
 
+def drawn_by_glyph_4(word: str, place: float, size: float) -> str:
+    given = f'<ofd:CGTransform CodePosition="0" CodeCount="{len(word)}"><ofd:Glyphs>4</ofd:Glyphs></ofd:CGTransform>'
+    return text_object(word, place, place, size=size).replace("<ofd:TextCode", given + "<ofd:TextCode")
+
+
+@pytest.mark.parametrize(("name", "data"), [("t.ttf", ofd_zoo.truetype()), ("c.cff", ofd_zoo.bare_cff())])
+def test_embedded_fonts_cut_down_and_bare(name: str, data: bytes) -> None:
+    """The fonts' glyphs 1 to 4, A to D, are squares of 0.3, 0.4, 0.5 and 0.6 of the size."""
+    fonts = f'<ofd:Fonts><ofd:Font ID="1" FontName="X"><ofd:FontFile>{name}</ofd:FontFile></ofd:Font></ofd:Fonts>'
+    by_number = drawn_by_glyph_4("A", 0, 50)
+    for content, side in ((text_object("A", 0, 0, size=50), 15), (by_number, 30)):
+        made = ofd_maker.make([content], resources=fonts, extra={f"Doc_0/Res/{name}": data}, size="0 0 100 100")
+        document = Document.open(made)
+        image = paint(document.display(0), DPI)
+        assert dark(image, QRect(0, 0, 100, 100)) == pytest.approx(side * side, abs=2 * side)
+        assert dark(image, QRect(5, 50 - side, side, side)) == pytest.approx(side * side, abs=2 * side)
+        assert not document.report.notes
+
+
+def test_a_bare_font_keyed_by_characters_is_asked_by_their_numbers() -> None:
+    document = Document.open(sample("ofd", "signout.ofd"))
+    runs = [item for item in document.display(0).items if isinstance(item, GlyphRun) and item.text == "XX"]
+    (placed,) = glyphs.place(runs[0], (5, 0, 0, 5, 0, 0), PaintCache().faces)
+    assert runs[0].glyphs == (57, 57)
+    assert placed.face.embedded
+    assert placed.glyphs == [2, 2]
+
+
+def test_a_font_that_stands_in_is_squeezed_into_the_room_there_is() -> None:
+    word = '<ofd:TextCode X="0" Y="10" DeltaX="5 5 5">WWWW</ofd:TextCode>'
+    content = f'<ofd:TextObject ID="1" Boundary="10 10 80 20" Font="1" Size="10">{word}</ofd:TextObject>'
+    image = picture(content, 254)
+    columns = [dark(image, QRect(x, 100, 1, 100)) for x in range(100, 310)]
+    gaps = [index for index in range(1, 200) if columns[index] == 0 and columns[index - 1] > 0]
+    assert 2 <= len(gaps) <= 4  # the letters stand apart
+
+
+def test_parts_of_a_ligature_are_drawn_one_by_one_when_its_font_is_missing() -> None:
+    image = picture(drawn_by_glyph_4("fi", 10, 20))
+    assert dark(image, QRect(0, 0, 19, 100)) > 5
+    assert dark(image, QRect(19, 0, 20, 100)) > 5
+
+
 # -- paint that is more than a colour --
 
 SEGMENTS = (
@@ -148,6 +193,7 @@ def test_radial_shading_within_a_circle_and_as_a_cone() -> None:
     assert rgb(cone, 50, 50)[1] == 0
     assert rgb(cone, 50, 60) == (255, 255, 255)
     assert rgb(cone, 25, 50)[0] > rgb(cone, 75, 50)[0]
+    assert rgb(cone, 12, 50) == rgb(cone, 88, 50) == (255, 255, 255)
 
 
 def test_patterns_repeat_their_cell() -> None:
@@ -227,8 +273,8 @@ def png_of(width: int, height: int) -> bytes:
 @pytest.mark.qt_log_ignore("JPEG", "JFIF", "libpng", "QImageIOHandler", "allocation limit", "png")
 @pytest.mark.parametrize(
     "data", [b"", b"rubbish", ofd_zoo.image("PNG")[:40], ofd_zoo.image("JPEG")[:60], b"II*\0" + bytes(30),
-             b"\x97JB2\r\n\x1a\n\1\0\0\0\1", png_of(200_000, 200_000)],
-    ids=["empty", "rubbish", "png", "jpeg", "tiff", "jbig2", "bomb"],
+             b"\x97JB2\r\n\x1a\n\1\0\0\0\1", png_of(200_000, 200_000), ofd_zoo.jbig2(64, 8, region=0x7FFFFFFF)],
+    ids=["empty", "rubbish", "png", "jpeg", "tiff", "jbig2", "bomb", "jbig2 bomb"],
 )  # fmt: skip
 def test_broken_images_are_left_out_and_noted(data: bytes) -> None:
     image, document = shown(data, "PNG")

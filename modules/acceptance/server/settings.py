@@ -47,7 +47,7 @@ class MovedCase:
 
     id: str
     number: str
-    title: str
+    item: str
     before: str
     after: str
 
@@ -71,7 +71,8 @@ def router(services: ServerServices) -> APIRouter:
 
     @router.get("/staff")
     def staff(caller: Caller = sees) -> list[Member]:
-        """Whoever may sign in, by login."""
+        """Whoever may sign in, by login; for whoever runs one hall, its own people."""
+        everyone, hall = caller.actor.may(MAY_ADMIN), caller.actor.hall_id
         found: list[Member] = []
         offset = 0
         while True:
@@ -79,7 +80,7 @@ def router(services: ServerServices) -> APIRouter:
             found += [
                 Member(view.id, view.login, view.name, view.hall_id, view.department_id)
                 for view in page.items
-                if view.enabled
+                if view.enabled and (everyone or (hall and view.hall_id == hall))
             ]
             offset += len(page.items)
             if not page.items or offset >= page.total:
@@ -100,7 +101,7 @@ def router(services: ServerServices) -> APIRouter:
             earlier=sum(move.after < move.before for move in found),
             furthest=max((abs((move.after - move.before).days) for move in found), default=0),
             cases=[
-                MovedCase(move.id, move.number, move.title, move.before.isoformat(), move.after.isoformat())
+                MovedCase(move.id, move.number, move.item, move.before.isoformat(), move.after.isoformat())
                 for move in found[:MOST_SHOWN]
             ],
         )

@@ -79,7 +79,7 @@ class MovedCase:
     """A running case whose due date would move."""
 
     number: str
-    title: str
+    item: str
     before: str
     after: str
 
@@ -178,7 +178,7 @@ class SettingsService:
     # -- asking the server, lane ``net`` --------------------------------------------------------------
 
     def staff(self) -> list[Person]:
-        """Whoever works in the house. Raises ``GovDeskError`` NET-… when the server cannot be asked."""
+        """Whoever works in the house, or in the hall one runs. Raises ``GovDeskError`` NET-… without a server."""
         self._require(MAY_SEE)
         rows = self._server.get(f"{BASE}/staff")
         return [Person(row["id"], row["login"], row["name"], row["hall_id"], row["department_id"]) for row in rows]
@@ -194,7 +194,7 @@ class SettingsService:
         self._require(MAY_ADMIN)
         body = {"days": [dict(day) for day in days], "removed": list(removed)}
         told = self._server.post(f"{BASE}/calendar/preview", body)
-        cases = [MovedCase(row["number"], row["title"], row["before"], row["after"]) for row in told["cases"]]
+        cases = [MovedCase(row["number"], row["item"], row["before"], row["after"]) for row in told["cases"]]
         return Effect(told["running"], told["later"], told["earlier"], told["furthest"], cases)
 
     # -- changing, lane ``data`` ----------------------------------------------------------------------

@@ -9,9 +9,11 @@ has returned: what stands there has been promised to a citizen. It is meant to b
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import json
 import random
+import signal
 import sys
 import threading
 import time
@@ -35,6 +37,7 @@ from modules.common.errors import GovDeskError, Refused
 from sync.accounts import Accounts
 from sync.engine import Policy, SyncEngine
 from sync.loop import SyncLoop
+from sync.protocol import ChangesReply, Lease, LeaseRequest, PushReply, PushRequest
 from tests.support.faults import mutants
 
 T = TypeVar("T")
@@ -126,6 +129,36 @@ def content(doc: Any) -> str:
     return hashlib.sha256(json.dumps(doc, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:16]
 
 
+class Noting:
+    """A line to the server that remembers, without anybody's data, what went over it last."""
+
+    def __init__(self, line: Any, last: deque[str]) -> None:
+        self._line, self._last = line, last
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._line, name)
+
+    def push(self, request: PushRequest) -> PushReply:
+        reply: PushReply = self._line.push(request)
+        said = [(ack.n, ack.status, ack.rev, (ack.error or {}).get("code")) for ack in reply.acks]
+        self._note("push", [command.n for command in request.cmds], said, reply.expected_n, reply.epoch[-4:])
+        return reply
+
+    def changes(self, scope: str, since: int, epoch: str, statement: str, floor: int) -> ChangesReply:
+        reply: ChangesReply = self._line.changes(scope, since, epoch, statement, floor)
+        said = (reply.since, reply.to, len(reply.changes), reply.more, reply.snapshot_required, reply.epoch[-4:])
+        self._note("pull", scope, since, epoch[-4:], floor, *said)
+        return reply
+
+    def lease(self, request: LeaseRequest, statement: str) -> Lease:
+        reply: Lease = self._line.lease(request, statement)
+        self._note("lease", request, reply)
+        return reply
+
+    def _note(self, *what: object) -> None:
+        self._last.append(f"{time.monotonic():.3f} " + " ".join(map(str, what)))
+
+
 class Client:
     """One computer at its work."""
 
@@ -146,6 +179,7 @@ class Client:
         self.version = self.room = 0
         self.upto = self.done
         self.full = 0
+        self.last: deque[str] = deque(maxlen=40)
         self.sign_in()
 
     def sign_in(self) -> None:
@@ -161,7 +195,7 @@ class Client:
         self.store = session.store
         self.store.on_changed = self.saw
         self.engine = SyncEngine(self.store, self.clock, random.Random(self.rng.random()), POLICY)
-        self.loop = SyncLoop(self.engine, self.accounts.transport, self.on_data)
+        self.loop = SyncLoop(self.engine, Noting(self.accounts.transport, self.last), self.on_data)
         self.loop.start()
 
     def on_data(self, work: Callable[[], T], /) -> T:
@@ -262,6 +296,7 @@ class Client:
             return {
                 "given": self.done,
                 "waiting": tally.waiting + tally.deferred,
+                "deferred": tally.deferred,
                 "last_n": last,
                 "epoch": self.store.epoch,
                 "cursors": cursors,
@@ -310,11 +345,20 @@ def write(path: Path, data: Any) -> None:
     partial.replace(path)
 
 
+def tell_all(clients: list[Client]) -> None:
+    """Whoever waits for us in vain asks what was asked and answered last, and where we stand."""
+    for client in clients:
+        for line in client.last:
+            sys.stderr.write(f"{client.number} {line}\n")
+    faulthandler.dump_traceback(all_threads=True)
+
+
 def main(task_path: str) -> int:
     task = Task(**json.loads(Path(task_path).read_text("utf-8")))
     mutants.break_client(task.mutant)
     folder = Path(task.folder)
     clients = [Client(task, number) for number in task.clients]
+    signal.signal(signal.SIGUSR1, lambda *which: tell_all(clients))
     status = folder / f"status{task.clients[0]}.json"
     gate, finish = folder / "gate", folder / "finish"
     said = 0.0

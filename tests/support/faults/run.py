@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -259,7 +260,9 @@ class Hall:
             self.look_after()
             took = time.monotonic() - begun
             if took > self.plan.patience_s:
-                self.problems.append(f"not drained after {took:.0f} s: {'; '.join(behind)[:400]}")
+                self.problems.append(f"not drained after {took:.0f} s: {'; '.join(behind)[:800]}")
+                for process in self.running.values():
+                    process.send_signal(signal.SIGUSR1)  # each log tells where its threads stand
                 return took
             time.sleep(0.05)
         return time.monotonic() - begun
@@ -280,8 +283,9 @@ class Hall:
             feeds = all(seq >= heads.get(scope, 0) for scope, seq in one.get("cursors", {"": -1}).items())
             there = (one.get("epoch"), one.get("last_n"), one.get("waiting")) == (epoch, last[device], 0)
             if not there or not feeds:
-                rest = {key: one.get(key) for key in ("last_n", "waiting", "state")}
-                late.append(f"{i}: {rest}, server has {last[device]}{'' if feeds else ', feeds behind'}")
+                rest = {key: one.get(key) for key in ("last_n", "waiting", "deferred", "state", "cursors")}
+                known = "" if one.get("epoch") == epoch else ", of another epoch"
+                late.append(f"{i}: {rest}{known}, server has {last[device]}{'' if feeds else f', feeds at {heads}'}")
         return late
 
     def finish(self) -> None:

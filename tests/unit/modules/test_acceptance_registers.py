@@ -155,6 +155,7 @@ def test_other_days_move_the_cases_whose_terms_they_touch() -> None:
     after = with_days([], [{"date": "2026-11-24", "workday": False, "name": "检修"}])
     found = moves(cases, date(2026, 11, 20), before, after)
     assert [(move.id, move.before.day, move.after.day) for move in found] == [("b", 25, 26)]
+    assert not any(case["applicant"]["name"] in str(move) for case in cases for move in found), "it names nobody"
     back = moves(
         cases, date(2026, 11, 20), after, with_days([], [{"date": "2026-11-22", "workday": True, "name": "补班"}])
     )

@@ -10,7 +10,7 @@ from modules.common.errors import GovDeskError
 from modules.common.server_ports import Caller
 from modules.common.statement import read, verify
 from server_stub.seeding import CONSOLE
-from sync.protocol import SignInRequest
+from sync.protocol import PasswordChange, SignInRequest
 from tests.support.central import PASSWORD, QUICK, Central, Counter, central
 
 
@@ -140,3 +140,35 @@ def test_a_sign_in_by_another_method_needs_no_new_password(office: Central) -> N
     with pytest.raises(GovDeskError) as caught:
         services.door.sign_in(counter.device, SignInRequest(read(counter.statement).login, PASSWORD))
     assert caught.value.code == "AUTH-002"
+
+
+@pytest.mark.parametrize("how", ["changed", "changed unshown", "reset"])
+def test_a_new_password_ends_sessions_and_what_was_done_under_them_stands(office: Central, how: str) -> None:
+    services, here = office.services, office.counter()
+    login = read(here.statement).login
+    there, other = office.counter(login=login), office.counter()
+    before = there.command()
+    office.clock.advance(1)
+    if how == "reset":
+        services.people.reset_password(CONSOLE, here.person)
+    else:
+        keep = here.session if how == "changed" else ""
+        services.door.change_password(here.device, PasswordChange(login, PASSWORD, "Good-Word-9"), keep)
+    assert (renewed(office, here) == "AUTH-016") == (how != "changed")
+    assert renewed(office, there) == "AUTH-016"
+    assert renewed(office, other) != "AUTH-016"
+    office.clock.advance(1)
+    after = there.command()
+    acks = there.push(before, after).acks
+    assert [(ack.status, (ack.error or {}).get("code")) for ack in acks] == [
+        ("applied", None),
+        ("refused", "AUTH-031"),
+    ]
+
+
+def test_a_session_that_is_somebody_elses_is_kept_by_nobodys_password(office: Central) -> None:
+    one, two = office.counter(), office.counter()
+    change = PasswordChange(read(one.statement).login, PASSWORD, "Good-Word-9")
+    office.services.door.change_password(one.device, change, two.session)
+    assert renewed(office, one) == "AUTH-016"
+    assert renewed(office, two) != "AUTH-016"

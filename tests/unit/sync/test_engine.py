@@ -437,6 +437,32 @@ def test_all_that_is_deferred_is_asked_for_in_turn(make: Callable[..., Bench]) -
     assert asked[-2:] in ([[1, 2], [3]], [[3], [1, 2]])
 
 
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_asking_for_what_is_deferred_never_keeps_from_reading(bench: Bench, batch: int) -> None:
+    # four of them are a whole number of batches: behind the last there is nothing to ask for
+    bench.settle()
+    bench.give(4)
+    push = bench.next(Push)
+    bench.pushed(push, *deferred(push))
+    asked, read = set(), 0
+    for _ in range(60):
+        bench.engine._batch = batch
+        action = bench.engine.next_action()
+        if isinstance(action, Push):
+            assert action.request.cmds, "asks for nothing"
+            asked |= {command.n for command in action.request.cmds}
+            bench.pushed(action, *deferred(action))
+        elif isinstance(action, Pull):
+            read += 1
+            bench.pulled(action)
+        elif isinstance(action, Wait):
+            bench.clock.advance(action.seconds)
+        else:
+            bench.engine.store_slice()
+    assert asked == {1, 2, 3, 4}
+    assert read > 10
+
+
 # -- replicas that are compared, and thinned feeds
 
 

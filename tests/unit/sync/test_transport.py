@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from client.driver.relay import Relay
@@ -58,7 +59,7 @@ def test_questions_and_answers_survive_the_wire(http: HttpTransport, server: Ref
     reply = http.sign_in(SignInRequest("zhang", "right"))
     server.publish("ink", "blue", {"id": "蓝"})
     page = http.changes("ref", 0, "e1", reply.statement, 0)
-    assert [change.doc for change in page.changes] == [{"id": "蓝"}]
+    assert [msgspec.json.decode(change.doc) for change in page.changes] == [{"id": "蓝"}]
     assert http.lease(LeaseRequest("T1", 5), reply.statement).last == 5
     assert http.push(PushRequest(1, "", "2026-11-20T00:00:00.000Z", [])).expected_n == 1
     http.sign_out(reply.statement)

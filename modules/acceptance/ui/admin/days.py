@@ -427,7 +427,7 @@ class CasesDialog(GrowingDialog):
         self.table = RecordTable(
             [
                 Column("number", tr("编号"), lambda case: str(case.number), 12),
-                Column("title", tr("办件"), lambda case: str(case.title), 16, stretch=True),
+                Column("item", tr("事项"), lambda case: str(case.item), 16, stretch=True),
                 Column("before", tr("现在"), lambda case: str(case.before), 8),
                 Column("after", tr("改后"), lambda case: str(case.after), 8),
             ],

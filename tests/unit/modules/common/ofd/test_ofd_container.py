@@ -131,7 +131,9 @@ def test_damaged_content_is_given_as_far_as_it_goes() -> None:
     assert package.read("b") == b"whole"
 
 
-@pytest.mark.parametrize("xml", ['<!DOCTYPE x [<!ENTITY a "b">]><OFD>&a;</OFD>', "not xml", ""])
+@pytest.mark.parametrize(
+    "xml", ['<!DOCTYPE x [<!ENTITY a "b">]><OFD>&a;</OFD>', "<!DOCTYPE a SYSTEM 'http://x/y'><OFD/>", "not xml", ""]
+)
 def test_entity_tricks_and_rubbish_are_refused_in_words(xml: str) -> None:
     with pytest.raises(OfdError) as fault:
         Document.open(ofd_maker.pack({"OFD.xml": xml.encode()}))
