@@ -350,6 +350,7 @@ class Theme(QObject):
             ("chevron_down", ICONS / "chevron-down.svg", "quiet"),
             ("chevron_up", ICONS / "chevron-up.svg", "quiet"),
             ("check", ICONS / "check.svg", "on_accent"),
+            ("x", ICONS / "x.svg", "quiet"),
             ("dot", ICONS / "dot.svg", "on_accent"),
         ):
             values[f"icon_{name}"] = self._tinted_file(name, path, color)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-INK, OPINION = "ink", "opinion"
+from modules.common.ofd.box import Box
+
+INK, OPINION, HIGHLIGHT = "ink", "opinion", "highlight"
 LONGEST_OPINION = 200
 _FINEST = 4000
 """Characters of a changed passage that are compared one by one; a longer one counts as changed throughout."""
@@ -17,8 +19,8 @@ _FINEST = 4000
 class Mark:
     """What somebody put on a page; millimetres from its top left corner. Never part of the file itself.
 
-    ``kind`` is ``ink``: ``strokes`` of points (across, down, pressure from 0 to 1); or ``opinion``: ``text`` whose
-    first line begins at ``x``, ``y``.
+    ``kind`` is ``ink``: ``strokes`` of points (across, down, pressure from 0 to 1); ``opinion``: ``text`` whose first
+    line begins at ``x``, ``y``; or ``highlight``: ``boxes`` over ``text`` of the page.
     """
 
     kind: str
@@ -29,6 +31,7 @@ class Mark:
     text: str = ""
     x: float = 0.0
     y: float = 0.0
+    boxes: tuple[Box, ...] = ()
 
     def to_doc(self) -> dict[str, Any]:
         """To be kept."""
@@ -42,6 +45,7 @@ class Mark:
             "text": self.text,
             "x": self.x,
             "y": self.y,
+            "boxes": [[round(side, 2) for side in box] for box in self.boxes],
         }
 
     @classmethod
@@ -59,7 +63,15 @@ class Mark:
             str(doc["text"]),
             float(doc["x"]),
             float(doc["y"]),
+            tuple(Box(*map(float, box)) for box in doc.get("boxes") or ()),
         )
+
+    @property
+    def top(self) -> float:
+        """Where on its page it begins."""
+        if self.boxes:
+            return self.boxes[0].y
+        return self.strokes[0][0][1] if self.strokes and self.strokes[0] else self.y
 
     def words(self) -> str:
         """The lines of an opinion as they stand on the page."""

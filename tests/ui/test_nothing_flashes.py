@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication, QWidget
 
+from client.kernel.policy import Policy
 from modules.acceptance.ui.admin.page import SettingsView
 from modules.acceptance.ui.counter.page import AcceptView
 from modules.acceptance.ui.hall.bookings import BookingsView
 from modules.acceptance.ui.hall.kiosk import KioskView
 from modules.acceptance.ui.knowledge_page import KnowledgeView
+from modules.fixed_layout.ui.page import ReaderView
 from tests.support.fake_host import FakeHost, actor, item
 from tests.support.hall_host import HallHost, printer_status
+from tests.support.pdfs import pdf
 
 
 class Shown(QObject):
@@ -65,7 +69,13 @@ def bookings() -> tuple[HallHost, Callable[[Any], QWidget]]:
     return HallHost("clerk"), BookingsView
 
 
-@pytest.mark.parametrize("made", [counter, knowledge, settings, kiosk, bookings])
+def reader() -> tuple[FakeHost, Callable[[Any], QWidget]]:
+    host = FakeHost()
+    host.services[Policy] = Policy()
+    return host, ReaderView
+
+
+@pytest.mark.parametrize("made", [counter, knowledge, settings, kiosk, bookings, reader])
 def test_a_page_is_built_without_a_flash(qtbot: Any, qapp: QApplication, made: Callable[[], Any]) -> None:
     host, view = made()
     with watched(qapp) as shown:
@@ -86,6 +96,20 @@ def test_a_case_is_begun_without_a_flash(qtbot: Any, qapp: QApplication) -> None
     begun["materials"] = [{**material, "may_lack": True} for material in begun["materials"]]
     with watched(qapp) as shown:
         page.start.chosen.emit(begun)
+        host.drain()
+    assert not shown
+    page.close()
+    host.drain()
+
+
+def test_a_document_opens_without_a_flash(qtbot: Any, qapp: QApplication, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(pdf(["一"]))
+    host, view = reader()
+    page = view(host)
+    qtbot.addWidget(page)
+    host.drain()
+    with watched(qapp) as shown:
+        page.open_file(tmp_path / "a.pdf")  # type: ignore[attr-defined]
         host.drain()
     assert not shown
     page.close()

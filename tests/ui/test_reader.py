@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QApplication
 from client.kernel.policy import Policy
 from client.widgets.page.opening import open_data, read_file
 from client.widgets.page.paper import Job, parse_pages, preview_pdf, put_on
-from client.widgets.page.seals import blurred, marked
+from client.widgets.page.seals import CELL, blurred, marked
+from client.widgets.page.selection import Spot
 from client.widgets.page.source import Seals
 from client.widgets.page.veil import veiled
 from client.widgets.theme import Theme
@@ -78,11 +79,11 @@ def opened(page: ReaderView, host: FakeHost, *files: Path) -> DocumentPane:
 def test_a_file_is_opened_with_all_that_belongs_to_it(page: ReaderView, host: FakeHost, file: Path) -> None:
     pane = opened(page, host, file)
     assert pane.view.pages == 3
-    assert pane.outline.topLevelItemCount() == 3
-    assert "样张" in pane.facts.text.text()
-    assert "指南.pdf" in pane.facts.text.text()
-    assert "政府信息公开指南" in pane.page_text.text.text()
-    assert "没有印章" in " ".join(label for label in words_in(pane.seals))
+    assert pane.side.outline.topLevelItemCount() == 3
+    assert "样张" in pane.side.facts.text.text()
+    assert "指南.pdf" in pane.side.facts.text.text()
+    assert "政府信息公开指南" in pane.side.page_text.text.text()
+    assert "没有印章" in " ".join(label for label in words_in(pane.side.seals))
     page.open_file(file)
     settle(host)
     assert page.tabs.count() == 1, "the same file has one tab"
@@ -163,7 +164,7 @@ def test_words_are_found_in_the_whole_document(page: ReaderView, host: FakeHost,
     pane.find_words("公开 的")
     settle(host)
     assert [hit.page for hit in pane.finder.hits] == [0, 1]
-    assert pane.hits.list.count() == 2
+    assert pane.side.hits.list.count() == 2
     assert (pane.finder.current, pane.view.page) == (0, 0)
     pane.find_step(1)
     assert pane.view.page == 1
@@ -246,6 +247,29 @@ def test_handwriting_is_drawn_and_taken_back(page: ReaderView, host: FakeHost, f
     assert not pane.marks.undo() or not pane.marks.undo()
 
 
+def test_selected_words_are_highlighted(page: ReaderView, host: FakeHost, file: Path) -> None:
+    pane = opened(page, host, file)
+    text = pane.source.text(1)
+    box = text.boxes[0]
+    assert box is not None
+    pane.view.go_to(1)
+    settle(host)
+    pane.view.selection.word(Spot(1, box.x + 1, box.y + 1), text)
+    pane.highlight()
+    (mark,) = pane.marks.all
+    assert (mark.page, mark.text) == (1, "第二条")
+    assert not pane.view.selection
+    settle(host)
+    place = pane.view._screen_box(1, mark.boxes[0])
+    image = pane.view.viewport().grab().toImage()
+    shade = image.pixelColor(round(place.left()) + 1, round(place.top()) + 1)
+    assert shade.blue() < 200 < shade.red(), "as if by a marker"
+    assert "高亮" in pane.side.notes.list.item(0).text()
+    pane.side.notes.list.setCurrentRow(0)
+    pane.side.notes.buttons["删除自己的"].click()
+    assert not pane.marks.all
+
+
 def is_red(color: QColor) -> bool:
     return color.red() > 120 and color.green() < 90 and color.blue() < 90
 
@@ -260,7 +284,7 @@ def test_attachments_get_safe_names() -> None:
 
 def test_an_attachment_is_saved(page: ReaderView, host: FakeHost, tmp_path: Path) -> None:
     pane = opened(page, host, sample("ofd/999.ofd"))
-    assert "original_invoice.xml" in pane.attachments.list.item(0).text()
+    assert "original_invoice.xml" in pane.side.attachments.list.item(0).text()
     pane.save_attachment(0, tmp_path / "out.xml")
     settle(host)
     assert (tmp_path / "out.xml").read_bytes().lstrip(b"\xef\xbb\xbf").startswith(b"<")
@@ -273,8 +297,8 @@ def test_verdicts_stand_above_the_page_and_unfold(page: ReaderView, host: FakeHo
     pane = opened(page, host, sample("ofd/zsbk.ofd"))
     assert "无效" in pane.verdict.text()
     pane.verdict.acted.emit()
-    assert pane._stack.currentWidget() is pane.seals
-    told = " ".join(words_in(pane.seals))
+    assert pane.side.current is pane.side.seals
+    told = " ".join(words_in(pane.side.seals))
     for step in ("文件结构", "内容摘要", "保护范围", "签章人签名"):
         assert step in told
     assert "截屏" in told, "what the blur protects from, and what not, is said"
@@ -305,6 +329,24 @@ def _area(box: Any, scale: float) -> Any:
     from PySide6.QtCore import QRect
 
     return QRect(*(round(side * scale) for side in box))
+
+
+def test_nothing_finer_than_a_cell_of_the_grid_goes_into_the_blur() -> None:
+    """Two seals that differ inside the cells alone give, by the same chance, the same picture: what is not there
+    cannot be brought back, by however many screenshots."""
+    import numpy
+
+    pictures = []
+    for half in (0, 5):
+        picture = QImage(100, 100, QImage.Format.Format_ARGB32_Premultiplied)
+        picture.fill(0)
+        for x in range(100):
+            if half <= x % 10 < half + 5:
+                for y in range(100):
+                    picture.setPixelColor(x, y, QColor(200, 0, 0))
+        glass = blurred(picture, 10 * CELL, 10 * CELL, numpy.random.default_rng(7))
+        pictures.append(numpy.frombuffer(glass.constBits(), numpy.uint8).astype(int).copy())
+    assert abs(pictures[0] - pictures[1]).max() <= 4
 
 
 def test_many_blurred_seals_together_are_no_sharper_than_the_grid() -> None:
@@ -342,7 +384,19 @@ def test_the_screen_never_holds_the_true_seal(page: ReaderView, host: FakeHost) 
     settle(host)
     assert asked
     assert set(asked) == {Seals.NONE}
-    assert pane.veil._seals[0], "but it is there, veiled"
+    (shown,) = pane.veil._seals[0]
+    true = pane.source.seal_picture(shown.spot, 12.0).scaled(shown.picture.size())
+    assert edges(shown.picture) < edges(true) / 3, "it is there, and none of its lines is"
+
+
+def edges(image: QImage) -> int:
+    """How many neighbours of red differ sharply: where lines are."""
+    reds = [[_redness(image.pixelColor(x, y)) for x in range(0, image.width(), 2)] for y in range(0, image.height(), 2)]
+    return sum(abs(row[x] - row[x + 1]) > 90 for row in reds for x in range(len(row) - 1))
+
+
+def _redness(color: QColor) -> float:
+    return (color.red() - color.blue()) * color.alphaF()
 
 
 def test_an_invalid_seal_is_never_true_and_says_so() -> None:

@@ -216,7 +216,7 @@ def test_no_motion_when_none_is_wanted(theme: Theme) -> None:
 def test_no_file_of_the_theme_is_missing() -> None:
     sheet = (THEMES / "govdesk.qss").read_text("utf-8")
     assert Path(THEMES / "tokens.json").exists()
-    assert set(re.findall(r"\$icon_(\w+)", sheet)) == {"chevron_down", "chevron_up", "check", "dot"}
+    assert set(re.findall(r"\$icon_(\w+)", sheet)) == {"chevron_down", "chevron_up", "check", "dot", "x"}
 
 
 @pytest.fixture

@@ -113,9 +113,7 @@ class PageView(PageCanvas):
             act()
         elif event.key() == Qt.Key.Key_Escape and (self.selection or self._rule):
             self._rule = None
-            self.selection.clear()
-            self.selection_changed.emit()
-            self.viewport().update()
+            self.clear_selection()
         else:
             event.ignore()
 
@@ -241,6 +239,11 @@ class PageView(PageCanvas):
     def select_all(self) -> None:
         """Select the whole document."""
         self.selection.all()
+        self._selected()
+
+    def clear_selection(self) -> None:
+        """Select nothing."""
+        self.selection.clear()
         self._selected()
 
     def _selected(self) -> None:

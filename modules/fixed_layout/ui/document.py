@@ -10,12 +10,11 @@ from typing import Any
 
 from PySide6.QtCore import QPointF, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QSplitter, QVBoxLayout, QWidget
 
 from client.kernel.contract import Host, Token
-from client.widgets.basics import Banner, ComboBox, ConfirmDialog
-from client.widgets.page.source import Attached, Entry, Link, Note, Source
-from client.widgets.page.thumbnails import Thumbnails
+from client.widgets.basics import Banner, ConfirmDialog
+from client.widgets.page.source import Link, Note, Source
 from client.widgets.page.veil import Veil
 from client.widgets.page.view import PageView, Position
 from client.widgets.pages import PageWork
@@ -23,19 +22,14 @@ from client.widgets.theme import theme
 from modules.common.errors import GovDeskError
 from modules.common.seals.report import SignatureReport, Verdict, worst
 from modules.common.text import tr
-from modules.fixed_layout.domain import INK, Mark
+from modules.fixed_layout.domain import Mark
 from modules.fixed_layout.services import Memory, ReaderService
 from modules.fixed_layout.ui.finding import Finder
 from modules.fixed_layout.ui.marks import Marks
 from modules.fixed_layout.ui.panels import (
     STATES,
-    EntryList,
-    FactsPanel,
-    OutlinePanel,
-    SealsPanel,
-    attached_words,
-    note_words,
 )
+from modules.fixed_layout.ui.side import Side
 from modules.fixed_layout.ui.tools import Tools
 
 SAVE_AFTER_MS = 1_500
@@ -57,7 +51,6 @@ class DocumentPane(QWidget):
         self.memory = memory
         self.service = self._service = service
         self._work = PageWork(host)
-        self._facts: list[tuple[str, str]] = []
         self._reports: list[SignatureReport] = []
         self.view = PageView(host)
         self.tools = Tools(self)
@@ -68,9 +61,9 @@ class DocumentPane(QWidget):
         self.view.overlays[:0] = [self.veil.paint, self.finder.paint]
         self.verdict = Banner()
         self.note = Banner()
-        self._build_panels()
+        self.side = Side(host, source, memory)
         self.split = QSplitter()
-        self.split.addWidget(self._side)
+        self.split.addWidget(self.side)
         self.split.addWidget(self.view)
         self.split.setStretchFactor(0, 0)
         self.split.setStretchFactor(1, 1)
@@ -91,49 +84,11 @@ class DocumentPane(QWidget):
         self._connect()
         self.veil.open(source)
         self.view.open(source, _position(memory.position))
-        self.thumbnails.open(source)
+        self.side.thumbnails.open(source)
         self._read_all()
-
-    def _build_panels(self) -> None:
-        self.thumbnails = Thumbnails(self.host)
-        self.outline = OutlinePanel()
-        add, drop = tr("加书签"), tr("删除")
-        self.bookmarks = EntryList(tr("书签"), tr("还没有书签。按 Ctrl+B 给当前页加一个。"), (add, drop), add)
-        self.seals = SealsPanel()
-        self.notes = EntryList(tr("批注"), tr("没有批注。"), (tr("删除自己的"),))
-        self.attachments = EntryList(tr("附件"), tr("没有附件。"), (tr("另存为…"),))
-        self.hits = EntryList(tr("查找结果"), tr("按 Ctrl+F 在全文里查找。"))
-        self.page_text = FactsPanel(tr("页面文字"))
-        self.facts = FactsPanel(tr("文件属性"))
-        self._panels: list[tuple[str, QWidget]] = [
-            (tr("缩略图"), self.thumbnails),
-            (tr("目录"), self.outline),
-            (tr("书签"), self.bookmarks),
-            (tr("印章与签名"), self.seals),
-            (tr("批注与签批"), self.notes),
-            (tr("附件"), self.attachments),
-            (tr("查找结果"), self.hits),
-            (tr("页面文字"), self.page_text),
-            (tr("文件属性"), self.facts),
-        ]
-        self.panel = ComboBox(tr("左侧显示"))
-        self._stack = QStackedWidget()
-        for name, widget in self._panels:
-            self.panel.addItem(name)
-            self._stack.addWidget(widget)
-        self._side = QWidget()
-        column = QVBoxLayout(self._side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme().space(2))
-        row = QHBoxLayout()
-        row.addWidget(self.panel)
-        column.addLayout(row)
-        column.addWidget(self._stack, 1)
 
     def _connect(self) -> None:
         view = self.view
-        self.panel.currentIndexChanged.connect(self._stack.setCurrentIndex)
-        self.panel.currentIndexChanged.connect(self._panel_changed)
         view.page_changed.connect(self._page_changed)
         view.look_changed.connect(self._saving.start)
         view.link_followed.connect(self._follow)
@@ -141,20 +96,20 @@ class DocumentPane(QWidget):
         view.measured.connect(self.tools.say)
         view.selection_changed.connect(self.tools.refresh)
         view.look_changed.connect(self.tools.refresh)
-        self.thumbnails.chosen.connect(view.go_to)
-        self.outline.chosen.connect(view.go_to)
-        self.seals.chosen.connect(view.go_to)
-        self.bookmarks.chosen.connect(lambda entry: view.go_to(int(entry["page"]), float(entry["top"])))
-        self.bookmarks.acted.connect(self._bookmark_acted)
-        self.notes.chosen.connect(self._go_to_note)
-        self.notes.acted.connect(self._note_acted)
-        self.attachments.acted.connect(self._attachment_acted)
-        self.hits.chosen.connect(self._go_to_hit)
+        self.side.thumbnails.chosen.connect(view.go_to)
+        self.side.outline.chosen.connect(view.go_to)
+        self.side.seals.chosen.connect(view.go_to)
+        self.side.bookmarks.chosen.connect(lambda entry: view.go_to(int(entry["page"]), float(entry["top"])))
+        self.side.bookmarks.acted.connect(self._bookmark_acted)
+        self.side.notes.chosen.connect(self._go_to_note)
+        self.side.notes.acted.connect(self._note_acted)
+        self.side.attachments.acted.connect(self._attachment_acted)
+        self.side.hits.chosen.connect(self._go_to_hit)
         self.finder.found.connect(self._found)
         self.finder.moved.connect(self._finding)
         self.finder.ended.connect(self._find_ended)
         self.marks.changed.connect(self._marked)
-        self.verdict.acted.connect(partial(self.show_panel, self.seals))
+        self.verdict.acted.connect(partial(self.side.bring, self.side.seals))
         keys: list[tuple[str, Callable[[], object]]] = [
             ("Ctrl+F", self.tools.go_to_search),
             ("F3", partial(self.find_step, 1)),
@@ -162,6 +117,7 @@ class DocumentPane(QWidget):
             ("Ctrl+G", self.tools.ask_page),
             ("Ctrl+C", self.copy),
             ("Ctrl+B", self.add_bookmark),
+            ("Ctrl+H", self.highlight),
             ("Ctrl+P", self.print_),
             ("Ctrl+Z", self.marks.undo),
             ("Ctrl+Y", self.marks.redo),
@@ -175,12 +131,12 @@ class DocumentPane(QWidget):
 
     def _read_all(self) -> None:
         source = self.source
-        self._show_bookmarks(())
-        self._run(lambda token: (source.outline(), source.bookmarks()), self._outlined)
-        self._run(lambda token: source.attachments(), self._attached)
-        self._run(lambda token: list(source.facts()), self._knows_facts)
+        self.side.show_bookmarks()
+        self._run(lambda token: (source.outline(), source.bookmarks()), lambda found: self.side.show_outline(*found))
+        self._run(lambda token: source.attachments(), self.side.show_attachments)
+        self._run(lambda token: list(source.facts()), self.side.know_facts)
         self._run(lambda token: list(source.signatures()), self._verified)
-        self._run(partial(_read_notes, source), self._noted)
+        self._run(partial(_read_notes, source), lambda found: self.side.show_found_notes(found, self.marks.all))
 
     def _run(self, work: Callable[[Token], Any], done: Callable[[Any], None]) -> None:
         self._work.run("read", work, done=done, failed=self.trouble, name=tr("版式文件"))
@@ -191,40 +147,9 @@ class DocumentPane(QWidget):
             raise error
         self.note.say(error.words(), "red", code=error.code)
 
-    def _outlined(self, found: tuple[tuple[Entry, ...], tuple[Entry, ...]]) -> None:
-        outline, bookmarks = found
-        self.outline.show_entries(outline)
-        self._own = bookmarks
-        self._show_bookmarks(bookmarks)
-
-    def _attached(self, found: tuple[Attached, ...]) -> None:
-        self.attachments.show_entries([(attached_words(each), number) for number, each in enumerate(found)])
-        self._attached_names = [each.name for each in found]
-
-    def _knows_facts(self, facts: list[tuple[str, str]]) -> None:
-        size = self.source.size(0)
-        self._facts = [
-            (tr("文件"), self.path.name),
-            (tr("格式"), self.source.format),
-            (tr("大小"), f"{len(self.source.data) / 1024:,.0f} KB"),
-            (tr("页数"), str(self.source.pages)),
-            (tr("第一页"), tr("{width} × {height} 毫米", width=f"{size.width:.0f}", height=f"{size.height:.0f}")),
-            *facts,
-            ("SHA-256", self.memory.digest),
-        ]
-        self._show_facts()
-
-    @Slot()
-    def _show_facts(self) -> None:
-        lines = [tr("{name}：{value}", name=name, value=value) for name, value in self._facts]
-        left_out = self.source.report()
-        lines += ["", tr("没有看懂、没有显示的内容：")]
-        lines += [f"· {each}" for each in left_out] or [tr("没有。")]
-        self.facts.show_text("\n".join(lines))
-
     def _verified(self, reports: list[SignatureReport]) -> None:
         self._reports = reports
-        self.seals.show_reports(reports, protection())
+        self.side.seals.show_reports(reports, protection())
         self.veil.open(self.source)
         self.view.viewport().update()
         if not reports:
@@ -239,39 +164,15 @@ class DocumentPane(QWidget):
         }[verdict]
         self.verdict.say(words, STATES[verdict], action=tr("为什么"))
 
-    def _noted(self, found: list[Note]) -> None:
-        self._found_notes = found
-        self._show_notes()
-
-    def _show_notes(self) -> None:
-        own = [
-            (
-                tr("第 {n} 页 · {kind}", n=mark.page + 1, kind=tr("手写签批") if mark.kind == INK else tr("意见"))
-                + f"\n{mark.person} {mark.day} {mark.text}",
-                mark,
-            )
-            for mark in self.marks.all
-        ]
-        self.notes.show_entries([*own, *((note_words(note), note) for note in getattr(self, "_found_notes", ()))])
-
-    def _panel_changed(self, number: int) -> None:
-        if self._panels[number][1] is self.facts:
-            self._show_facts()
-
-    def show_panel(self, widget: QWidget) -> None:
-        """Bring a panel to the front, the side being shown."""
-        self._side.show()
-        self.panel.setCurrentIndex(next(at for at, (_, each) in enumerate(self._panels) if each is widget))
-
     def toggle_side(self) -> None:
         """Show or hide the panels."""
-        self._side.setVisible(self._side.isHidden())
+        self.side.setVisible(self.side.isHidden())
 
     # -- moving about ------------------------------------------------------------------------------
 
     @Slot(int)
     def _page_changed(self, page: int) -> None:
-        self.thumbnails.show_page(page)
+        self.side.thumbnails.show_page(page)
         self.tools.refresh()
         self._saving.start()
         self._text_came(page)
@@ -280,7 +181,7 @@ class DocumentPane(QWidget):
     def _text_came(self, page: int) -> None:
         text = self.view.read(page) if page == self.view.page else None
         if text is not None:
-            self.page_text.show_text(text.text)
+            self.side.page_text.show_text(text.text)
 
     @Slot(object)
     def _follow(self, link: Link) -> None:
@@ -301,9 +202,9 @@ class DocumentPane(QWidget):
 
     def find_words(self, words: str) -> None:
         """Find words in the whole document; what is found is listed as it comes."""
-        self.hits.show_entries(())
+        self.side.hits.show_entries(())
         if words.strip():
-            self.show_panel(self.hits)
+            self.side.bring(self.side.hits)
         self.finder.find(self.source, words)
         self.view.viewport().update()
 
@@ -311,14 +212,16 @@ class DocumentPane(QWidget):
         """Go to the next or the previous place."""
         hit = self.finder.step(by)
         if hit is not None:
-            self.hits.choose(self.finder.current)
+            self.side.hits.choose(self.finder.current)
             self.view.reveal(hit.page, hit.boxes[0])
             self._say_found()
 
     def _found(self, hits: list[Any]) -> None:
-        first = self.hits.list.count() == 0
+        first = self.side.hits.list.count() == 0
         for hit in hits:
-            self.hits.add_entry(tr("第 {n} 页  {words}", n=hit.page + 1, words=hit.context), self.hits.list.count())
+            self.side.hits.add_entry(
+                tr("第 {n} 页  {words}", n=hit.page + 1, words=hit.context), self.side.hits.list.count()
+            )
         if first and hits:
             here = next((at for at, hit in enumerate(self.finder.hits) if hit.page >= self.view.page), 0)
             self.finder.current = here - 1
@@ -368,21 +271,6 @@ class DocumentPane(QWidget):
 
     # -- bookmarks, notes, attachments -------------------------------------------------------------
 
-    def _show_bookmarks(self, theirs: tuple[Entry, ...]) -> None:
-        own = [
-            (tr("{name}（第 {n} 页）", name=each["name"], n=int(each["page"]) + 1), each)
-            for each in self.memory.bookmarks
-        ]
-        given = [
-            (
-                tr("{name}（第 {n} 页，文件自带）", name=entry.title, n=entry.page + 1),
-                {"page": entry.page, "top": entry.top},
-            )
-            for entry in theirs
-            if entry.page >= 0
-        ]
-        self.bookmarks.show_entries([*own, *given])
-
     @Slot()
     def add_bookmark(self) -> None:
         """Mark the place that is read."""
@@ -391,8 +279,8 @@ class DocumentPane(QWidget):
         first = next((line.text.strip() for line in text.lines if line.text.strip()), "") if text else ""
         name = first[:20] or tr("第 {n} 页", n=position.page + 1)
         self.memory.bookmarks.append({"page": position.page, "top": round(position.top, 1), "name": name})
-        self._show_bookmarks(getattr(self, "_own", ()))
-        self.show_panel(self.bookmarks)
+        self.side.show_bookmarks()
+        self.side.bring(self.side.bookmarks)
         self.save()
 
     def _bookmark_acted(self, action: str, entry: Any) -> None:
@@ -400,14 +288,14 @@ class DocumentPane(QWidget):
             self.add_bookmark()
         elif entry in self.memory.bookmarks:
             self.memory.bookmarks.remove(entry)
-            self._show_bookmarks(getattr(self, "_own", ()))
+            self.side.show_bookmarks()
             self.save()
 
     def _go_to_note(self, entry: Note | Mark) -> None:
         if isinstance(entry, Note):
             self.view.go_to(entry.page, max(entry.box.y - 20, 0.0) if entry.box else 0.0)
         else:
-            top = entry.strokes[0][0][1] if entry.strokes else entry.y
+            top = entry.top
             self.view.go_to(entry.page, max(top - 20, 0.0))
 
     def _note_acted(self, action: str, entry: Any) -> None:
@@ -416,8 +304,18 @@ class DocumentPane(QWidget):
 
     def _marked(self) -> None:
         self.memory.marks = self.marks.docs()
-        self._show_notes()
+        self.side.show_notes(self.marks.all)
         self._saving.start()
+
+    @Slot()
+    def highlight(self) -> None:
+        """Mark the selected text, on each page that it stands on."""
+        for page in self.view.selection.pages:
+            text = self.view.read(page)
+            if text is not None:
+                first, last = self.view.selection.span(page, len(text.text))
+                self.marks.add_highlight(page, text.between(first, last), text.text[first:last])
+        self.view.clear_selection()
 
     def put_opinion(self, text: str) -> None:
         """Put an opinion with name and day at the upper part of what is seen."""
@@ -428,7 +326,7 @@ class DocumentPane(QWidget):
     def _attachment_acted(self, action: str, number: Any) -> None:
         if number is None:
             return
-        name = safe_name(self._attached_names[number])
+        name = safe_name(self.side.attached[number].name)
         target, _ = QFileDialog.getSaveFileName(self, tr("附件另存为"), str(self.path.parent / name))
         if target:
             self.save_attachment(int(number), Path(target))
@@ -502,7 +400,7 @@ class DocumentPane(QWidget):
         self._work.close()
         self.veil.open(None)
         self.view.open(None)
-        self.thumbnails.open(None)
+        self.side.thumbnails.open(None)
         source = self.source
         self.host.run("read", lambda token: source.close(), name=tr("版式文件"))
 

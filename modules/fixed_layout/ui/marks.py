@@ -9,9 +9,10 @@ from typing import Any
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QFont, QPainter, QPainterPath, QPen
 
+from client.widgets.page.source import Box
 from client.widgets.page.view import PageView
 from client.widgets.theme import theme
-from modules.fixed_layout.domain import INK, OPINION, Mark, marks_of
+from modules.fixed_layout.domain import HIGHLIGHT, INK, OPINION, Mark, marks_of
 
 _THIN, _THICK = 0.25, 0.9
 _TEXT_MM = 4.2
@@ -53,6 +54,12 @@ class Marks(QObject):
         """Put an opinion with name and day on a page."""
         person, day = self._who()
         self._add(Mark(OPINION, page, person, day, (), text, x, y))
+
+    def add_highlight(self, page: int, boxes: tuple[Box, ...], text: str) -> None:
+        """Shade words of a page."""
+        if boxes:
+            person, day = self._who()
+            self._add(Mark(HIGHLIGHT, page, person, day, (), text, boxes=boxes))
 
     def undo(self) -> bool:
         """Take the last mark back; whether there was one."""
@@ -115,6 +122,14 @@ def paint_mark(painter: QPainter, mark: Mark) -> None:
     if mark.kind == INK:
         for stroke in mark.strokes:
             _paint_stroke(painter, stroke)
+        return
+    if mark.kind == HIGHLIGHT:
+        shade = theme().color("marker")
+        painter.save()
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
+        for box in mark.boxes:
+            painter.fillRect(QRectF(*box), shade)
+        painter.restore()
         return
     painter.save()
     font = QFont(theme().font())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QFocusEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -20,8 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from client.kernel.contract import Host, Token
-from client.widgets.basics import Banner, Button, Label, LineEdit, PrimaryButton
+from client.widgets.basics import Banner, Button, Label, LineEdit, LinkButton, PrimaryButton
 from client.widgets.dialogs import GrowingDialog
+from client.widgets.flow import beside
 from client.widgets.page.opening import SUFFIXES, known_roots, open_data, read_file
 from client.widgets.page.source import Source
 from client.widgets.pages import PageWork, when
@@ -51,9 +52,12 @@ class ReaderView(QWidget):
         self._opening: set[Path] = set()
         self._failed: Path | None = None
         set_role(self, "page")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(tr("版式文件"))
         self.setAcceptDrops(True)
         self.open_button = PrimaryButton(tr("打开文件"), icon="folder-open")
-        self.recent_button = Button(tr("最近"), icon="history")
+        self.another = LinkButton(tr("打开"), icon="folder-open")
+        self.recent_button = LinkButton(tr("最近"), icon="history")
         self._recent_menu = QMenu(self)
         self.recent_button.setMenu(self._recent_menu)
         self.banner = Banner()
@@ -62,6 +66,7 @@ class ReaderView(QWidget):
         self.tabs.setMovable(True)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setAccessibleName(tr("打开的文件"))
+        self.tabs.setCornerWidget(beside(self.another, self.recent_button))
         self.tabs.tabCloseRequested.connect(self.close_tab)
         self.tabs.currentChanged.connect(self._tab_changed)
         self.recent_list = EntryList(tr("最近打开的文件"), tr("还没有打开过文件。"), (tr("清除记录"),))
@@ -70,19 +75,13 @@ class ReaderView(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty())
         self._stack.addWidget(self.tabs)
-        head = QHBoxLayout()
-        head.setSpacing(theme().space(2))
-        head.addWidget(self.open_button)
-        head.addWidget(self.recent_button)
-        head.addWidget(self.banner, 1)
-        head.addStretch(0)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme().space(3),) * 4)
         column.setSpacing(theme().space(2))
-        column.addLayout(head)
+        column.addWidget(self.banner)
         column.addWidget(self._stack, 1)
-        self.setFocusProxy(self.open_button)
         self.open_button.clicked.connect(self.ask_file)
+        self.another.clicked.connect(self.ask_file)
         self.banner.acted.connect(self._retry)
         for keys, call in (("Ctrl+W", self._close_current), ("Ctrl+Tab", self._next_tab)):
             shortcut = QShortcut(QKeySequence(keys), self)
@@ -100,10 +99,16 @@ class ReaderView(QWidget):
         hint = Label(words, "quiet", wrap=True)
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column.addWidget(hint)
+        column.addWidget(self.open_button, 0, Qt.AlignmentFlag.AlignHCenter)
         self.recent_list.setMinimumWidth(theme().text_width(36))
         column.addWidget(self.recent_list, 4, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(1)
+        column.addStretch(2)
         return pane
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        pane = self.current
+        (self.open_button if pane is None else pane).setFocus(event.reason())
 
     # -- opening -----------------------------------------------------------------------------------
 
@@ -303,6 +308,7 @@ class ReaderView(QWidget):
                 lambda checked=False, path=recent.path: self.open_file(path)
             )
         self.recent_button.setEnabled(bool(found))
+        self.recent_list.setVisible(bool(found))
 
     def _forget(self, action: str, data: Any) -> None:
         self._work.run(

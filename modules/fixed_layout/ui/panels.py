@@ -23,6 +23,7 @@ from client.widgets.page.source import Attached, Entry, Note
 from client.widgets.theme import theme
 from modules.common.seals.report import SignatureReport, Verdict
 from modules.common.text import tr
+from modules.fixed_layout.domain import HIGHLIGHT, INK, OPINION, Mark
 
 STATES = {Verdict.VALID: "good", Verdict.WARNING: "yellow", Verdict.UNVERIFIABLE: "paused", Verdict.INVALID: "red"}
 """How a verdict looks."""
@@ -146,6 +147,13 @@ def note_words(note: Note) -> str:
     """An annotation in the list."""
     first = tr("第 {n} 页 · {kind}", n=note.page + 1, kind=note.kind)
     return "\n".join(part for part in (" · ".join(filter(None, (first, note.author))), note.text.strip()) if part)
+
+
+def mark_words(mark: Mark) -> str:
+    """What somebody put on a page, in the list."""
+    kind = {INK: tr("手写签批"), OPINION: tr("意见"), HIGHLIGHT: tr("高亮")}[mark.kind]
+    first = tr("第 {n} 页 · {kind}", n=mark.page + 1, kind=kind)
+    return f"{first}\n{mark.person} {mark.day} {mark.text[:80]}".rstrip()
 
 
 def attached_words(attached: Attached) -> str:

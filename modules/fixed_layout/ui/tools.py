@@ -45,6 +45,7 @@ class Tools(QWidget):
         self.hand = self._tool(tr("抓手：拖动页面"), "hand", "hand")
         self.measure = self._tool(tr("量距离"), "arrow-right-left", "measure")
         self.ink = self._tool(tr("手写签批"), "pencil", "ink")
+        self.marker = IconButton(tr("高亮选中的文字（Ctrl+H）"), icon="tag")
         self.opinion = Button(tr("签意见"), icon="square-pen")
         self.search = SearchBox(tr("在全文中查找"))
         self.search.setFixedWidth(theme().text_width(13))
@@ -56,7 +57,7 @@ class Tools(QWidget):
         flow = flowing(
             self.side, beside(self.back, self.page, self.count, self.forth),
             beside(self.smaller, self.zoom, self.larger), self.look, self.turn,
-            self.hand, self.measure, self.ink, self.opinion, self.compare, self.print,
+            self.hand, self.measure, self.marker, self.ink, self.opinion, self.compare, self.print,
             beside(self.search, self.previous, self.next), self.words,
         )  # fmt: skip
         column = QVBoxLayout(self)
@@ -85,6 +86,7 @@ class Tools(QWidget):
         self.smaller.clicked.connect(lambda: pane.view.zoom_step(-1))
         self.larger.clicked.connect(lambda: pane.view.zoom_step(1))
         self.turn.clicked.connect(lambda: pane.view.rotate())
+        self.marker.clicked.connect(pane.highlight)
         self.opinion.clicked.connect(self._ask_opinion)
         self.search.searched.connect(lambda text: self._typed.start())
         self.search.submitted.connect(self._submitted)
@@ -149,6 +151,7 @@ class Tools(QWidget):
         self.zoom.setAccessibleName(tr("缩放 {percent}", percent=f"{view.zoom:.0%}"))
         self._modes[view.mode].setChecked(True)
         self._night.setChecked(view.night)
+        self.marker.setEnabled(bool(view.selection))
         for button, tool in ((self.hand, "hand"), (self.measure, "measure"), (self.ink, "ink")):
             button.setChecked(view.tool == tool)
 

@@ -31,6 +31,8 @@ def test_what_is_added_and_removed() -> None:
 def test_where_lines_and_pages_end_makes_no_difference_inside_a_passage() -> None:
     assert differences(["为了保障公民\n依法获取"], ["为了保障公民依\n法获取"]) == []
     assert differences(["甲 乙"], ["甲乙"]) == []
+    (change,) = differences(["甲 乙丙"], ["甲乙 丁"])
+    assert (change.before, change.after) == ("丙", "丁"), "nor in a line that differs otherwise"
 
 
 @given(documents)
