@@ -169,8 +169,7 @@ class Tiles(QObject):
             key = self._wanted.pop(0)
             if key in self._running or key in self.cache:
                 continue
-            # inline lanes are done before they return
-            self._running[key] = _NOT_YET
+            self._running[key] = NOT_YET
             token = self._lanes.run(
                 "page",
                 partial(_draw, source, key),
@@ -242,7 +241,8 @@ class _Pending:
     finished = False
 
 
-_NOT_YET = _Pending()
+NOT_YET = _Pending()
+"""Stands for work that was given away this moment: inline lanes are done with it before they return a token."""
 
 
 def _draw(source: Source, key: Key, token: Token) -> QImage:
