@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from modules.common.clock import iso
-from server_stub.tables import DEFERRED, CommandRow, Device, adding
+from server_stub.tables import DEFERRED, CommandRow, Device, adding, plain
 from sync.protocol import PUSH_LIMIT
 
+_COUNT = update(plain(Device)).where(plain(Device).c.id == bindparam("device")).values(last_n=bindparam("n"))
 KEEP_ANSWERS = timedelta(days=3 * 366)
 """A counter keeps what is done for 90 days, and nobody works under a statement that is older than 400."""
 
 
 def remember(session: Session, device_id: str, last_n: int, answered: Sequence[dict[str, Any]]) -> None:
     """Keep the answers and the device's last number in the transaction of the effects: exactly once."""
-    session.execute(update(Device).where(Device.id == device_id).values(last_n=last_n))
+    session.execute(_COUNT, {"device": device_id, "n": last_n})
     if answered:
         session.execute(adding(CommandRow), answered)
 

@@ -59,8 +59,9 @@ from sync.protocol import (
 PRODUCT = "GovDesk"
 PUBLIC = frozenset({"/health", "/ready", PATHS["hello"], PATHS["ca"], PATHS["enrol"]})
 """Addresses that anyone may ask: nothing in their answers is anybody's."""
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "default": {"model": Problem, "description": "code and sentence for people"}
+_ANYWHERE: dict[int | str, dict[str, Any]] = {
+    **problems.told(400, 413),
+    "default": {"model": Problem, "description": "code and sentence for people"},
 }
 
 
@@ -81,7 +82,7 @@ def create_app(services: Services) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        responses=_PROBLEMS,
+        responses=_ANYWHERE,
     )
     problems.install(app)
     large = {PATHS["push"]: PUSH_BODY_LIMIT, UPLOAD_PATH: services.uploads.largest}
@@ -94,7 +95,8 @@ def create_app(services: Services) -> FastAPI:
     for manifest in installed():
         if manifest.server.routes is not None:
             routes = manifest.server.routes.load()
-            app.include_router(routes(services), prefix=f"/v1/m/{manifest.id}", tags=[manifest.id])
+            told = problems.told(401, 403, 404, 409)
+            app.include_router(routes(services), prefix=f"/v1/m/{manifest.id}", tags=[manifest.id], responses=told)
     return app
 
 
@@ -111,7 +113,7 @@ def _public(services: Services) -> APIRouter:
         """The process answers."""
         return {"status": "ok"}
 
-    @router.get("/ready")
+    @router.get("/ready", responses=problems.told(503))
     def ready() -> Response:
         """Database, writer and disk are fit for work; 503 names what is not."""
         faults = services.ready()
@@ -144,7 +146,7 @@ def _public(services: Services) -> APIRouter:
         """The certificate of the private authority, to be pinned by an enrolment code."""
         return PlainTextResponse(services.tls.ca.read_text("ascii"), media_type="application/x-pem-file")
 
-    @router.post(PATHS["enrol"], response_model=Enrolment)
+    @router.post(PATHS["enrol"], response_model=Enrolment, responses=problems.told(403, 409, 429))
     def enrol(request: Request, body: EnrolRequest) -> Response:
         """Make a device of whoever holds a one-time code."""
         services.guard.limit_address(request)
@@ -157,14 +159,14 @@ def _public(services: Services) -> APIRouter:
 
 
 def _accounts(services: Services) -> APIRouter:
-    router = APIRouter(tags=["accounts"])
+    router = APIRouter(tags=["accounts"], responses=problems.told(401, 403, 409, 423, 429))
     door, sessions = services.door, services.sessions
     device = Depends(services.guard.limited_device())
     certified = Depends(services.guard.certified_device())
     signed_in = Depends(services.guard.signed_in())
     renewing = Depends(services.guard.renewing())
 
-    @router.post(PATHS["challenge"], response_model=Challenge)
+    @router.post(PATHS["challenge"], response_model=Challenge, responses=problems.told(502))
     def challenge(body: ChallengeRequest, device: str = device) -> Response:
         """Something to sign, or to bring back from a browser."""
         return _json(door.challenge(device, body))
@@ -174,7 +176,7 @@ def _accounts(services: Services) -> APIRouter:
         """The device's next certificate."""
         return _json(services.devices.renew(device, body))
 
-    @router.post(PATHS["sign_in"], response_model=SignInReply)
+    @router.post(PATHS["sign_in"], response_model=SignInReply, responses=problems.told(502))
     def sign_in(body: SignInRequest, device: str = device) -> Response:
         """A statement for whoever proves who they are."""
         return _json(door.sign_in(device, body))
@@ -199,7 +201,7 @@ def _accounts(services: Services) -> APIRouter:
         """The caller's own sessions."""
         return JSONResponse([to_wire(each) for each in sessions.of(request.state.said)])
 
-    @router.post(PATHS["end_session"], status_code=204)
+    @router.post(PATHS["end_session"], status_code=204, responses=problems.told(404))
     def end_session(body: SessionEnd, request: Request, caller: Caller = signed_in) -> None:
         """Take trust from one of the caller's own sessions, or from all others."""
         sessions.revoke(caller, caller.actor.id, only=body.session, keep=request.state.said.session_id)
@@ -228,7 +230,7 @@ def _accounts(services: Services) -> APIRouter:
 
 
 def _sync(services: Services) -> APIRouter:
-    router = APIRouter(tags=["sync"])
+    router = APIRouter(tags=["sync"], responses=problems.told(401, 403, 409))
     pushing = Depends(services.guard.device(revoked_too=True))
     device = Depends(services.guard.device())
     signed_in = Depends(services.guard.signed_in())

@@ -13,19 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import ColumnElement, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from modules.common.gm import sm3
 from modules.common.server_ports import AuditPage, AuditView
 from server_stub.identity import Identity
-from server_stub.tables import AuditHead, AuditRow, AuditSignature, adding
+from server_stub.tables import AuditHead, AuditRow, AuditSignature, adding, plain
 from sync.protocol import canonical
 
 START = "0" * 64
 """What the first link follows."""
 REFUSED = (".refused", ".failed", ".locked", ".hash_mismatch")
 """How the name of an action ends that did not come about."""
+_MOVE = update(plain(AuditHead)).values(seq=bindparam("last"), hash=bindparam("sm3"))
 COLUMNS = ("seq", "at", "action", "person_id", "device_id", "subject", "detail")
 """What of a link is under its digest, in this order."""
 
@@ -77,7 +78,7 @@ def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
         last = link(last, *values)
         rows.append(dict(zip(COLUMNS, values, strict=True)) | {"hash": last})
     session.execute(adding(AuditRow), rows)
-    session.execute(update(AuditHead).values(seq=seq, hash=last))
+    session.execute(_MOVE, {"last": seq, "sm3": last})
 
 
 def sign(session: Session, identity: Identity, at: str) -> Head:

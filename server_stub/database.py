@@ -25,6 +25,8 @@ SEALS, NO_CLEAR = "0003", "0004"
 """Between these two revisions what stood in clear is sealed (``migrations.seal_clear``)."""
 BUSY_MS = 10_000
 PG_CONNECTIONS = 8
+READERS = 40
+"""As many as there are threads that answer: to open one costs as much as ten questions, so all are kept open."""
 CHANNEL = "govdesk_feeds"
 """On which a PostgreSQL tells every server process which feeds a commit made longer."""
 
@@ -44,13 +46,13 @@ class Database:
         common: dict[str, Any] = {"hide_parameters": True, "execution_options": {OPTION: self.sealing}}
         if self.sqlite:
             self.engine = create_engine(url, **common)
-            self._reader = create_engine(url, **common, pool_size=8, max_overflow=32)
+            self._reader = create_engine(url, **common, pool_size=READERS, max_overflow=0)
             _prepare_sqlite(self.engine, "BEGIN IMMEDIATE")
             _prepare_sqlite(self._reader, "BEGIN", "PRAGMA query_only = ON")
         else:
-            common |= {"pool_size": PG_CONNECTIONS, "pool_pre_ping": True}
-            self.engine = create_engine(url, **common, max_overflow=0)
-            self._reader = create_engine(url, **common, max_overflow=8)
+            common |= {"max_overflow": 0, "pool_pre_ping": True}
+            self.engine = create_engine(url, **common, pool_size=PG_CONNECTIONS)
+            self._reader = create_engine(url, **common, pool_size=2 * PG_CONNECTIONS)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

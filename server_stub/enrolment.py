@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from modules.common.clock import Clock, iso
@@ -79,6 +79,13 @@ def _other_code() -> GovDeskError:
 def fingerprint(pem: str) -> str:
     """SHA-256 (hex) of a certificate."""
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+_SHOWN = (
+    select(Device.id, Device.revoked_at, DeviceCertificate.until, DeviceCertificate.used_at)
+    .join(Device, Device.id == DeviceCertificate.device_id)
+    .where(DeviceCertificate.sha256 == bindparam("sha256"))
+)
 
 
 class DeviceRegistry:
@@ -230,10 +237,8 @@ class DeviceRegistry:
         return device_id
 
     def _by_certificate(self, sha256: str) -> tuple[str, str | None]:
-        columns = (Device.id, Device.revoked_at, DeviceCertificate.until, DeviceCertificate.used_at)
         with self._database.read() as session:
-            query = select(*columns).join(Device, Device.id == DeviceCertificate.device_id)
-            row = session.execute(query.where(DeviceCertificate.sha256 == sha256)).one_or_none()
+            row = session.execute(_SHOWN, {"sha256": sha256}).one_or_none()
         now = iso(self._clock.now())
         # a line may outlive the certificate that it began with
         if row is None or row.until <= now:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import delete, func, insert, select, text, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from modules.common.aggregate import Aggregate, Doc, Summary
@@ -20,7 +20,7 @@ from modules.common.text import tr
 from server_stub.blobs import names
 from server_stub.database import CHANNEL
 from server_stub.sealing import numbers_in, of, open_sealed, plain_number, seal
-from server_stub.tables import AggregateState, BlindIndex, ChangeRow, EventRow, Scope, adding
+from server_stub.tables import AggregateState, BlindIndex, ChangeRow, EventRow, Scope, adding, plain
 
 THINNED_AT_ONCE = 2000
 """Numbers of a feed that one transaction thins."""
@@ -91,6 +91,21 @@ def document(session: Session, kind: str, id: str, sealed: bytes) -> Doc:
     return doc
 
 
+_FEED = plain(Scope).c
+_BITS = bindparam("bits", type_=_FEED.digest.type)
+_GROW = (
+    update(plain(Scope))
+    .where(_FEED.name == bindparam("feed"))
+    .values(
+        seq=_FEED.seq + bindparam("more"),
+        count=_FEED.count + bindparam("by"),
+        digest=_FEED.digest.bitwise_or(_BITS) - _FEED.digest.bitwise_and(_BITS),
+    )
+    .returning(_FEED.seq)
+)
+"""Lengthen a feed; its digest changes in ``bits``. Made once: to put a statement together costs more than to run it."""
+
+
 def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
     """Number and store entries: the last thing a transaction does, for it holds the counters' row locks."""
     sealing = of(session)
@@ -104,11 +119,8 @@ def append(session: Session, at: str, entries: Sequence[Entry]) -> None:
     for scope in sorted(by_scope):
         added = by_scope[scope]
         count, digest = _difference(scope, [entry for entry, _ in added])
-        either, both = Scope.digest.bitwise_or(digest), Scope.digest.bitwise_and(digest)
-        grown = {"seq": Scope.seq + len(added), "count": Scope.count + count, "digest": either - both}
-        last = session.execute(
-            update(Scope).where(Scope.name == scope).values(grown).returning(Scope.seq)
-        ).scalar_one_or_none()
+        grown = {"feed": scope, "more": len(added), "by": count, "bits": digest}
+        last = session.execute(_GROW, grown).scalar_one_or_none()
         if last is None:
             last = len(added)
             session.execute(insert(Scope).values(name=scope, seq=last, count=count, digest=digest, floor=0))

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from fastapi import Request
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from modules.common import statement
 from modules.common.clock import Clock, iso
@@ -21,6 +21,18 @@ from server_stub.identity import Identity
 from server_stub.signin.sessions import ended
 from server_stub.tables import Device, Person, SignInSession
 from sync.protocol import DEVICE_HEADER, STATEMENT_HEADER
+
+_STANDING = (
+    select(SignInSession.ended_at)
+    .join(Person, Person.id == SignInSession.person_id)
+    .join(Device, Device.id == SignInSession.device_id)
+    .where(
+        SignInSession.id == bindparam("session"),
+        SignInSession.revoked_at.is_(None),
+        Person.disabled_at.is_(None),
+        Device.revoked_at.is_(None),
+    )
+)
 
 
 class RateLimiter:
@@ -157,16 +169,8 @@ class Guard:
 
     def stands(self, said: Statement, *, signed_out_too: bool = True) -> bool:
         """Whether the session of a statement, its person and its device are trusted."""
-        query = select(SignInSession.ended_at).where(
-            SignInSession.id == said.session_id,
-            SignInSession.revoked_at.is_(None),
-            Person.disabled_at.is_(None),
-            Device.revoked_at.is_(None),
-        )
-        query = query.join(Person, Person.id == SignInSession.person_id)
-        query = query.join(Device, Device.id == SignInSession.device_id)
         with self._database.read() as session:
-            row = session.execute(query).one_or_none()
+            row = session.execute(_STANDING, {"session": said.session_id}).one_or_none()
         return row is not None and (signed_out_too or not row.ended_at)
 
     def _caller(self, request: Request, *, signed_out_too: bool, stale_too: bool = False) -> Caller:

@@ -87,6 +87,28 @@ STATUS = {
     "SRV-505": 503,
 }
 """The HTTP status of a code; every other code is a 400."""
+_WHY = {
+    400: "refused by a rule, or not understood",
+    401: "not signed in, or not proved who it is",
+    403: "may not",
+    404: "not there, or not for the caller",
+    409: "does not fit what is there",
+    410: "no longer there",
+    412: "another version of the protocol",
+    413: "too large",
+    415: "of a type that is not taken",
+    422: "not what it says it is",
+    423: "locked for a while",
+    429: "too often, or too much at once",
+    502: "another server does not answer",
+    503: "not fit for work just now",
+    507: "no room",
+}
+
+
+def told(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of routes that may answer so, for the description: each with a ``Problem``."""
+    return {status: {"model": Problem, "description": _WHY[status]} for status in statuses}
 
 
 def problem(code: str, message: str, fix: str = "", fields: dict[str, str] | None = None) -> Response:

@@ -10,6 +10,7 @@ import base64
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from modules.common.clock import parse_iso
 from modules.common.errors import GovDeskError
@@ -94,6 +95,7 @@ def read(token: str) -> Statement:
         raise _invalid() from error
 
 
+@lru_cache(maxsize=4096)
 def verify(token: str, public_key: bytes) -> Statement:
     """The claims of a token that ``public_key`` (32 raw bytes) signed. Raises ``GovDeskError`` AUTH-007."""
     from cryptography.exceptions import InvalidSignature

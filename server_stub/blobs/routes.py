@@ -19,6 +19,7 @@ from modules.common.server_ports import Caller
 from modules.common.text import tr
 from server_stub.blobs.reading import content
 from server_stub.blobs.uploads import State
+from server_stub.problems import told
 from sync.protocol import BLOB_PATH, TUS, TUS_BODY, UPLOAD_PATH
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Tus:
 
 def router(services: Services) -> APIRouter:
     """The routes; whoever is signed in may ask, and is told nothing of what is not theirs."""
-    made = APIRouter(tags=["blobs"])
+    made = APIRouter(tags=["blobs"], responses=told(401, 403, 404, 409, 410, 412, 415, 422, 423, 429, 507))
     signed_in = Depends(services.guard.signed_in())
     uploads = services.uploads
     one = UPLOAD_PATH + "/{sha256}"

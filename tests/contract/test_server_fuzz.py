@@ -1,4 +1,8 @@
-"""Every address of the server against what no honest program sends, made from its own OpenAPI description."""
+"""Every address against texts and numbers that no honest program sends, though the description does not forbid them.
+
+Half characters, NUL, numbers beyond every column, on both databases, and each refusal in words; statuses that the
+description does not name are looked for in ``test_server_described``.
+"""
 
 from __future__ import annotations
 

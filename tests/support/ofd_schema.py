@@ -7,8 +7,6 @@ import posixpath
 import zipfile
 from typing import Any
 
-from lxml import etree
-
 NAMESPACE = "{http://www.ofdspec.org/2016}"
 _UNIT = ["Actions", "Clips"]
 _BLOCK = {"TextObject", "PathObject", "ImageObject", "CompositeObject", "PageBlock"}
@@ -52,6 +50,8 @@ _LOCS = ("BaseLoc", "FileLoc", "DocRoot", "PublicRes", "DocumentRes", "Annotatio
 
 def faults(data: bytes) -> list[str]:
     """What in a package is not as the schemas want it; empty for a good one."""
+    from lxml import etree
+
     found: list[str] = []
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
@@ -84,6 +84,8 @@ def faults(data: bytes) -> list[str]:
 
 
 def _element(element: Any) -> list[str]:
+    from lxml import etree
+
     tag = etree.QName(element).localname
     found = []
     if not element.tag.startswith(NAMESPACE):

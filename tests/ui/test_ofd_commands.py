@@ -18,6 +18,7 @@ from modules.common.seals.report import Stamp
 from modules.common.seals.ses import Picture
 from tests.support import ofd_maker
 from tests.support.ofd_maker import FONT, text_object
+from tests.support.samples import sample
 from tests.support.seal_office import SIGNED, office, plain_file
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -105,3 +106,16 @@ def test_render_draws_a_seal_that_verifies_and_no_other(tmp_path: Path, capsys: 
     assert main([*command, "--seals", "none", str(tmp_path / "good.ofd")]) == 0
     assert QImage(str(tmp_path / "good-1.png")).pixelColor(*middle).name() == "#ffffff"
     capsys.readouterr()
+
+
+def test_seals_are_true_blurred_or_left_out(tmp_path: Path) -> None:
+    file = sample("ofd", "allprotected.ofd")
+    found = {}
+    for seals in ("true", "blurred", "none"):
+        out = tmp_path / seals
+        assert main(["render", "--dpi", "60", "--seals", seals, "--out", str(out), str(file)]) == 0
+        image = QImage(str(out / "allprotected-1.png"))
+        found[seals] = {image.pixel(x, y) for x in range(image.width()) for y in range(image.height())}
+    assert not any((colour >> 16 & 255) > (colour & 255) + 60 for colour in found["none"])
+    assert any((colour >> 16 & 255) > (colour & 255) + 30 for colour in found["blurred"])
+    assert len(found["blurred"]) > 2 * len(found["none"])

@@ -4,141 +4,106 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
+from PySide6.QtCore import QRect, QRectF
+from PySide6.QtGui import QImage, QPainter
+
+from client.widgets.page.ofd import OfdSource
+from client.widgets.page.painter import MM_PER_INCH, PIXEL_LIMIT
+from client.widgets.page.source import Seals, Source
 from modules.common.errors import GovDeskError
 from modules.common.ofd.report import OfdError
 from modules.common.text import tr
 
-if TYPE_CHECKING:
-    from client.widgets.page.ofd import OfdSource
-
 GOOD, UNREADABLE = 0, 2
 """Exit statuses."""
-_POINTS = 72.0
 
 
-class _File(Protocol):
-    """A file that these commands can tell of."""
-
-    pages: int
-
-    def info(self) -> dict[str, Any]: ...
-    def text(self, page: int) -> str: ...
-    def save(self, page: int, dpi: float, path: Path, seals: bool) -> bool: ...
-    def notes(self) -> list[tuple[str, str, str]]: ...
-
-
-class _Ofd:
-    def __init__(self, data: bytes, body: int) -> None:
-        from client.widgets.page.cache import PaintCache
-        from modules.common.ofd.document import Document
-
-        self._data, self._body = data, body
-        self._document = Document.open(data, body=body)
-        self._cache = PaintCache(self._document.report)
-        self.pages = len(self._document.pages)
-
-    def info(self) -> dict[str, Any]:
-        document, extras = self._document, self._document.extras
-        body = document.body
-        return {
-            "format": "OFD",
-            "documents": len(document.bodies),
-            "pages": self.pages,
-            "sizes_mm": [[round(side, 2) for side in document.page_box(n)[2:]] for n in range(self.pages)],
-            "info": body.info,
-            "custom": body.custom,
-            "keywords": list(body.keywords),
-            "versions": [{"id": each.id, "index": each.index, "current": each.current} for each in body.versions],
-            "signatures": body.signatures,
-            "outline": len(extras.outline),
-            "bookmarks": list(extras.bookmarks),
-            "attachments": [
-                {"id": each.id, "name": each.name, "format": each.format, "path": each.path}
-                for each in extras.attachments
-            ],
-            "tags": [tag.name for tag in extras.tags],
-            "annotations": sum(len(document.annotations.of_page(n)) for n in range(self.pages)),
-            "permissions": {name: getattr(extras.permissions, name) for name in extras.permissions.__slots__},
-        }
-
-    def text(self, page: int) -> str:
-        return self._document.text(page).text
-
-    def save(self, page: int, dpi: float, path: Path, seals: bool) -> bool:
-        from client.widgets.page.painter import paint
-
-        image = paint(self._document.display(page), dpi, cache=self._cache)
-        if seals and self._sealed is not None:
-            self._sealed.put_seals(image, page)
-        return image.save(str(path))
-
-    @cached_property
-    def _sealed(self) -> OfdSource | None:
-        """Who verifies and draws the seals; those of a file's first document only, as in the reader."""
-        from client.widgets.page.ofd import OfdSource
-
-        return OfdSource(self._data) if self._body == 0 and self._document.body.signatures else None
-
-    def notes(self) -> list[tuple[str, str, str]]:
-        return [(note.code, note.place, note.sentence()) for note in self._document.report.notes]
-
-
-class _Pdf:
-    def __init__(self, data: bytes) -> None:
-        import pypdfium2
-
-        try:
-            self._document = pypdfium2.PdfDocument(data)
-        except pypdfium2.PdfiumError as error:
-            raise OfdError("OFD-009", tr("PDF 文件已损坏或已加密，无法打开。"), fix=tr("请重新获取此文件。")) from error
-        self.pages = len(self._document)
-
-    def info(self) -> dict[str, Any]:
-        sizes = (self._document.get_page_size(n) for n in range(self.pages))
-        return {
-            "format": "PDF",
-            "pages": self.pages,
-            "sizes_mm": [[round(side * 25.4 / _POINTS, 2) for side in size] for size in sizes],
-            "info": dict(self._document.get_metadata_dict(skip_empty=True)),
-        }
-
-    def text(self, page: int) -> str:
-        found = self._document[page].get_textpage().get_text_range()
-        return str(found).replace("\r\n", "\n")
-
-    def save(self, page: int, dpi: float, path: Path, seals: bool) -> bool:
-        self._document[page].render(scale=dpi / _POINTS).to_pil().save(path)
-        return True
-
-    def notes(self) -> list[tuple[str, str, str]]:
-        return []
-
-
-def _open(path: Path, body: int) -> _File:
+def _open(path: Path, body: int) -> Source:
     try:
         data = path.read_bytes()
     except OSError as error:
         fix = tr("请检查文件是否存在、是否有权读取。")
         raise OfdError("OFD-010", tr("无法读取文件“{name}”。", name=path.name), fix=fix) from error
-    return _Pdf(data) if data[:1024].lstrip().startswith(b"%PDF") else _Ofd(data, body)
+    if data[:1024].lstrip().startswith(b"%PDF"):
+        from client.widgets.page.pdf import PdfSource
+
+        return PdfSource(data)
+    return OfdSource(data, body=body)
+
+
+def _notes(source: Source) -> list[tuple[str, str, str]]:
+    """What could not be read: code, place, words."""
+    if not isinstance(source, OfdSource):
+        return [("", "", words) for words in source.report()]
+    return [(note.code, note.place, note.sentence()) for note in source.document.report.notes]
+
+
+def _inside(source: OfdSource) -> dict[str, Any]:
+    """What an OFD holds, for machines."""
+    document, extras = source.document, source.document.extras
+    body = document.body
+    return {
+        "documents": len(document.bodies),
+        "info": body.info,
+        "custom": body.custom,
+        "keywords": list(body.keywords),
+        "versions": [{"id": each.id, "index": each.index, "current": each.current} for each in body.versions],
+        "signatures": body.signatures,
+        "tags": [tag.name for tag in extras.tags],
+        "permissions": {name: getattr(extras.permissions, name) for name in extras.permissions.__slots__},
+    }
+
+
+def _picture(source: Source, page: int, dpi: float, seals: str) -> QImage:
+    """A page with its seals ``true`` (those that verify, as on paper), ``blurred`` (as on the screen), or ``none``."""
+    from client.widgets.page.seals import blurred
+
+    size = source.size(page)
+    scale = min(dpi / MM_PER_INCH, math.sqrt(PIXEL_LIMIT / (size.width * size.height)))
+    area = QRect(0, 0, max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+    image = source.render(page, scale, area, seals=Seals.TRUE if seals == "true" else Seals.NONE)
+    if seals != "blurred":
+        return image
+    painter = QPainter(image)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
+    for spot in source.seals(page):
+        if not spot.genuine:
+            continue
+        box = spot.box
+        shown = blurred(source.seal_picture(spot, scale), box.width, box.height)
+        painter.drawImage(QRectF(box.x * scale, box.y * scale, box.width * scale, box.height * scale), shown)
+    painter.end()
+    return image
 
 
 def info(words: Sequence[str]) -> int:
     """Say what a file holds: documents, pages, sizes, attachments, permissions, and what could not be read."""
 
-    def tell(path: Path, file: _File, chosen: argparse.Namespace) -> None:
-        said = {"file": str(path), **file.info()}
+    def tell(path: Path, file: Source, chosen: argparse.Namespace) -> None:
+        said = {
+            "file": str(path),
+            "format": file.format,
+            "pages": file.pages,
+            "sizes_mm": [[round(side, 2) for side in file.size(page)] for page in range(file.pages)],
+            "facts": dict(file.facts()),
+            "outline": len(file.outline()),
+            "bookmarks": [entry.title for entry in file.bookmarks()],
+            "attachments": [attached.name for attached in file.attachments()],
+            "annotations": sum(len(file.annotations(page)) for page in range(file.pages)),
+        }
+        if isinstance(file, OfdSource):
+            said |= _inside(file)
         if chosen.check:
             for page in range(file.pages):
                 file.text(page)
-        said["notes"] = [{"code": code, "place": place, "words": sentence} for code, place, sentence in file.notes()]
+        said["notes"] = [{"code": code, "place": place, "words": words} for code, place, words in _notes(file)]
         _out(json.dumps(said, ensure_ascii=False, indent=1))
 
     parser = _parser("info", info)
@@ -149,8 +114,8 @@ def info(words: Sequence[str]) -> int:
 def text(words: Sequence[str]) -> int:
     """Write the text of the pages, in reading order, a form feed between pages."""
 
-    def tell(path: Path, file: _File, chosen: argparse.Namespace) -> None:
-        _out("\n\f".join(file.text(page) for page in _chosen(chosen.pages, file.pages)))
+    def tell(path: Path, file: Source, chosen: argparse.Namespace) -> None:
+        _out("\n\f".join(file.text(page).text for page in _chosen(chosen.pages, file.pages)))
 
     return _each(_parser("text", text), words, tell)
 
@@ -158,20 +123,20 @@ def text(words: Sequence[str]) -> int:
 def render(words: Sequence[str]) -> int:
     """Write each page as a PNG named after the file and the page."""
 
-    def tell(path: Path, file: _File, chosen: argparse.Namespace) -> None:
+    def tell(path: Path, file: Source, chosen: argparse.Namespace) -> None:
         for page in _chosen(chosen.pages, file.pages):
             target = chosen.out / f"{path.stem}-{page + 1}.png"
-            if not file.save(page, chosen.dpi, target, chosen.seals == "true"):
+            if not _picture(file, page, chosen.dpi, chosen.seals).save(str(target)):
                 raise OfdError("OFD-011", tr("无法写入“{name}”。", name=target.name), fix=tr("请检查磁盘空间和权限。"))
             _out(str(target))
-        for code, place, sentence in file.notes():
+        for code, place, sentence in _notes(file):
             _tell_error(f"  {sentence} {place} ({code})")
 
     parser = _parser("render", render)
     parser.add_argument("--dpi", type=_dpi, default=150.0, help="dots per inch, 10 to 1200 (150)")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where the pictures go")
-    whether = "draw the seals of OFD that verify as on paper, or none (true)"
-    parser.add_argument("--seals", choices=("true", "none"), default="true", help=whether)
+    how = "seals that verify, as on paper, or blurred as on the screen, or none (true)"
+    parser.add_argument("--seals", choices=("true", "blurred", "none"), default="true", help=how)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtGui import QGuiApplication
 
@@ -200,7 +165,7 @@ def _parser(name: str, command: Callable[[Sequence[str]], int]) -> argparse.Argu
 def _each(
     parser: argparse.ArgumentParser,
     words: Sequence[str],
-    tell: Callable[[Path, _File, argparse.Namespace], None],
+    tell: Callable[[Path, Source, argparse.Namespace], None],
 ) -> int:
     """Do it for every file; one that can't be read keeps none of the others back."""
     chosen = parser.parse_args(words)
@@ -209,7 +174,11 @@ def _each(
     status = GOOD
     for path in chosen.files:
         try:
-            tell(path, _open(path, chosen.document - 1), chosen)
+            source = _open(path, chosen.document - 1)
+            try:
+                tell(path, source, chosen)
+            finally:
+                source.close()
         except GovDeskError as error:
             _tell_error(f"{path}: {error.sentence()}")
             status = UNREADABLE

@@ -13,9 +13,11 @@ from PySide6.QtGui import QImage
 from client.widgets.page.pdfium import LOCK
 
 _FILE = b"\x97JB2\r\n\x1a\n"
-_PAGE_INFO, _END_OF_PAGE, _END_OF_FILE = 48, 49, 51
+_SYMBOLS, _PAGE_INFO, _END_OF_FILE = 0, 48, 51
+_MOST_SYMBOLS = 65_536
 _REGIONS = {4, 6, 7, 20, 22, 23, 36, 38, 39, 40, 42, 43}
 """Kinds of segments that begin with the size of a region."""
+_KNOWN = _REGIONS | {0, 16, 48, 50, 52, 53, 62}
 _SIDE = 20_000
 _PIXELS = 40_000_000
 """Pixels of the page, and of all regions together: the decoder can't be stopped once it has begun."""
@@ -32,13 +34,16 @@ def decode(data: bytes) -> QImage | None:
     try:
         with LOCK, pypdfium2.PdfDocument(_pdf(stream, width, height)) as document:
             page = document[0]
-            bitmap = page.render(scale=1, grayscale=True)
+            drawn = next(page.get_objects(), None)
+            if drawn is None:
+                return None
+            bitmap = drawn.get_bitmap(render=False)
+            form = {1: QImage.Format.Format_Grayscale8, 3: QImage.Format.Format_BGR888}.get(
+                bitmap.n_channels, QImage.Format.Format_RGB32
+            )
             # a copy, for the bytes belong to the bitmap
-            image = QImage(
-                bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, QImage.Format.Format_Grayscale8
-            ).copy()
-            bitmap.close()
-            page.close()
+            image = QImage(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, form).copy()
+            del bitmap, drawn, page  # which frees them here, under the lock
     except pypdfium2.PdfiumError:
         return None
     return image
@@ -56,8 +61,8 @@ def _segments(data: bytes) -> tuple[bytes, int, int] | None:
     try:
         while at + 11 <= len(data) and len(headers) < 10_000:
             kind, header, length, at = _header(data, at)
-            if length == 0xFFFFFFFF:
-                length = len(data) - at
+            if length == 0xFFFFFFFF or (kind in _REGIONS and at + length > len(data)):
+                length = len(data) - at  # unknown, or cut off: what there is may do
             headers.append((kind, header, length))
             if not random_access:
                 bodies.append(data[at : at + length])
@@ -72,7 +77,7 @@ def _segments(data: bytes) -> tuple[bytes, int, int] | None:
         pass  # what was read so far may do
     width = height = pixels = 0
     out = bytearray()
-    for (kind, header, _), body in zip(headers, bodies, strict=False):
+    for (kind, header, length), body in zip(headers, bodies, strict=False):
         if kind == _PAGE_INFO and len(body) >= 8 and not width:
             width, height = struct.unpack(">II", body[:8])
             pixels += width * height
@@ -81,10 +86,26 @@ def _segments(data: bytes) -> tuple[bytes, int, int] | None:
             pixels += across * down + max(across, down)
             if max(across, down) > _SIDE:
                 return None
-        if kind not in (_END_OF_PAGE, _END_OF_FILE):
+        if kind == _SYMBOLS and not _few_symbols(body):
+            return None
+        if kind in _KNOWN and len(body) == length:
             out += header + body
     fits = 0 < width <= _SIDE and 0 < height <= _SIDE and pixels <= 2 * _PIXELS
     return (bytes(out), width, height) if fits else None
+
+
+def _few_symbols(body: bytes) -> bool:
+    """Whether a dictionary of symbols promises no more than a page can need (7.4.2.1)."""
+    if len(body) < 10:
+        return False
+    (flags,) = struct.unpack(">H", body[:2])
+    at = 2
+    if not flags & 1:  # arithmetic coding: adaptive pixels follow
+        at += 2 if flags >> 10 & 3 else 8
+    if flags & 2 and not flags >> 12 & 1:
+        at += 4
+    counts = struct.unpack(">II", body[at : at + 8]) if len(body) >= at + 8 else (_MOST_SYMBOLS, 1)
+    return bool(max(counts) < _MOST_SYMBOLS)
 
 
 def _header(data: bytes, at: int) -> tuple[int, bytes, int, int]:

@@ -31,15 +31,16 @@ _HELD = 24
 
 
 class OfdSource:
-    """``Source`` for OFD. Raises ``OfdError`` OFD-001 to OFD-008. ``trust`` is what the office trusts."""
+    """``Source`` for document ``body`` of an OFD; ``trust``: what the office trusts. Raises OFD-001 to OFD-008."""
 
     format = "OFD"
 
-    def __init__(self, data: bytes, trust: Trust | None = None, now: datetime | None = None) -> None:
+    def __init__(self, data: bytes, trust: Trust | None = None, now: datetime | None = None, body: int = 0) -> None:
         self.data = data
         self._trust = trust
         self._now = now
-        self._document = Document.open(data)
+        self._body = body
+        self.document = self._document = Document.open(data, body=body)
         self._boxes: dict[int, Box] = {}
         self._cache = PaintCache(self._document.report)
         self._lists: OrderedDict[int, DisplayList] = OrderedDict()
@@ -97,16 +98,6 @@ class OfdSource:
             painter.end()
         return image
 
-    def put_seals(self, image: QImage, page: int) -> None:
-        """Draw on ``image``, a whole page upright, the seals that verify, as they are on paper."""
-        across = image.width() / self._sizes[page].width
-        painter = QPainter(image)
-        try:
-            painter.scale(across, image.height() / self._sizes[page].height)
-            self._put_seals(painter, page, across)
-        finally:
-            painter.end()
-
     def _put_seals(self, painter: QPainter, page: int, scale: float) -> None:
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
@@ -130,7 +121,7 @@ class OfdSource:
             (report, stamp)
             for report in self.signatures()
             for stamp in report.stamps
-            if report.document == 0 and stamp.page == page and report.picture is not None
+            if report.document == self._body and stamp.page == page and report.picture is not None
         ]
 
     def seals(self, page: int) -> tuple[SealSpot, ...]:

@@ -19,8 +19,9 @@ INCH = 25.4
 DPI = 300
 """Dots per inch that pages are drawn with for paper."""
 PREVIEW_DPI = 144
-_BAND_MM = 60.0
-"""A page is drawn in bands of so many millimetres, so that large ones need no large memory."""
+_BAND_PIXELS = 24_000_000
+"""A page of more pixels is drawn in bands, so that large ones need no large memory. A3 at 300 dpi needs none: where two
+bands meet, what draws a sheet small rounds both of them."""
 _GRIDS = {1: (1, 1), 2: (1, 2), 4: (2, 2), 6: (2, 3), 9: (3, 3)}
 """Columns and rows of a sheet upright, by pages on it."""
 PER_SHEET = tuple(_GRIDS)
@@ -143,7 +144,7 @@ def _put_page(
     top += (high - size.height * part) / 2
     scale = dpi / INCH * part
     across, down = max(round(size.width * scale), 1), max(round(size.height * scale), 1)
-    band = max(round(_BAND_MM * scale), 1)
+    band = max(_BAND_PIXELS // across, 1)
     seals = Seals.TRUE if job.true_seals else Seals.NONE
     painter.save()
     painter.translate(left * dot, top * dot)

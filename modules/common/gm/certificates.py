@@ -31,6 +31,10 @@ _COMMON_NAME, _ORGANISATION, _UNIT = "2.5.4.3", "2.5.4.10", "2.5.4.11"
 _UNDERSTOOD = {f"2.5.29.{last}" for last in (14, 15, 17, 19, 31, 32, 35, 37)}
 
 
+_BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What asn1crypto is found to raise for bytes that are not what they should be."""
+
+
 class CertificateError(ValueError):
     """Bytes that are no certificate or revocation list."""
 
@@ -94,7 +98,7 @@ class Certificate:
         for entry in x509.Certificate.load(self.raw)["tbs_certificate"]["extensions"]:
             try:
                 value = entry["extn_value"].parsed.native if entry["extn_id"].dotted in _UNDERSTOOD else None
-            except (ValueError, TypeError):
+            except _BROKEN:
                 value = None
             found[entry["extn_id"].dotted] = (bool(entry["critical"].native), value)
         return found
@@ -172,7 +176,7 @@ def read_certificate(raw: bytes) -> Certificate:
         )
         # looked at now, so that nothing of it can fail later
         _ = certificate.name, certificate.issuer_name, certificate.point, certificate._extensions
-    except (ValueError, IndexError, KeyError, TypeError) as error:
+    except _BROKEN as error:
         raise CertificateError("not a certificate") from error
     return certificate
 
@@ -254,5 +258,5 @@ def read_revocation_list(raw: bytes) -> RevocationList:
             read["next_update"].native,
             revoked,
         )
-    except (ValueError, IndexError, KeyError, TypeError) as error:
+    except _BROKEN as error:
         raise CertificateError("not a revocation list") from error

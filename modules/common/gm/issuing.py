@@ -30,7 +30,8 @@ def key_info(point: bytes) -> bytes:
     return der.sequence(der.sequence(der.oid(EC_KEY), der.oid(SM2_CURVE)), der.bits(point))
 
 
-def _identifier(point: bytes) -> bytes:
+def key_identifier(point: bytes) -> bytes:
+    """The identifier that our certificates give a key."""
     return sm3(point)[:20]
 
 
@@ -63,7 +64,7 @@ class Authority:
         for serial, (moment, reason) in sorted(revoked.items()):
             why = _extension("2.5.29.21", der.value(10, bytes((_REASONS.index(reason),))))
             entries.append(der.sequence(der.integer(serial), _time(moment), der.sequence(why)))
-        identity = der.sequence(der.value(0x80, _identifier(self.key.point)))
+        identity = der.sequence(der.value(0x80, key_identifier(self.key.point)))
         extensions = _extension("2.5.29.35", identity) + _extension("2.5.29.20", der.integer(number))
         tbs = der.sequence(
             der.integer(1),
@@ -98,8 +99,8 @@ def _make(
     if authority and depth is not None:
         constraints.append(der.integer(depth))
     extensions = [
-        _extension("2.5.29.35", der.sequence(der.value(0x80, _identifier(key.point)))),
-        _extension("2.5.29.14", der.octets(_identifier(point))),
+        _extension("2.5.29.35", der.sequence(der.value(0x80, key_identifier(key.point)))),
+        _extension("2.5.29.14", der.octets(key_identifier(point))),
         _extension("2.5.29.19", der.sequence(*constraints), critical=True),
         _extension("2.5.29.15", der.value(der.BITS, _KEY_USAGE[use]), critical=True),
     ]

@@ -86,16 +86,21 @@ class Document:
     def open(cls, source: bytes | Path | Package, *, body: int = 0, version: str | None = None) -> Document:
         """Open a file, its bytes or a package: document ``body``, at the version of that ID or the current one.
 
-        Raises ``OfdError``: OFD-001 to OFD-008.
+        Raises ``OfdError``: OFD-001 to OFD-008, OFD-013 when the file is encrypted.
         """
         package = source if isinstance(source, Package) else Package.open(source)
         found = bodies(package)
+        if not found and (locked := _encrypted(package)) is not None:
+            raise locked
         if not 0 <= body < len(found):
             raise OfdError("OFD-008", tr("文件中没有可显示的文档。"), fix=tr("请重新获取此文件。"))
         versions = found[body].versions
         chosen = next((each for each in versions if (each.id == version if version else each.current)), None)
         document = cls(package, found, body, chosen)
-        document.root  # noqa: B018 - whether it can be read is known at once
+        try:
+            document.root  # noqa: B018 - whether it can be read is known at once
+        except OfdError as error:
+            raise _encrypted(package) or error from None
         return document
 
     @cached_property
@@ -224,6 +229,14 @@ def bodies(package: Package) -> tuple[Body, ...]:
             continue
         found.append(_body(package, path, element, located))
     return tuple(found)
+
+
+def _encrypted(package: Package) -> OfdError | None:
+    """The error to raise for a file that is encrypted as GM/T 0099-2020 says; ``None`` for others."""
+    names = {path.rpartition("/")[2].casefold() for path in package.paths}
+    if not names & {"encryptions.xml", "decryptseed.dat"}:
+        return None
+    return OfdError("OFD-013", tr("文件已加密，本程序不能打开。"), fix=tr("请向提供者索取未加密的文件。"))
 
 
 def _body(package: Package, path: str, element: _Element, root: str) -> Body:

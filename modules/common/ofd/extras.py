@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ENTRY_LIMIT = 50_000
 """Entries of an outline or of a tree of tags."""
 _DEPTH = 60
+_CLICKABLE = {"TextObject", "PathObject", "ImageObject", "CompositeObject"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +228,8 @@ class Extras:
             if each.box is not None and each.actions
         ]
         root = page_root(document, document.pages[index].path)
-        for each in () if root is None else root.iter("{*}TextObject", "{*}PathObject", "{*}ImageObject"):
-            if child(each, "Actions") is not None:
+        for each in () if root is None else root.iter():
+            if local(each.tag) in _CLICKABLE and child(each, "Actions") is not None:
                 place = numbers(each.get("Boundary"))
                 actions = actions_of(each, document, document.pages[index].path)
                 if len(place) >= 4 and actions:

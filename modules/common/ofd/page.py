@@ -122,7 +122,7 @@ class PageBuilder:
         found = texts.read(element, size, self._report, self._at(element))
         count = len(found.text)
         if not count or size <= 0:
-            if size <= 0 or element.find("{*}TextCode") is None:
+            if size <= 0 or child(element, "TextCode") is None:
                 self._report.add("text.empty", self._at(element))
             return
         self._glyphs_left -= count

@@ -23,7 +23,7 @@ def deltas(value: str | None, limit: int) -> list[float]:
     """The steps of DeltaX or DeltaY; ``g 3 5`` stands for ``5 5 5``."""
     if not value:
         return []
-    words = value.split()
+    words = value.replace(",", " ").split()
     try:
         if "g" not in value:
             return list(map(float, words[:limit]))

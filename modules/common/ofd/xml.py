@@ -26,7 +26,8 @@ class _LocalNames(dict[object, str]):
     """Tag → name without namespace; OFD files come with the namespace, without, and with others."""
 
     def __missing__(self, tag: object) -> str:
-        name = sys.intern(tag.rpartition("}")[2]) if isinstance(tag, str) else ""
+        # a prefix that nobody declared stays in the name
+        name = sys.intern(tag.rpartition("}")[2].rpartition(":")[2]) if isinstance(tag, str) else ""
         if len(self) < 4096:
             self[tag] = name
         return name

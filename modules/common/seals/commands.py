@@ -16,6 +16,7 @@ from modules.common.seals.report import SignatureReport, Stamp, Verdict, worst
 from modules.common.text import tr
 
 if TYPE_CHECKING:
+    from modules.common.seals.ofd_sealing import Holder
     from modules.common.seals.ses import Seal
 
 GOOD, BAD, UNREADABLE = 0, 1, 2
@@ -63,15 +64,13 @@ def verify_files(words: Sequence[str]) -> int:
 def seal_file(words: Sequence[str]) -> int:
     """Seal an OFD or PDF file, or withdraw one's own last seal; the original stays unless --out names it."""
     from modules.common.seals.keyfile import open_seal_file
-    from modules.common.seals.ofd_sealing import Holder, seal_ofd, withdraw_last
-    from modules.common.seals.pdf_sealing import paper_sizes, seal_pdf
-    from modules.common.seals.pdf_verifying import is_pdf
+    from modules.common.seals.ofd_sealing import Holder
 
     parser = argparse.ArgumentParser(prog="./run ofd seal", description=seal_file.__doc__, epilog=_PLACES)
-    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--seal", type=Path, required=True, metavar="FILE", help="the encrypted seal (.govseal)")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is the password; else asked")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: NAME-sealed.ofd beside the original")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="or a folder; default: NAME-sealed beside it")
     parser.add_argument("--at", metavar="X,Y", help="the seal's middle on the page, in mm")
     parser.add_argument("--pages", default="", metavar="1,3-5|all", help="default: the last page")
     parser.add_argument("--seam", choices=("left", "right"), help="over the edge of all pages, a slice on each")
@@ -81,36 +80,54 @@ def seal_file(words: Sequence[str]) -> int:
     parser.add_argument("--document", type=int, default=0, metavar="N", help="which document of the package, from 0")
     parser.add_argument("--withdraw", action="store_true", help="take one's own last seal out instead")
     chosen = parser.parse_args(words)
+    if len(chosen.files) > 1 and chosen.out and not chosen.out.is_dir():
+        parser.error("--out must be a folder for several files")
     try:
-        data = chosen.file.read_bytes()
         issued = open_seal_file(chosen.seal.read_bytes(), password_of(chosen.password_file))
-        seal = None if chosen.bare else issued.seal
-        holder = Holder(issued.key, issued.certificate, seal, issued.chain)
-        if not issued.key.constant_time:
-            print_error(
-                tr("提示：本机没有国密加速库，签名使用通用实现，其用时可能泄露密钥信息，请勿在多人共用的机器上使用。")
-            )
-        now = datetime.now(UTC)
-        if is_pdf(data) and (chosen.withdraw or chosen.keyword):
-            raise GovDeskError("SEAL-034", tr("PDF 不支持撤销签章和按关键字盖章。文件没有改动。"))
-        if chosen.withdraw:
-            made = withdraw_last(data, holder, chosen.document)
-        elif is_pdf(data):
-            stamps = stamps_for(paper_sizes(data), seal, chosen) if seal else []
-            made = seal_pdf(data, holder, stamps, now, lock=chosen.lock)
-        else:
-            stamps = _ofd_stamps(data, seal, chosen) if seal else []
-            made = seal_ofd(data, holder, stamps, now, lock=chosen.lock, body=chosen.document)
-        out = chosen.out or chosen.file.with_name(f"{chosen.file.stem}-sealed{chosen.file.suffix}")
-        write_whole(out, made)
     except OSError as error:
         print_error(tr("无法读写“{path}”。", path=error.filename))
         return UNREADABLE
     except GovDeskError as error:
         print_error(error.sentence())
-        return UNREADABLE if error.code.startswith("OFD-") else BAD
-    sys.stdout.write(f"{out}\n")
-    return GOOD
+        return BAD
+    holder = Holder(issued.key, issued.certificate, None if chosen.bare else issued.seal, issued.chain)
+    if not issued.key.constant_time:
+        print_error(
+            tr("提示：本机没有国密加速库，签名使用通用实现，其用时可能泄露密钥信息，请勿在多人共用的机器上使用。")
+        )
+    status = GOOD
+    for file in chosen.files:
+        out = chosen.out or file.with_name(f"{file.stem}-sealed{file.suffix}")
+        if out.is_dir():
+            out /= file.name
+        try:
+            write_whole(out, _sealed(file.read_bytes(), holder, chosen))
+            sys.stdout.write(f"{out}\n")
+        except OSError as error:
+            print_error(tr("无法读写“{path}”。", path=error.filename))
+            status = UNREADABLE
+        except GovDeskError as error:
+            print_error(f"{file}: {error.sentence()}")
+            status = max(status, UNREADABLE if error.code.startswith("OFD-") else BAD)
+    return status
+
+
+def _sealed(data: bytes, holder: Holder, chosen: argparse.Namespace) -> bytes:
+    """One file as the command line wants it."""
+    from modules.common.seals.ofd_sealing import seal_ofd, withdraw_last
+    from modules.common.seals.pdf_sealing import paper_sizes, seal_pdf
+    from modules.common.seals.pdf_verifying import is_pdf
+
+    now, seal = datetime.now(UTC), holder.seal
+    if is_pdf(data) and (chosen.withdraw or chosen.keyword):
+        raise GovDeskError("SEAL-034", tr("PDF 不支持撤销签章和按关键字盖章。文件没有改动。"))
+    if chosen.withdraw:
+        return withdraw_last(data, holder, chosen.document)
+    if is_pdf(data):
+        stamps = stamps_for(paper_sizes(data), seal, chosen) if seal else []
+        return seal_pdf(data, holder, stamps, now, lock=chosen.lock)
+    stamps = _ofd_stamps(data, seal, chosen) if seal else []
+    return seal_ofd(data, holder, stamps, now, lock=chosen.lock, body=chosen.document)
 
 
 _PLACES = "Where: --at on --pages, --seam or --keyword; without any of them at the foot of the last page, right."
@@ -137,13 +154,12 @@ def stamps_for(papers: list[tuple[float, float]], seal: Seal, chosen: argparse.N
     from modules.common.seals import places
 
     size = (float(seal.picture.width), float(seal.picture.height))
-    pages = page_numbers(chosen.pages, len(papers))
-    if chosen.seam:
-        wanted = pages if chosen.pages else list(range(len(papers)))
-        middle = number_pair(chosen.at)[1] if chosen.at else papers[0][1] / 2
-        return places.seam([papers[page] for page in wanted], size, middle, chosen.seam, first=wanted[0])
     if not papers:
         raise _misunderstood("--pages")
+    pages = page_numbers(chosen.pages, len(papers))
+    if chosen.seam:
+        middle = number_pair(chosen.at)[1] if chosen.at else papers[0][1] / 2
+        return places.seam(papers, size, middle, chosen.seam, pages=pages or None)
     x, y = number_pair(chosen.at) if chosen.at else (papers[-1][0] * 0.72, papers[-1][1] * 0.8)
     return places.on_pages(pages or [len(papers) - 1], x, y, size, papers)
 

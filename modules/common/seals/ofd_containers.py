@@ -105,10 +105,13 @@ class SealContainer:
         }[signature.version]
         method = described.method.strip().lower()
         by_sm2 = signature.algorithm in SM2_ALGORITHMS
-        if method != signature.algorithm and by_sm2 != (method in _SM2_NAMES):
+        named = method == signature.algorithm or (by_sm2 and method in _SM2_NAMES)
+        if not named and not by_sm2:
             report.add("format", Verdict.INVALID, tr("签章数据与签章描述所写的签名算法不一致。"))
         elif described.seal and described.seal != signature.seal.raw:
             report.add("format", Verdict.INVALID, tr("文件中的印章与签章所用的印章不是同一个。"))
+        elif not named:
+            report.add("format", Verdict.WARNING, tr("签章描述所写的签名算法“{name}”无法识别。", name=described.method))
         elif signature.seal.written_version != signature.version and signature.seal.written_version not in (1, 2, 3, 4):
             report.add(
                 "format", Verdict.WARNING, tr("{said}，自称版本 {n}。", said=said, n=signature.seal.written_version)

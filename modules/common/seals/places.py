@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Literal
 
 from modules.common.errors import GovDeskError
@@ -37,28 +38,34 @@ def groups(count: int, most: int = MOST_SLICES) -> list[int]:
 
 
 def seam(
-    papers: Sequence[Size], size: Size, middle: float, edge: Edge = "right", most: int = MOST_SLICES, first: int = 0
+    papers: Sequence[Size],
+    size: Size,
+    middle: float,
+    edge: Edge = "right",
+    most: int = MOST_SLICES,
+    pages: Sequence[int] | None = None,
 ) -> list[Stamp]:
     """A seal over the edge of all pages fanned out, a slice on each; ``middle`` is its height on the page.
 
-    ``papers`` are the pages' sizes, the first of them page ``first``. Raises ``GovDeskError`` SEAL-001 for one page.
+    ``papers`` are the sizes of all pages, ``pages`` those that are meant (all). Raises ``GovDeskError`` SEAL-001 for
+    one page.
     """
-    if len(papers) < 2:
+    wanted = range(len(papers)) if pages is None else pages
+    if len(wanted) < 2:
         raise GovDeskError("SEAL-001", tr("骑缝章至少需要两页。"), fix=tr("请改为普通盖章。"))
     width, height = size
     stamps = []
-    page = 0
-    for span in groups(len(papers), most):
+    following = iter(wanted)
+    for span in groups(len(wanted), most):
         slice_ = width / span
-        for index in range(span):
+        for index, page in enumerate(islice(following, span)):
             paper = papers[page]
             top = min(max(middle - height / 2, 0.0), max(paper[1] - height, 0.0))
             # at the right edge the first page shows the seal's left; at the left edge the last page does
             shown = index if edge == "right" else span - 1 - index
             left = paper[0] - slice_ * (shown + 1) if edge == "right" else -slice_ * shown
             boundary = (round(left, 4), round(top, 4), width, height)
-            stamps.append(Stamp(first + page, boundary, (round(slice_ * shown, 4), 0.0, round(slice_, 4), height)))
-            page += 1
+            stamps.append(Stamp(page, boundary, (round(slice_ * shown, 4), 0.0, round(slice_, 4), height)))
     return stamps
 
 

@@ -114,21 +114,32 @@ class Signature:
     """The time stamp token (RFC 3161) over ``value``; empty when there is none."""
 
 
-def _bits(value: der.Tlv) -> tuple[bytes, ...]:
-    """The bytes of a BIT STRING; where the byte that counts unused bits was forgotten, those without it too."""
+def _bits(value: der.Tlv, length: int = 0) -> tuple[bytes, ...]:
+    """The bytes of a BIT STRING, filled up to ``length``; where the count of unused bits was forgotten, those too.
+
+    Some writers leave out the zeros at the end, as for a list of named bits, and count them.
+    """
     body = value.expect(der.BITS, der.OCTETS).body
     if value.tag == der.OCTETS:
         return (body,)
-    return (body[1:],) if body[:1] == b"\0" and len(body) % 2 else (body[1:], body)
+    readings = (body[1:],) if body[:1] == b"\0" and len(body) % 2 else (body[1:], body)
+    return tuple(reading.ljust(length, b"\0") for reading in readings)
 
 
 def _signature_value(value: der.Tlv) -> bytes:
-    """The bytes of a signature; nothing guards them, so that there is no second way to write the same one."""
+    """The bytes of a signature. Nothing guards them, so that each has one way to be written, or two at the most."""
     body = value.expect(der.BITS, der.OCTETS).body
-    bare = len(body) == 64 and body[1:2] != b"\x30"  # r and s without the count, whose first byte may be zero too
-    if value.tag == der.BITS and body[:1] == b"\0" and not bare:
-        return body[1:]
-    return body if value.tag == der.OCTETS or bare or body[:1] == b"\x30" else b""
+    if value.tag == der.OCTETS:
+        return body
+    count, rest = body[:1], body[1:]
+    if len(body) == 64 and rest[:1] != b"\x30":  # r and s without the count, whose first byte may be zero too
+        return body
+    if count == b"\x30":  # DER without the count
+        return body
+    zeros = bytes((((rest[-1] & -rest[-1]).bit_length() - 1),)) if rest and rest[-1] else b""
+    if count not in (b"\0", zeros):
+        return b""
+    return rest.ljust(2 + rest[1] if rest[:1] == b"\x30" and len(rest) > 1 and rest[1] < 0x80 else 64, b"\0")
 
 
 def _explicit(values: list[der.Tlv], tag: int) -> der.Tlv | None:
@@ -208,7 +219,7 @@ def read_signature(raw: bytes) -> Signature:
             fields[0].int(),
             seal,
             _time(time),
-            _bits(digest),
+            _bits(digest, 32),
             path.text(),
             certificate.expect(der.OCTETS).body,
             algorithm.oid(),

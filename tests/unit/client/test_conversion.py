@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from client import ofd
 from modules.common.ofd.document import Document
@@ -13,6 +12,8 @@ from modules.common.ofd.document import Document
 
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
+    from PIL import Image
+
     file = tmp_path / "扫描.jpg"
     Image.new("RGB", (300, 200), "white").save(file, dpi=(100, 100))
     return file

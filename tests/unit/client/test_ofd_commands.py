@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,9 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def seal(trial: Path, file: Path, *more: str) -> int:
+def seal(trial: Path, file: Path, *more: str, others: Sequence[Path] = ()) -> int:
     fixed = ["--seal", str(trial / "测试章.govseal"), "--password-file", str(trial / "password")]
-    return ofd.main(["seal", str(file), *fixed, *more])
+    return ofd.main(["seal", str(file), *map(str, others), *fixed, *more])
 
 
 def verify(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, list[dict[str, object]]]:
@@ -97,6 +98,22 @@ def test_at_words_and_in_a_pdf(trial: Path, tmp_path: Path, capsys: pytest.Captu
     status, [entry] = verify(capsys, "--roots", trial / "roots", tmp_path / "a-sealed.pdf")
     assert (status, entry["verdict"]) == (0, "valid")
     assert seal(trial, pdf, "--withdraw") == 1
+
+
+def test_many_at_once(trial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [tmp_path / "a.ofd", tmp_path / "b.ofd", tmp_path / "c.ofd"]
+    for file in files:
+        file.write_bytes(plain_file(4))
+    files[1].write_bytes(b"garbage")
+    out = tmp_path / "out"
+    out.mkdir()
+    # one that fails keeps no other from being sealed
+    assert seal(trial, *files[:1], "--seam", "left", "--pages", "1,3-4", "--out", str(out), others=files[1:]) == 2
+    assert sorted(path.name for path in out.iterdir()) == ["a.ofd", "c.ofd"]
+    [report] = verify_file(out / "c.ofd")
+    assert [stamp.page for stamp in report.stamps] == [0, 2, 3]
+    with pytest.raises(SystemExit):
+        seal(trial, files[0], "--out", str(tmp_path / "one.ofd"), others=files[2:])
 
 
 def test_words_for_people(trial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from modules.common.gm import curve, der, sm2
 from modules.common.gm.engines import PORTABLE, Engine, sign_with
+from modules.common.gm.engines import engine as best
 from modules.common.gm.libcrypto import load
 
 LIBCRYPTO = load()
@@ -189,3 +190,29 @@ def test_only_the_engine_whose_time_tells_nothing_says_so() -> None:
     assert not sm2.SoftKey(5, PORTABLE).constant_time
     if LIBCRYPTO is not None:
         assert sm2.SoftKey(5).constant_time
+
+
+def test_no_random_number_comes_twice(engine: Engine) -> None:
+    key = sm2.SoftKey(SECRET, engine)
+    assert len({sm2.encrypt(key.point, b"text", engine) for _ in range(5)}) == 5
+    assert len({key.sign_digest(bytes(32))[0] for _ in range(5)}) == 5
+    assert sm2.generate(engine).secret != sm2.generate(engine).secret
+
+
+def test_a_signature_that_leads_to_infinity_is_none(engine: Engine) -> None:
+    # s·G + t·P is infinity for s = -t·d
+    t = 4711
+    s = -t * SECRET % curve.N
+    assert not engine.verify(sm2.SoftKey(SECRET, engine).point, bytes(32), (t - s) % curve.N, s)
+
+
+def test_openssl_is_used_where_it_knows_sm2() -> None:
+    try:
+        done = subprocess.run(["openssl", "genpkey", "-algorithm", "SM2"], capture_output=True)
+        version = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        pytest.skip("no openssl program here: nobody says whether its library should be found")
+    if done.returncode or not version.startswith("OpenSSL 3"):
+        pytest.skip("an OpenSSL without SM2: nothing is proven about it")
+    assert LIBCRYPTO is not None
+    assert best().name == "openssl"

@@ -93,7 +93,7 @@ def _leaf(image: Image, data: bytes, store: Store, words: Sequence[Word], dpi: f
 def _dpi(image: Image) -> tuple[float, float]:
     said = image.info.get("dpi")
     try:
-        across, down = (float(each) for each in said)
+        across, down = (float(each) for each in said or ())
     except (TypeError, ValueError):
         return _DPI, _DPI
     usable = 20 <= across <= 4800 and 20 <= down <= 4800

@@ -222,9 +222,9 @@ class _Writing:
     def _heading(self, heading: Heading, page_ids: list[int]) -> str:
         actions = ""
         if 0 <= heading.page < len(page_ids):
+            place = f'PageID="{page_ids[heading.page]}" Left="0" Top="{number(heading.top)}" Zoom="0"'
             actions = (
-                '<ofd:Actions><ofd:Action Event="CLICK"><ofd:Goto>'
-                f'<ofd:Dest Type="XYZ" PageID="{page_ids[heading.page]}" Left="0" Top="{number(heading.top)}" Zoom="0"/>'
+                f'<ofd:Actions><ofd:Action Event="CLICK"><ofd:Goto><ofd:Dest Type="XYZ" {place}/>'
                 "</ofd:Goto></ofd:Action></ofd:Actions>"
             )
         inner = "".join(self._heading(each, page_ids) for each in heading.children)

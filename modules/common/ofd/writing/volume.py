@@ -92,7 +92,7 @@ class Volume:
     """A document to be written. ``attachments`` are file names with their bytes."""
 
     leaves: tuple[Leaf, ...]
-    info: Info = Info()  # noqa: RUF009 - immutable
+    info: Info = Info()
     templates: tuple[tuple[Item, ...], ...] = ()
     outline: tuple[Heading, ...] = ()
     attachments: tuple[tuple[str, bytes], ...] = ()

@@ -130,3 +130,21 @@ def test_a_damaged_file_is_told(profile: Profile) -> None:
     with pytest.raises(GovDeskError) as caught:
         KeyRing(profile, QUICK).open_with_password("zhang", "x")
     assert caught.value.code == "DATA-005"
+
+
+def test_who_needs_a_code_is_remembered_through_a_new_password(profile: Profile) -> None:
+    keys = KeyRing(profile, QUICK)
+    key = keys.create(ESCROW)
+    keys.note_code("zhang", True)
+    assert not keys.needs_code("zhang"), "nobody without a wrap is remembered"
+    keys.add_person("zhang", "first", key)
+    assert not keys.needs_code("zhang")
+    keys.note_code("zhang", True)
+    keys.add_person("zhang", "second", key)
+    assert keys.needs_code("zhang")
+    assert not keys.needs_code("li")
+    keys.note_code("zhang", False)
+    assert not keys.needs_code("zhang")
+    keys.note_code("zhang", True)
+    keys.add_person("zhang", "of this computer", key, local=True)
+    assert not keys.needs_code("zhang"), "a password of this computer alone is no matter of the server's codes"

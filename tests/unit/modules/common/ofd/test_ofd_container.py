@@ -146,6 +146,30 @@ def test_a_package_without_a_document_is_refused() -> None:
     assert fault.value.code == "OFD-008"
 
 
+def test_an_encrypted_file_is_called_that() -> None:
+    files = ofd_maker.files() | {"Doc_0/Document.xml": b"\x80\x01sealed", "Encryptions.xml": b"<Encryptions/>"}
+    with pytest.raises(OfdError) as fault:
+        Document.open(ofd_maker.pack(files))
+    assert fault.value.code == "OFD-013"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (' xmlns:ofd="http://www.ofdspec.org/2016"', ""),  # a prefix that nobody declared
+        ("http://www.ofdspec.org/2016", "http://www.ofdspec.org"),
+        ("<ofd:", "<"),
+        ('<?xml version="1.0" encoding="UTF-8"?>', ' \n<?xml version="1.0" encoding="UTF-8"?>'),
+    ],
+)
+def test_reads_files_without_namespaces_or_with_others(wrong: str, right: str) -> None:
+    files = ofd_maker.files([ofd_maker.text_object("字", 9, 9)], resources=ofd_maker.FONT)
+    for name, content in files.items():
+        text = content.decode().replace(wrong, right)
+        files[name] = (text.replace("</ofd:", "</") if wrong == "<ofd:" else text).encode()
+    assert Document.open(ofd_maker.pack(files)).text(0).text == "字"
+
+
 def test_opens_each_of_several_documents_and_any_version() -> None:
     files = ofd_maker.files(["", ""])
     other = {

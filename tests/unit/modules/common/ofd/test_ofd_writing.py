@@ -11,7 +11,6 @@ from datetime import date
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from modules.common.ofd.box import Box
 from modules.common.ofd.display import (
@@ -56,6 +55,8 @@ def square(x: float, y: float, side: float, fill: object = 0xFFCC0000, stroke: S
 
 
 def picture(form: str = "PNG", size: tuple[int, int] = (8, 6), **more: object) -> bytes:
+    from PIL import Image
+
     out = io.BytesIO()
     Image.linear_gradient("L").resize(size).convert("RGB").save(out, form, **more)
     return out.getvalue()
@@ -323,6 +324,8 @@ def test_a_scan_is_its_picture_with_words_that_are_found():
 
 
 def test_every_image_of_a_tiff_is_a_page():
+    from PIL import Image
+
     out = io.BytesIO()
     pages = [Image.new("1", (200, 100 + n)) for n in range(3)]
     pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:], compression="group4", dpi=(200, 200))
@@ -334,6 +337,8 @@ def test_every_image_of_a_tiff_is_a_page():
 
 
 def test_a_camera_that_lay_on_its_side():
+    from PIL import Image
+
     exif = Image.Exif()
     exif[0x0112] = 6
     leaf = leaves_of(picture("JPEG", (400, 200), dpi=(100, 100), exif=exif), Store())[0]

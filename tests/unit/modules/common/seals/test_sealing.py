@@ -182,3 +182,15 @@ def test_a_seal_stays_on_the_paper_and_is_seen_to_lie_on_another() -> None:
     assert not overlap(one, other)
     assert overlap(one, centred(0, 120, 120, (42, 42), (210, 297)))
     assert not overlap(one, centred(0, 160, 100, (42, 42), (210, 297)))
+
+
+def test_of_files_of_one_name_the_one_that_counts_is_kept() -> None:
+    files = ofd_maker.files(["", ""])
+    page = "Doc_0/Pages/Page_0/Content.xml"
+    with pytest.warns(UserWarning, match="Duplicate"):
+        doubled = ofd_maker.pack([(page, b"old"), *files.items()])
+    sealed = seal_ofd(doubled, OFFICE.holder(), [Stamp(0, (1, 1, 42, 42))], SIGNED)
+    assert verdicts(sealed) == [Verdict.VALID]
+    assert Package(sealed).read(page) == files[page]
+    with zipfile.ZipFile(io.BytesIO(sealed)) as archive:
+        assert archive.namelist().count(page) == 1

@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import random
 import zipfile
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from modules.common.gm import der, issuing
+from modules.common.gm.certificates import read_certificate
 from modules.common.ofd.container import Package
 from modules.common.ofd.report import OfdError
 from modules.common.seals import verify
@@ -15,7 +19,7 @@ from modules.common.seals.ofd_sealing import seal_ofd
 from modules.common.seals.places import seam
 from modules.common.seals.report import SignatureReport, Verdict
 from tests.support import ofd_maker
-from tests.support.seal_office import KINDS, NOW, SIGNED, office, plain_file, sealed_file
+from tests.support.seal_office import KINDS, NOW, SIGNED, SINCE, UNTIL, office, plain_file, sealed_file
 
 OFFICE, STRANGER = office(1), office(2)
 LIST, SIGN = "Doc_0/Signs/Signatures.xml", "Doc_0/Signs/Sign_0/"
@@ -163,6 +167,7 @@ def test_a_page_added_by_another_version_is_noticed() -> None:
     assert report.verdict is Verdict.INVALID
     step = report.step("coverage")
     assert step is not None
+    assert step.verdict is Verdict.INVALID
     assert "第 4 页" in step.detail
 
 
@@ -194,3 +199,53 @@ def test_a_signature_that_is_gone_is_told() -> None:
         [report] = judge(files | {LIST: emptied})
         assert report.verdict is Verdict.WARNING
         assert "没有列出" in report.steps[0].detail
+
+
+def steps_of(reports: list[SignatureReport], verdict: Verdict) -> list[str]:
+    """The keys of the steps with this verdict."""
+    return [step.key for report in reports for step in report.steps if step.verdict is verdict]
+
+
+def test_another_algorithm_in_the_signature_than_in_its_description_is_noticed() -> None:
+    files = sealed("v4")
+    value = files[SIGN + "SignedValue.dat"]
+    ours, other = der.oid("1.2.156.10197.1.501"), der.oid("1.2.156.10197.1.502")
+    at = value.rindex(ours)
+    changed = value[:at] + other + value[at + len(ours) :]
+    assert steps_of(judge(files | {SIGN + "SignedValue.dat": changed}), Verdict.INVALID) == ["format"]
+
+
+def test_another_seal_beside_the_signature_is_noticed() -> None:
+    from modules.common.seals.ofd_containers import open_container
+    from modules.common.seals.ofd_verifying import Described
+
+    files = sealed("v4")
+    container = open_container(files[SIGN + "SignedValue.dat"])
+    for seal, expected in ((b"", []), (files[SIGN + "Seal.esl"], []), (OFFICE.seal(id="2").raw, ["format"])):
+        report = SignatureReport("1", SIGN + "Signature.xml")
+        described = Described(files[SIGN + "Signature.xml"], method="1.2.156.10197.1.501", seal=seal)
+        container.judge(report, described, OFFICE.trust, NOW)
+        assert steps_of([report], Verdict.INVALID) == expected
+
+
+def test_a_seal_used_out_of_its_time_is_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modules.common.seals.ofd_sealing.check_holder", lambda holder, now: None)
+    for term in ({"until": SIGNED - timedelta(seconds=1)}, {"since": SIGNED + timedelta(seconds=1)}):
+        holder = OFFICE.holder("v4", **term)
+        reports = judge(contents(seal_ofd(plain_file(), holder, [], SIGNED)))
+        assert steps_of(reports, Verdict.INVALID) == ["validity"]
+    expired = OFFICE.holder("v4", until=SIGNED + timedelta(days=1))
+    assert steps_of(judge(contents(seal_ofd(plain_file(), expired, [], SIGNED))), Verdict.WARNING) == ["validity"]
+    # somebody whom the seal was not given to
+    foreign = replace(OFFICE.holder(), key=OFFICE.maker_key, certificate=OFFICE.maker)
+    assert steps_of(judge(contents(seal_ofd(plain_file(), foreign, [], SIGNED))), Verdict.INVALID) == ["listed"]
+
+
+def test_a_certificate_that_only_claims_its_issuer_is_noticed() -> None:
+    pretender = issuing.Authority(STRANGER.root.key, OFFICE.root.certificate)
+    forged = pretender.issue(OFFICE.signer_key.point, {"CN": "冒充"}, SINCE, UNTIL)
+    # by its name and key identifier it is the office's, by its signature it is not
+    identifier = issuing.key_identifier(OFFICE.root.key.point)
+    raw = forged.raw.replace(issuing.key_identifier(STRANGER.root.key.point), identifier)
+    holder = replace(OFFICE.holder("message"), certificate=read_certificate(raw))
+    assert steps_of(judge(contents(seal_ofd(plain_file(), holder, [], SIGNED))), Verdict.INVALID) == ["chain"]
