@@ -28,7 +28,8 @@ def note(
 
     ``device_id`` gave the command, in the name of somebody who reads ``scopes``: what it names must be its own or be
     read by it, else the name counts from the moment on at which the device hands the blob in. A hash that somebody
-    heard of opens nothing. The server itself has no scopes and is trusted.
+    heard of opens nothing. The server itself has no scopes and is trusted, unless it speaks for a device, as for a
+    portal's: that has to hand in what it names.
     """
     wanted = names_in(doc)
     if rev == 1 and not wanted:
@@ -38,7 +39,8 @@ def note(
     if wanted == known:
         return
     if new := wanted - known:
-        unproven = missing(session, new, device_id, scopes) if scopes is not None else frozenset()
+        trusted = scopes is None and not device_id
+        unproven = frozenset() if trusted else missing(session, new, device_id, scopes or ())
         session.execute(
             insert(BlobName),
             [

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from modules.common.errors import GovDeskError
 from modules.common.permissions import judge_grant_request
 from modules.common.server_ports import Caller
 from modules.common.statement import read
+from server_stub.database import Database
 from server_stub.tables import GrantRequest
 from tests.support.central import Central, Counter, central
 from tests.support.servers import postgres
@@ -146,3 +149,31 @@ def test_whoever_agrees_is_neither_who_asked_nor_whom_it_is_for() -> None:
     for asked, person, decider, agree in itertools.product("ab", "abc", "abc", (True, False)):
         refusal = judge_grant_request(asked, person, decider, agree)
         assert (refusal is None) == (decider != person and (decider != asked or not agree))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_roles_that_were_asked_for_before_still_wait(tmp_path: Path, kind: str) -> None:
+    """Requests of a server from before certificates took two pairs of eyes, too."""
+    with ExitStack() as stack:
+        url = stack.enter_context(postgres()) if kind == "postgres" else f"sqlite:///{tmp_path / 'server.db'}"
+        before = Database(url)
+        before._migrate(before._alembic(), "0012")
+        rows = {
+            "person": [{"id": id, "login": id, "sealed": b"x", "admin_kind": "", "password_hash": "",
+                        "must_change": False, "created_at": ""} for id in ("p1", "p2")],
+            "role": [{"id": "clerk", "name": "x", "admin_kind": ""}],
+            "role_request": [{"id": "r1", "person_id": "p1", "role_id": "clerk", "reason": "新到", "asked_at": "t",
+                              "asked_by": "p2", "agreed": False}],
+        }  # fmt: skip
+        with before.engine.begin() as connection:
+            for table, values in rows.items():
+                columns = ", ".join(values[0])
+                places = ", ".join(f":{name}" for name in values[0])
+                connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({places})"), values)
+        before._migrate(before._alembic(), "head")
+        with before.read() as session:
+            (kept,) = session.execute(select(GrantRequest)).scalars()
+            assert (kept.id, kept.role_id, kept.fingerprint, kept.reason, kept.decided_at) == (
+                "r1", "clerk", "", "新到", None,
+            )  # fmt: skip
+        before.close()

@@ -128,6 +128,30 @@ def test_a_command_waits_for_a_file_that_it_needs(office: Central, desk: BlobDes
     assert thief.ack(waits[1]).status == "applied"
 
 
+def test_what_a_portal_names_it_has_to_hand_in(office: Central, desk: BlobDesk) -> None:
+    """The server gives a portal's commands in its own name; that must not open what the portal only heard of."""
+    clerk, colleague, portal = office.counter(), office.counter(), office.counter()
+    elsewhere = Central(office.services, office.clock).counter()
+    name, data = page(f"portal-{office.hall}")
+    desk.put(elsewhere, data)
+    memo = uuid7()
+    write(clerk, memo)
+    doc = feed.dump({"pages": [{"sha256": name}]})
+
+    def noted(device: str) -> None:
+        office.services.writer.do(lambda session: names.note(session, "", "memo", memo, 2, doc, device))
+
+    noted(portal.device)
+    assert readers(desk, name, colleague) == [False]
+    desk.put(portal, data)
+    assert readers(desk, name, colleague) == [True]
+    other, theirs = page(f"job-{office.hall}")
+    desk.put(elsewhere, theirs)
+    doc = feed.dump({"pages": [{"sha256": other}]})
+    noted("")
+    assert readers(desk, other, colleague) == [True], "a job of the server's own is trusted"
+
+
 @pytest.mark.parametrize("scope", ["hall:%", "hall:_", 'hall:h"', "hall:", "%"])
 def test_scopes_are_compared_whole(office: Central, desk: BlobDesk, scope: str) -> None:
     clerk = office.counter()

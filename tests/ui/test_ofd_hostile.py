@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import time
@@ -133,6 +134,15 @@ def test_xml_that_is_only_tags_and_xml_that_is_only_text() -> None:
     document = Document.open(ofd_maker.pack(files))
     assert [document.text(n).text for n in range(3)] == ["一", "", "三"]
     assert "zip.limit" in document.report.codes()
+
+
+def test_clips_of_many_tangled_parts() -> None:
+    chance = random.Random(1)
+    corners = " ".join(f"L {chance.random() * 200:.2f} {chance.random() * 200:.2f}" for _ in range(3000))
+    data = f"<ofd:AbbreviatedData>M 0 0 {corners} C</ofd:AbbreviatedData>"
+    area = f"<ofd:Area><ofd:Path Boundary='0 0 200 200'>{data}</ofd:Path></ofd:Area>"
+    clips = f"<ofd:Clips><ofd:Clip>{area * 3}</ofd:Clip><ofd:Clip>{area * 3}</ofd:Clip></ofd:Clips>"
+    shown(path("M 0 0 L 200 0 L 200 200 C", 'Fill="true"', clips))
 
 
 def test_a_bomb_among_the_entries_leaves_the_rest() -> None:

@@ -12,10 +12,11 @@ from client.widgets.page import jbig2
 from modules.common.ofd.report import OfdError
 from modules.common.ofd.resources import Media
 
-PIXEL_LIMIT = 40_000_000
-"""Pixels that an image is decoded to; larger ones are read smaller."""
+PIXEL_LIMIT = 24_000_000
+"""Pixels that an image is decoded to; larger ones, A4 at 600 dots per inch for instance, are read smaller."""
 SOURCE_LIMIT = 400_000_000
 """Pixels that an image may have at all."""
+_UNPACKED = 100_000_000
 _PREMULTIPLIED = QImage.Format.Format_ARGB32_Premultiplied
 _OPAQUE = QImage.Format.Format_RGB32
 
@@ -78,11 +79,12 @@ def _by_pillow(data: bytes) -> tuple[QImage | None, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of bombs: judged by ourselves
             with Image.open(io.BytesIO(data)) as opened:
-                if opened.width * opened.height > SOURCE_LIMIT // 4:
+                # Pillow unpacks all of it before it can be made smaller
+                if opened.width * opened.height * (1 if opened.mode in ("1", "L", "P") else 3) > _UNPACKED:
                     return None, "image.huge"
                 fault = ""
                 if opened.width * opened.height > PIXEL_LIMIT:
-                    opened.thumbnail((6000, 6000))
+                    opened.thumbnail((4900, 4900))
                     fault = "image.huge"
                 has_alpha = opened.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info
                 made = opened.convert("RGBA" if has_alpha else "RGB")

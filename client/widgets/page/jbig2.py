@@ -84,7 +84,7 @@ def _segments(data: bytes) -> tuple[bytes, int, int] | None:
         if kind in _REGIONS and len(body) >= 8:
             across, down = struct.unpack(">II", body[:8])
             pixels += across * down + max(across, down)
-            if max(across, down) > _SIDE:
+            if across > width or down > height:  # it would lie outside of the page
                 return None
         if kind == _SYMBOLS and not _few_symbols(body):
             return None

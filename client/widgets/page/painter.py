@@ -191,20 +191,22 @@ class Painting:
     def group(self, group: Group, matrix: Matrix) -> None:
         """Paint a group under its clips, opacity and blend mode."""
         inner = matrix if group.matrix is None else times(group.matrix, matrix)
-        uneven: list[QPainterPath] = []
+        uneven: list[list[QPainterPath]] = []
         saved = False
         painter = self.painter
         for clip in group.clips:
-            path = self._clip_path(clip, inner if group.matrix is None else matrix)
-            box = path.boundingRect()
+            parts = self._clip_parts(clip, inner if group.matrix is None else matrix)
+            box = QRectF()
+            for part in parts:
+                box = box.united(part.boundingRect())
             if not saved:
                 painter.save()
                 saved = True
             painter.setTransform(_UNTURNED)
             self._turned = False
             painter.setClipRect(box, Qt.ClipOperation.IntersectClip)
-            if not brushes.is_upright(path):
-                uneven.append(path)
+            if len(parts) > 1 or not all(map(brushes.is_upright, parts)):
+                uneven.append(parts)
         mode = _MODES.get(group.blend)
         layered = uneven or group.alpha < 255 or (mode is not None and len(group.items) > 1)
         if layered:
@@ -221,7 +223,7 @@ class Painting:
             self._pen = None
 
     def _layer(
-        self, group: Group, matrix: Matrix, clips: list[QPainterPath], mode: QPainter.CompositionMode | None
+        self, group: Group, matrix: Matrix, clips: list[list[QPainterPath]], mode: QPainter.CompositionMode | None
     ) -> None:
         """Paint a group on a picture of its own, cut it with smooth edges, and lay it down."""
         painter = self.painter
@@ -230,8 +232,6 @@ class Painting:
             painter.setTransform(_UNTURNED)
             self._turned = False
             area = area.intersected(painter.clipBoundingRect())
-        for path in clips:
-            area = area.intersected(path.boundingRect())
         rect = area.toAlignedRect().intersected(QRect(0, 0, self.size.width(), self.size.height()))
         if rect.isEmpty() or self.limits.reached(64):
             return
@@ -244,12 +244,13 @@ class Painting:
             inner.items(group.items, (a, b, c, d, e - rect.x(), f - rect.y()))
             below.setTransform(_UNTURNED)
             below.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
-            for path in clips:
+            for parts in clips:
                 stencil = QImage(rect.size(), QImage.Format.Format_ARGB32_Premultiplied)
                 stencil.fill(0)
                 cutter = QPainter(stencil)
                 cutter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                cutter.fillPath(path.translated(-rect.x(), -rect.y()), QBrush(Qt.GlobalColor.black))
+                for path in parts:
+                    cutter.fillPath(path.translated(-rect.x(), -rect.y()), QBrush(Qt.GlobalColor.black))
                 cutter.end()
                 below.drawImage(0, 0, stencil)
         finally:
@@ -264,16 +265,14 @@ class Painting:
         painter.setOpacity(1.0)
         painter.setCompositionMode(_OVER)
 
-    def _clip_path(self, clip: Clip, matrix: Matrix) -> QPainterPath:
-        """What a clip leaves visible, in pixels."""
-        path = QPainterPath()
-        for part in clip:
-            if isinstance(part, Outline):
-                piece = brushes.path_of(part, times(part.matrix, matrix))
-            else:
-                piece = self._text_path(part, matrix)
-            path = piece if path.isEmpty() else path.united(piece)
-        return path
+    def _clip_parts(self, clip: Clip, matrix: Matrix) -> list[QPainterPath]:
+        """What a clip leaves visible, in pixels: all that lies in any of these."""
+        return [
+            brushes.path_of(part, times(part.matrix, matrix))
+            if isinstance(part, Outline)
+            else self._text_path(part, matrix)
+            for part in clip
+        ]
 
     # -- shapes --
 
