@@ -15,7 +15,7 @@ GOOD, UNREADABLE = 0, 2
 
 
 def convert(words: Sequence[str]) -> int:
-    """Write OFD out of pictures, or PNG out of OFD and PDF."""
+    """Write OFD out of PDF and pictures, or PNG out of OFD and PDF."""
     parser = argparse.ArgumentParser(prog="./run ofd convert", description=convert.__doc__)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--to", choices=("ofd", "png"), required=True)
@@ -65,4 +65,8 @@ def _made(data: bytes, dpi: float, report: Report) -> bytes:
     from modules.common.ofd.writing import Store, Volume, write
     from modules.common.ofd.writing.images import leaves_of
 
+    if b"%PDF-" in data[:1024]:
+        from client.widgets.page.exchange.from_pdf import volume_of
+
+        return write(volume_of(data, report), report)
     return write(Volume(leaves_of(data, Store(), dpi=dpi)), report)
