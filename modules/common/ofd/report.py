@@ -83,12 +83,16 @@ def meaning(code: str) -> str:
         "object.unsupported": tr("暂不支持的内容，未显示"),
         "path.data": tr("图形数据有误，只画出一部分"),
         "text.empty": tr("文字位置缺失，未显示"),
+        "font.whole": tr("内嵌字体无法取子集，已整个嵌入"),
         "font.damaged": tr("内嵌字体已损坏，已用相近字体代替"),
         "font.mended": tr("内嵌字体不完整，已修补"),
         "font.glyphs": tr("字体中没有的字，已用其他字体代替"),
         "image.damaged": tr("图像无法读取"),
         "image.huge": tr("图像过大，已缩小读取"),
         "image.format": tr("不认识的图像格式"),
+        "write.blend": tr("OFD 没有这种混合方式，已按普通方式写入"),
+        "write.clip": tr("以文字为边界的裁剪写不进 OFD，已略去"),
+        "write.flat": tr("压扁成线的内容没有写入"),
         "annotation.plain": tr("批注没有外观，未显示"),
     }
     return meanings.get(code, code)
