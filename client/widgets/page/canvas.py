@@ -160,6 +160,12 @@ class PageCanvas(QAbstractScrollArea):
         """Whether light and dark change places."""
         return self._night
 
+    @property
+    def blend(self) -> QPainter.CompositionMode:
+        """How what lies on a page like ink is drawn: it darkens paper, and at night would vanish in the dark."""
+        modes = QPainter.CompositionMode
+        return modes.CompositionMode_SourceOver if self._night else modes.CompositionMode_Multiply
+
     def set_mode(self, mode: Mode) -> None:
         """Lay the pages out otherwise, the page that is read stays."""
         if mode is not self._mode:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from client.kernel.contract import Lanes, Token
+from client.widgets.page.canvas import PageCanvas
 from client.widgets.page.seals import blurred, marked
 from client.widgets.page.source import SealSpot, Source
 from client.widgets.page.tiles import NOT_YET
@@ -29,13 +30,11 @@ class _Veiled(NamedTuple):
 class Veil(QObject):
     """An overlay of ``PageView``. ``words`` says who looks, where and when, asked anew for each page that is shown."""
 
-    def __init__(
-        self, lanes: Lanes, words: Callable[[], str], update: Callable[[], None], parent: QObject | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, lanes: Lanes, words: Callable[[], str], view: PageCanvas) -> None:
+        super().__init__(view)
         self._lanes = lanes
         self._words = words
-        self._update = update
+        self._view = view
         self._source: Source | None = None
         self._seals: dict[int, list[_Veiled]] = {}
         self._wanted: list[int] = []
@@ -57,7 +56,7 @@ class Veil(QObject):
             self._wanted = [*(each for each in self._wanted if each != page), page][-_MOST:]
             self._ask()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
+        painter.setCompositionMode(self._view.blend)
         for veiled in self._seals.get(page, ()):
             painter.drawImage(QRectF(*veiled.spot.box), veiled.picture)
 
@@ -83,7 +82,7 @@ class Veil(QObject):
             self._asked = None
             self._seals[page] = found
             if found:
-                self._update()
+                self._view.viewport().update()
             self._ask()
 
 

@@ -93,6 +93,13 @@ def meaning(code: str) -> str:
         "write.blend": tr("OFD 没有这种混合方式，已按普通方式写入"),
         "write.clip": tr("以文字为边界的裁剪写不进 OFD，已略去"),
         "write.flat": tr("压扁成线的内容没有写入"),
+        "pdf.font": tr("PDF 没有内嵌这种字体，显示时用相近字体"),
+        "pdf.encoding": tr("PDF 字体的编码方式不支持，已用相近字体"),
+        "pdf.signed": tr("PDF 的数字签名不能带过去，结果没有签名"),
+        "pdf.mask": tr("PDF 的软蒙版没有带过去"),
+        "pdf.shading": tr("PDF 的这种渐变没有带过去"),
+        "pdf.pattern": tr("PDF 的底纹过密，没有带过去"),
+        "ofd.sealed": tr("印章和签名不能带过去，结果没有签章"),
         "annotation.plain": tr("批注没有外观，未显示"),
     }
     return meanings.get(code, code)

@@ -62,7 +62,7 @@ class DocumentPane(QWidget):
         self.marks = Marks(self.view, lambda: (service.person, service.today()))
         self.marks.load(memory.marks)
         self.finder = Finder(host, self)
-        self.veil = Veil(host, service.watermark, self.view.viewport().update, self)
+        self.veil = Veil(host, service.watermark, self.view)
         self.view.overlays[:0] = [self.veil.paint, self.finder.paint]
         self.verdict = Banner()
         self.note = Banner()
