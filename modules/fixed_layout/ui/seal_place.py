@@ -264,10 +264,15 @@ class Ghost(QObject):
         page = min(max(form.page.value() - 1 + pages, 0), self._view.pages - 1)
         x, y = self._inside(page, form.across.value() + across, form.down.value() + down)
         form.put(page, x, y)
+        self.reveal()
+
+    def reveal(self) -> None:
+        """Scroll to where the seal stands."""
         held = self._choice.held
         if held is not None:
             wide, high = float(held.seal.picture.width), float(held.seal.picture.height)
-            self._view.reveal(page, Box(x - wide / 2, y - high / 2, wide, high))
+            x, y = self._form.across.value(), self._form.down.value()
+            self._view.reveal(self._form.page.value() - 1, Box(x - wide / 2, y - high / 2, wide, high))
 
     def _inside(self, page: int, x: float, y: float) -> tuple[float, float]:
         """The place nearest to one where the whole seal is on the paper."""

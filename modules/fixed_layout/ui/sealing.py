@@ -33,7 +33,7 @@ from modules.fixed_layout.ui.seal_place import Ghost, PlaceForm, start_at
 from modules.fixed_layout.ui.sealing_run import Job, SealingRun
 
 
-class SealingPanel(QScrollArea):
+class SealingPanel(QWidget):
     """Asks for all that a seal needs and puts it on. ``made`` carries the new file, ``left`` when it is closed."""
 
     made = Signal(object)
@@ -69,31 +69,33 @@ class SealingPanel(QScrollArea):
         self._refresh()
 
     def _build(self) -> None:
-        self.setWidgetResizable(True)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(tr("盖章"))
         self.setMinimumWidth(theme().text_width(21))
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(*(theme().space(3),) * 4)
-        column.setSpacing(theme().space(2))
         head = beside(SectionTitle(tr("盖章")), self.shut)
         head.layout().setStretch(0, 1)  # type: ignore[union-attr]
-        parts: list[QWidget] = [
-            head, self.choice, self.form, self.hint, self.lock, self.reason, self.approved, self.target,
-            self.elsewhere, self.banner, self.progress, self.go, self.back,
-        ]  # fmt: skip
-        for part in parts:
+        inside = QWidget()
+        asked = _column(inside)
+        asks: list[QWidget] = [self.choice, self.form, self.hint, self.lock, self.reason, self.approved]
+        for part in asks:
+            asked.addWidget(part)
+        asked.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inside)
+        column = _column(self)
+        column.addWidget(head)
+        column.addWidget(area, 1)
+        below: list[QWidget] = [self.banner, self.progress, self.target, self.elsewhere, self.go, self.back]
+        for part in below:
             column.addWidget(part)
-        column.addStretch(1)
-        self.setWidget(inside)
 
     def _connect(self) -> None:
         self.shut.clicked.connect(self.left)
         self.ghost.left.connect(self.left)
         self.ghost.settled.connect(self.reason.setFocus)
-        self.choice.changed.connect(self._refresh)
+        self.choice.changed.connect(self._seal_changed)
         self.form.changed.connect(self._refresh)
         self.elsewhere.clicked.connect(self._ask_target)
         self.go.clicked.connect(self.ask_seal)
@@ -125,6 +127,14 @@ class SealingPanel(QScrollArea):
         self.run.cancel()
         self.ghost.set_active(False)
         self.choice.leave()
+
+    @Slot()
+    def _seal_changed(self) -> None:
+        """The seal is seen where it stands, and the keys move it."""
+        self._refresh()
+        if self.choice.held is not None:
+            self.ghost.reveal()
+            self._view.setFocus()
 
     @Slot()
     def _refresh(self) -> None:
@@ -234,3 +244,10 @@ class SealingPanel(QScrollArea):
         if self.run.stopped and not self.banner.text():
             self.banner.say(tr("已停止，没有盖章。"), "due")
         self._refresh()
+
+
+def _column(widget: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout(widget)
+    column.setContentsMargins(*(theme().space(2),) * 4)
+    column.setSpacing(theme().space(2))
+    return column
