@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "convert": "client.widgets.page.conversion:convert",
     "info": "client.widgets.page.commands:info",
     "render": "client.widgets.page.commands:render",
     "text": "client.widgets.page.commands:text",

@@ -72,15 +72,18 @@ class OwnCommands:
         after: str = "",
         limit: int = 500,
     ) -> list[Doc]:
-        query = select(AggregateState.id, AggregateState.sealed)
-        query = query.where(AggregateState.kind == kind, AggregateState.id > after)
-        if states:
-            query = query.where(AggregateState.state.in_(states))
+        limit = min(limit, FOUND)
+        wanted = select(AggregateState.id).where(AggregateState.kind == kind, AggregateState.id > after)
         if due_until is not None:
-            query = query.where(AggregateState.due <= due_until.isoformat())
-        query = query.order_by(AggregateState.id).limit(min(limit, FOUND))
+            wanted = wanted.where(AggregateState.due <= due_until.isoformat())
+        wanted = wanted.order_by(AggregateState.id).limit(limit)
         with self._database.read() as session:
-            return [feed.document(session, kind, id, sealed) for id, sealed in session.execute(query)]
+            # each state by itself, in the order of the index: together they would be looked for among all cases
+            some = [wanted.where(AggregateState.state == state) for state in dict.fromkeys(states)] or [wanted]
+            ids = sorted(id for query in some for id in session.execute(query).scalars())[:limit]
+            rows = select(AggregateState.id, AggregateState.sealed).where(AggregateState.kind == kind)
+            found = session.execute(rows.where(AggregateState.id.in_(ids)).order_by(AggregateState.id))
+            return [feed.document(session, kind, id, sealed) for id, sealed in found]
 
     def dump(self, kind: str, by: Caller) -> list[dict[str, Any]]:
         """Every document of a kind, with how many events it has had; that they were taken is audited before."""

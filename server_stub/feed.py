@@ -348,13 +348,13 @@ def remember_numbers(session: Session, kind: str, id: str, words: str) -> None:
 def with_number(session: Session, kind: str, number: str, limit: int) -> list[Doc]:
     """Documents of a kind that have exactly this number among their words, by id."""
     sealing, wanted = of(session), plain_number(number)
-    query = (
-        select(AggregateState.id, AggregateState.sealed)
-        .join(BlindIndex, (BlindIndex.kind == AggregateState.kind) & (BlindIndex.id == AggregateState.id))
-        .where(BlindIndex.kind == kind, BlindIndex.blind.in_(sealing.blinds(number)))
-        .distinct()
-        .order_by(AggregateState.id)
+    # first who has the number, then the documents: in one query they would be looked for in the order of all documents
+    named = select(BlindIndex.id).where(BlindIndex.kind == kind, BlindIndex.blind.in_(sealing.blinds(number)))
+    ids = sorted(set(session.execute(named).scalars()))
+    query = select(AggregateState.id, AggregateState.sealed).where(
+        AggregateState.kind == kind, AggregateState.id.in_(ids)
     )
+    query = query.order_by(AggregateState.id)
     found = []
     for id, sealed in session.execute(query):
         kept = json.loads(sealing.open(AggregateState, (kind, id), sealed))

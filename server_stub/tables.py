@@ -335,7 +335,7 @@ class AggregateState(Base):
     """
 
     __tablename__ = "aggregate_state"
-    __table_args__ = (Index(None, "kind", "state"), Index(None, "kind", "number"), Index(None, "kind", "due"))
+    __table_args__ = (Index(None, "kind", "state", "id"), Index(None, "kind", "number"), Index(None, "kind", "due"))
     kind: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     rev: Mapped[int]

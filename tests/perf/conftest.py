@@ -30,6 +30,10 @@ class Counter:
     code: str
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cases", default="100000", help="how many cases the largest server of the benchmarks has")
+
+
 PERSON = {"login": "zhangsan", "password": "Govdesk-2026"}
 
 

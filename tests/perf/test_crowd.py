@@ -18,29 +18,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from sqlalchemy import insert
-from sqlalchemy.orm import Session
 
-from modules.common.clock import iso
-from modules.common.ids import uuid7
 from server_stub.config import Config, read_settings
-from server_stub.sealing import seal
-from server_stub.seeding import CONSOLE
-from server_stub.services import Services, opened
-from server_stub.tables import Organisation, Person, PersonRole
-from sync.protocol import EnrolRequest, LeaseRequest, SignInRequest
+from server_stub.services import opened
 from tests.perf.harness import processor_seconds, report
 from tests.support.clean_env import clean_env
-from tests.support.crowd import Member, Plan
-from tests.support.devices import Computer
+from tests.support.crowd import Plan
 from tests.support.faults.counter import ITEM
+from tests.support.members import halls, member
 from tests.support.servers import PROJECT, QUICK, RunningServer, postgres, server
 
 pytestmark = pytest.mark.perf
 HALLS, IN_EACH, SECONDS = 25, 20, 20.0
 PAUSES = {"at work": 2.0, "without a pause": 0.0}
-WORD = "Crowded-2026"
 REQUIRED_MS = 3000
 GOALS_MS = {"sqlite": 500, "postgres": 1500}
 MANY = f"{QUICK}sign_ins_per_minute_address = 60000\n"
@@ -64,7 +54,7 @@ def test_five_hundred_counters(database: str, tmp_path: Path) -> None:
             assert item is not None
             means = {}
             for name, pause in PAUSES.items():
-                members = [member(services, tmp_path, hall) for hall in halls(services) for _ in range(IN_EACH)]
+                members = [member(services, tmp_path, hall) for hall in halls(services, HALLS) for _ in range(IN_EACH)]
                 plan = Plan(running.url, str(running.ca), SECONDS, pause, item["version"], members)
                 means[name] = measure(f"{kind}, {name}", plan, running, tmp_path, goal_of(kind, name))
     assert all(mean <= goal_of(kind, name) for name, mean in means.items()), means
@@ -94,36 +84,3 @@ def measure(what: str, plan: Plan, running: RunningServer, folder: Path, goal: f
         f"{work / len(every) * 1000:.2f} ms of the server's processor each"
     )
     return mean
-
-
-def halls(services: Services) -> list[str]:
-    """New ones; their ids."""
-    made = [f"h{uuid7()[-8:]}" for _ in range(HALLS)]
-    rows = [{"id": id, "kind": "hall", "name": f"{n}号大厅", "series": id[-6:].upper()} for n, id in enumerate(made)]
-    services.writer.do(lambda session: session.execute(insert(Organisation), rows))
-    return made
-
-
-def member(services: Services, folder: Path, hall: str) -> Member:
-    """A counter with a certificate and numbers, and its own clerk signed in."""
-    computer, login = Computer(), f"u{uuid7()[-10:]}"
-    hashed = services.passwords.hash(WORD)
-
-    def store(session: Session) -> None:
-        id, now = uuid7(), iso(services.clock.now())
-        values = {"id": id, "login": login, "sealed": seal(session, Person, (id,), "某人"), "hall_id": hall}
-        session.execute(
-            insert(Person).values(**values, admin_kind="", password_hash=hashed, must_change=False, created_at=now)
-        )
-        granted = {"person_id": id, "role_id": "clerk", "admin_kind": "", "granted_at": now, "granted_by": ""}
-        session.execute(insert(PersonRole).values(**granted))
-
-    services.writer.do(store)
-    code = services.devices.new_code(CONSOLE, hall, "窗口").secret
-    enrolment = services.devices.enrol(EnrolRequest(code, computer.csr))
-    said = services.door.sign_in(enrolment.device, SignInRequest(login, WORD))
-    lease = services.numbers.lease(enrolment.device, LeaseRequest(enrolment.series, 200))
-    private = computer.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    credential = folder / f"{enrolment.device}.pem"
-    credential.write_text(private + enrolment.certificate, "ascii")
-    return Member(str(credential), said.statement, f"hall:{hall}", lease.series, lease.first)

@@ -227,11 +227,11 @@ def test_a_clip_of_several_parts_shows_what_lies_in_any() -> None:
         path = f'<ofd:Path Boundary="{x} 0 20 20"><ofd:AbbreviatedData>{data}</ofd:AbbreviatedData></ofd:Path>'
         return f"<ofd:Area>{path}</ofd:Area>"
 
-    parts = area(0, "M 0 0 L 20 0 L 20 20 L 0 20 C") + area(10, "M 0 0 L 0 20 L 20 20 L 20 0 C")  # the other way round
+    parts = area(0, "M 0 0 L 20 0 L 20 20 L 0 20 C") + area(25, "M 0 0 L 0 20 L 20 20 L 20 0 C")  # the other way round
     clips = f'<ofd:Clips TransFlag="false"><ofd:Clip>{parts}</ofd:Clip></ofd:Clips>'
     image = picture(box(0, 0, 50, 50, f'{clips}<ofd:FillColor Value="255 0 0"/>'))
-    assert {at(image, x, 10) for x in (5, 15, 25)} == {0xFFFF0000}
-    assert {at(image, x, 10) for x in (35, 45)} == {WHITE}
+    assert {at(image, x, 10) for x in (5, 15, 30, 40)} == {0xFFFF0000}
+    assert {at(image, x, 10) for x in (22, 48)} == {WHITE}
     none = picture(box(0, 0, 50, 50, '<ofd:Clips><ofd:Clip/></ofd:Clips><ofd:FillColor Value="255 0 0"/>'))
     assert at(none, 10, 10) == WHITE
 

@@ -389,6 +389,20 @@ def test_the_screen_never_holds_the_true_seal(page: ReaderView, host: FakeHost) 
     assert edges(shown.picture) < edges(true) / 3, "it is there, and none of its lines is"
 
 
+def test_a_seal_can_be_seen_at_night(page: ReaderView, host: FakeHost) -> None:
+    pane = opened(page, host, sample("ofd/1.ofd"))
+    (shown,) = pane.veil._seals[0]
+    place = pane.view._screen_box(0, shown.spot.box).toAlignedRect()
+    pane.view.set_night(True)
+    settle(host)
+    pictures = [pane.view.viewport().grab().toImage().copy(place)]
+    pane.view.overlays.remove(pane.veil.paint)
+    pictures.append(pane.view.viewport().grab().toImage().copy(place))
+    places = [(x, y) for x in range(0, place.width(), 3) for y in range(0, place.height(), 3)]
+    lighter = [pictures[0].pixelColor(*each).red() > pictures[1].pixelColor(*each).red() + 40 for each in places]
+    assert sum(lighter) > 50
+
+
 def edges(image: QImage) -> int:
     """How many neighbours of red differ sharply: where lines are."""
     reds = [[_redness(image.pixelColor(x, y)) for x in range(0, image.width(), 2)] for y in range(0, image.height(), 2)]

@@ -160,6 +160,12 @@ class PageCanvas(QAbstractScrollArea):
         """Whether light and dark change places."""
         return self._night
 
+    @property
+    def blend(self) -> QPainter.CompositionMode:
+        """How what lies on a page like ink is drawn: it darkens paper, and at night would vanish in the dark."""
+        modes = QPainter.CompositionMode
+        return modes.CompositionMode_SourceOver if self._night else modes.CompositionMode_Multiply
+
     def set_mode(self, mode: Mode) -> None:
         """Lay the pages out otherwise, the page that is read stays."""
         if mode is not self._mode:
@@ -352,8 +358,15 @@ class PageCanvas(QAbstractScrollArea):
                     part.moveBottom(high - 1)
                 later += pieces(page, self._sizes[page], level, part)
         self.tiles.want([*(key for _, key in sorted(now, key=lambda each: each[0])), *later])
-        for page in seen:
-            self.read(page)
+        self._read_next()
+
+    def _read_next(self) -> None:
+        """Read the text of what is seen, one page at a time: what was scrolled past must not hold up what is seen."""
+        if not self._reading:
+            wanted = (page for page in (self._page, *self.seen_pages()) if page not in self._texts)
+            page = next(wanted, -1)
+            if page >= 0:
+                self.read(page)
 
     def read(self, page: int) -> PageText | None:
         """The text of a page if it is there; else it is read, and ``text_came`` tells."""
@@ -388,6 +401,8 @@ class PageCanvas(QAbstractScrollArea):
         if page == self._page:
             self._tell_page()
         self.text_came.emit(page)
+        if self.isVisible():
+            self._read_next()
 
     @Slot(int)
     def _arrived(self, page: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject, QRect, QRectF, Signal
@@ -131,6 +131,7 @@ class Tiles(QObject):
 
     def __init__(self, lanes: Lanes, budget: int = BUDGET_MB << 20, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        prepare_threads()
         self._lanes = lanes
         self.cache = TileCache(budget)
         self.failed: set[int] = set()
@@ -169,8 +170,7 @@ class Tiles(QObject):
             key = self._wanted.pop(0)
             if key in self._running or key in self.cache:
                 continue
-            # inline lanes are done before they return
-            self._running[key] = _NOT_YET
+            self._running[key] = NOT_YET
             token = self._lanes.run(
                 "page",
                 partial(_draw, source, key),
@@ -242,7 +242,18 @@ class _Pending:
     finished = False
 
 
-_NOT_YET = _Pending()
+NOT_YET = _Pending()
+"""Stands for work that was given away this moment: inline lanes are done with it before they return a token."""
+
+
+@cache
+def prepare_threads() -> None:
+    """Have PySide make its table of signatures now, on the GUI thread.
+
+    It does so at the first call of an overloaded method, by Python code of its own; two workers that come to it at
+    once wait for each other for ever (seen with PySide 6.9).
+    """
+    QImage(1, 1, QImage.Format.Format_RGB32).fill(0xFFFFFFFF)
 
 
 def _draw(source: Source, key: Key, token: Token) -> QImage:

@@ -10,7 +10,7 @@ import struct
 import threading
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from modules.common.ofd.report import OfdError, Report
@@ -40,6 +40,16 @@ class Entry(NamedTuple):
     size: int
     offset: int
     """Where the local header begins in the file."""
+
+
+class Readable(Protocol):
+    """Files by their paths; what is amiss with them goes to ``report``."""
+
+    report: Report
+
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises ``OfdError``."""
+        ...
 
 
 class Package:

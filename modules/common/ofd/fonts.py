@@ -7,7 +7,7 @@ import struct
 import threading
 from typing import Any, Literal, TypeAlias
 
-from modules.common.ofd.container import Package
+from modules.common.ofd.container import Readable
 from modules.common.ofd.report import OfdError, Report
 
 Role: TypeAlias = Literal["song", "hei", "kai", "fang", "title", "sans", "serif", "mono"]
@@ -45,7 +45,7 @@ class Font:
         family: str = "",
         *,
         path: str = "",
-        package: Package | None = None,
+        package: Readable | None = None,
         report: Report | None = None,
         bold: bool = False,
         italic: bool = False,

@@ -23,6 +23,9 @@ _ASCENT, _HEIGHT = 0.86, 1.06
 _COLUMN = 2.0
 """A gap of so many characters may part columns."""
 _DEPTH = 40
+_BROAD = {"m": 0.78, "w": 0.72, "M": 0.86, "W": 0.94, "@": 0.92, "%": 0.83}
+"""Letters wider than a half, in parts of their size; other capitals have ``_CAPITAL``."""
+_CAPITAL = 0.7
 
 
 class _Character(NamedTuple):
@@ -204,7 +207,14 @@ def _of_run(run: GlyphRun, matrix: Matrix | None) -> Iterator[_Character]:
             continue
         if matrix is not None:
             x, y = ma * x + mc * y + me, mb * x + md * y + mf
-        yield _Character(character, x, y, size, along, width_of(character) * size * stretch)
+        yield _Character(character, x, y, size, along, _usual(character) * size * stretch)
+
+
+def _usual(character: str) -> float:
+    """How wide a character usually is, in parts of its size."""
+    if "A" <= character <= "Z":
+        return _BROAD.get(character, _CAPITAL)
+    return _BROAD.get(character) or width_of(character)
 
 
 def _pieces(characters: Iterator[_Character]) -> list[_Piece]:
@@ -252,7 +262,8 @@ def _piece(characters: list[_Character], down: bool) -> _Piece:
         if index < len(steps):
             ahead = steps[index]
             even = abs(ahead - pitch) < 0.05 * pitch  # set at even distances, no gap between words
-            if even or 0.2 * character.size < ahead < 1.5 * width:
+            most = 1.1 if character.text in _BROAD or "A" <= character.text <= "Z" else 1.5
+            if even or 0.2 * character.size < ahead < most * width:
                 width = ahead
         boxed.append((character.text, _box(character, width)))
     first = characters[0]

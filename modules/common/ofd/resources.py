@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modules.common.ofd import xml
 from modules.common.ofd.colours import RGB, Space, space_of
-from modules.common.ofd.container import Package, resolve
+from modules.common.ofd.container import Package, Readable, resolve
 from modules.common.ofd.fonts import Font
 from modules.common.ofd.report import OfdError
 from modules.common.ofd.xml import attributes, child, flag, local, number, numbers, text
@@ -23,7 +23,7 @@ class Media:
 
     __slots__ = ("_package", "format", "id", "kind", "path")
 
-    def __init__(self, id: str, kind: str, format: str, path: str, package: Package) -> None:
+    def __init__(self, id: str, kind: str, format: str, path: str, package: Readable) -> None:
         self.id, self.kind, self.format, self.path = id, kind, format, path
         self._package = package
 

@@ -115,14 +115,14 @@ def seal_file(words: Sequence[str]) -> int:
 def _sealed(data: bytes, holder: Holder, chosen: argparse.Namespace) -> bytes:
     """One file as the command line wants it."""
     from modules.common.seals.ofd_sealing import seal_ofd, withdraw_last
-    from modules.common.seals.pdf_sealing import paper_sizes, seal_pdf
+    from modules.common.seals.pdf_sealing import paper_sizes, seal_pdf, withdraw_last_pdf
     from modules.common.seals.pdf_verifying import is_pdf
 
     now, seal = datetime.now(UTC), holder.seal
-    if is_pdf(data) and (chosen.withdraw or chosen.keyword):
-        raise GovDeskError("SEAL-034", tr("PDF 不支持撤销签章和按关键字盖章。文件没有改动。"))
+    if is_pdf(data) and chosen.keyword:
+        raise GovDeskError("SEAL-034", tr("PDF 不支持按关键字盖章。文件没有改动。"))
     if chosen.withdraw:
-        return withdraw_last(data, holder, chosen.document)
+        return withdraw_last_pdf(data, holder) if is_pdf(data) else withdraw_last(data, holder, chosen.document)
     if is_pdf(data):
         stamps = stamps_for(paper_sizes(data), seal, chosen) if seal else []
         return seal_pdf(data, holder, stamps, now, lock=chosen.lock)

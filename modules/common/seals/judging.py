@@ -19,7 +19,7 @@ from modules.common.gm.trust import Chain, Revocation, Trust, chain_of
 from modules.common.seals.report import SignatureReport, Verdict, worst
 from modules.common.seals.ses import Seal, Signature
 from modules.common.seals.status import SealState, state_of
-from modules.common.text import tr
+from modules.common.text import together, tr
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 
@@ -113,7 +113,7 @@ def judge_chains(
         verdicts.append(verdict)
         words.append(tr("{who}证书：{said}", who=party.who, said=said))
     if chains:
-        report.add("chain", worst(verdicts), " ".join(words))
+        report.add("chain", worst(verdicts), together(*words))
     return chains
 
 
@@ -165,7 +165,7 @@ def judge_validity(
             say(Verdict.INVALID, tr("{at}，“{name}”的证书不在有效期内。", at=minute(party.moment), name=name))
         elif party.lasting and (late := next((each for each in chain.certificates if now > each.not_after), None)):
             say(Verdict.WARNING, tr("“{name}”的证书已于 {until} 到期。", name=late.name, until=day(late.not_after)))
-    report.add("validity", worst(verdicts), " ".join(dict.fromkeys(words)) or tr("签章时和现在都在有效期内。"))
+    report.add("validity", worst(verdicts), together(*dict.fromkeys(words)) or tr("签章时和现在都在有效期内。"))
 
 
 def _seal_validity(

@@ -20,7 +20,7 @@ from modules.common.seals import ofd_containers
 from modules.common.seals.judging import LOCAL, minute
 from modules.common.seals.parts import Parts, uncovered
 from modules.common.seals.report import SignatureReport, Stamp, Verdict
-from modules.common.text import tr
+from modules.common.text import together, tr
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -306,7 +306,7 @@ class _OneSignature:
         # many write the hour of the place and call it UTC, or the other way round
         apart = min(abs(written - report.time + shift) for shift in (timedelta(), _ZONE, -_ZONE))
         if apart > _SKEW:
-            said += tr("签章描述中的时间是 {other}，两者不一致。", other=minute(written))
+            said = together(said, tr("签章描述中的时间是 {other}，两者不一致。", other=minute(written)))
         report.add("time", Verdict.WARNING if apart > _SKEW else Verdict.VALID, said)
 
     def _appearance(self) -> None:

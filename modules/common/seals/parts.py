@@ -51,22 +51,24 @@ class Parts:
         if document is None:
             return []
         try:
-            identifiers = [each.id for each in document.templates.values() if each.path == path]
+            templates = list(document.templates.values())
+            annotated = [page for page, files in document.annotations.files.items() if path in files]
         except OfdError:
             return []
-        identifiers = identifiers or self._resource_ids(path)
+        if annotated:
+            return [page.index for page in document.pages if page.id in annotated]
+        used = {each.id for each in templates if each.path == path} or set(self._resource_ids(path))
+        used |= {each.id for each in templates if self._mentions(each.path, used)}
+        return [index for page, index in list(self.pages.items())[:_SEARCHED] if self._mentions(page, used)]
+
+    def _mentions(self, path: str, identifiers: set[str]) -> bool:
+        """Whether a page or template names one of these IDs."""
         marks = [f'"{each}"'.encode() for each in identifiers if each]
-        if not marks:
-            return []
-        found = []
-        for page, index in list(self.pages.items())[:_SEARCHED]:
-            try:
-                content = self._package.read(page)
-            except OfdError:
-                continue
-            if any(mark in content for mark in marks):
-                found.append(index)
-        return found
+        try:
+            content = self._package.read(path) if marks and path else b""
+        except OfdError:
+            return False
+        return any(mark in content for mark in marks)
 
     def _resource_ids(self, path: str) -> list[str]:
         from modules.common.ofd import xml

@@ -118,6 +118,39 @@ def sign_pdf(
     return result
 
 
+def withdraw_last_pdf(data: bytes, holder: Holder) -> bytes:
+    """The file as it was before its last signature, which must be by ``holder``'s certificate and the last change.
+
+    Raises ``GovDeskError``: SEAL-035 when there is none, or something was added after it; SEAL-036 when it is somebody
+    else's.
+    """
+    from pyhanko.pdf_utils.reader import PdfFileReader
+    from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+    with _signable():
+        found = list(PdfFileReader(io.BytesIO(data), strict=False).embedded_signatures)
+        if not found or found[-1].evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
+            raise GovDeskError("SEAL-035", tr("文件没有可撤销的签名，或签名之后又有改动。文件没有改动。"))
+        if _signer_of(found[-1]) != holder.certificate.raw:
+            raise GovDeskError(
+                "SEAL-036", tr("最后一个签名不是您所签，不能撤销。文件没有改动。"), fix=tr("请由签名者本人撤销。")
+            )
+        if len(found) > 1:  # an earlier signature says where the file ended then
+            return data[: sum(int(number) for number in list(found[-2].byte_range)[2:4])]
+        mark = data.rfind(b"%%EOF", 0, data.rfind(b"%%EOF")) + len(b"%%EOF")
+        return data[:mark] + b"\n"
+
+
+def _signer_of(embedded: Any) -> bytes:
+    """The certificate of who made a signature, as the message brings it."""
+    try:
+        message = envelopes.read_signed(bytes(embedded.pkcs7_content))
+        found = message.certificate_of(message.signers[0])
+    except (envelopes.EnvelopeError, IndexError):
+        return b""
+    return found.raw if found else b""
+
+
 @contextmanager
 def _signable() -> Iterator[None]:
     """Turns what libraries throw at a file that they cannot sign into a sentence."""

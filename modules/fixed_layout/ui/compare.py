@@ -66,7 +66,7 @@ class ComparePane(QWidget):
         self._current = -1
         self.views = (PageView(host), PageView(host))
         service = left.service
-        self._veils = [Veil(host, service.watermark, view.viewport().update, self) for view in self.views]
+        self._veils = [Veil(host, service.watermark, view) for view in self.views]
         for side, view in enumerate(self.views):
             view.overlays += [self._veils[side].paint, partial(self._paint, side)]
             view.setAccessibleName((left, right)[side].path.name)

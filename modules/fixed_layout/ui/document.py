@@ -57,7 +57,7 @@ class DocumentPane(QWidget):
         self.marks = Marks(self.view, lambda: (service.person, service.today()))
         self.marks.load(memory.marks)
         self.finder = Finder(host, self)
-        self.veil = Veil(host, service.watermark, self.view.viewport().update, self)
+        self.veil = Veil(host, service.watermark, self.view)
         self.view.overlays[:0] = [self.veil.paint, self.finder.paint]
         self.verdict = Banner()
         self.note = Banner()
@@ -82,7 +82,6 @@ class DocumentPane(QWidget):
         self._saving.setInterval(SAVE_AFTER_MS)
         self._saving.timeout.connect(self.save)
         self._connect()
-        self.veil.open(source)
         self.view.open(source, _position(memory.position))
         self.side.thumbnails.open(source)
         self._read_all()
@@ -150,10 +149,10 @@ class DocumentPane(QWidget):
     def _verified(self, reports: list[SignatureReport]) -> None:
         self._reports = reports
         self.side.seals.show_reports(reports, protection())
-        self.veil.open(self.source)
-        self.view.viewport().update()
         if not reports:
             return
+        self.veil.open(self.source)
+        self.view.viewport().update()
         verdict = worst([report.verdict for report in reports])
         count = len(reports)
         words = {

@@ -112,12 +112,16 @@ class Marks(QObject):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for mark in self.all:
             if mark.page == page:
-                paint_mark(painter, mark)
+                paint_mark(painter, mark, self._view.blend)
         if page == self._page and self._stroke:
             _paint_stroke(painter, self._stroke)
 
 
-def paint_mark(painter: QPainter, mark: Mark) -> None:
+def paint_mark(
+    painter: QPainter,
+    mark: Mark,
+    blend: QPainter.CompositionMode = QPainter.CompositionMode.CompositionMode_Multiply,
+) -> None:
     """Draw a mark in millimetres of its page; on paper too."""
     if mark.kind == INK:
         for stroke in mark.strokes:
@@ -126,7 +130,9 @@ def paint_mark(painter: QPainter, mark: Mark) -> None:
     if mark.kind == HIGHLIGHT:
         shade = theme().color("marker")
         painter.save()
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
+        painter.setCompositionMode(blend)
+        if blend is not QPainter.CompositionMode.CompositionMode_Multiply:
+            shade.setAlphaF(0.3)
         for box in mark.boxes:
             painter.fillRect(QRectF(*box), shade)
         painter.restore()

@@ -97,7 +97,11 @@ def test_at_words_and_in_a_pdf(trial: Path, tmp_path: Path, capsys: pytest.Captu
     assert seal(trial, pdf, "--at", "100,100", "--pages", "all") == 0
     status, [entry] = verify(capsys, "--roots", trial / "roots", tmp_path / "a-sealed.pdf")
     assert (status, entry["verdict"]) == (0, "valid")
+    sealed = tmp_path / "a-sealed.pdf"
+    assert seal(trial, sealed, "--withdraw", "--out", str(sealed)) == 0
+    assert verify(capsys, sealed) == (0, [])
     assert seal(trial, pdf, "--withdraw") == 1
+    assert seal(trial, pdf, "--keyword", "page") == 1
 
 
 def test_many_at_once(trial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

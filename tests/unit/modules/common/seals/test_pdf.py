@@ -13,14 +13,14 @@ from modules.common.errors import GovDeskError
 from modules.common.gm.certificates import read_certificate
 from modules.common.gm.trust import Trust
 from modules.common.seals import verify
-from modules.common.seals.pdf_sealing import paper_sizes, seal_pdf, sign_pdf
+from modules.common.seals.pdf_sealing import paper_sizes, seal_pdf, sign_pdf, withdraw_last_pdf
 from modules.common.seals.pictures import Design, draw
 from modules.common.seals.places import seam
 from modules.common.seals.report import SignatureReport, Stamp, Verdict
 from tests.support.samples import sample
 from tests.support.seal_office import NOW, SIGNED, office, plain_pdf
 
-OFFICE = office(1)
+OFFICE, STRANGER = office(1), office(2)
 LOOK = draw(Design("示范区政务服务中心"))
 HOLDER = OFFICE.holder(picture=LOOK)
 PLACE = [Stamp(1, (120.0, 200.0, 42.0, 42.0))]
@@ -68,6 +68,34 @@ def test_several_in_turn_and_a_lock() -> None:
         assert caught.value.code == "SEAL-017"
 
 
+def changed_later(sealed: bytes) -> bytes:
+    """The file with another content on its first page, appended as PDF allows."""
+    from pyhanko.pdf_utils.generic import TextStringObject, pdf_name
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+
+    writer = IncrementalPdfFileWriter(io.BytesIO(sealed))
+    page = writer.prev.find_page_for_modification(0)[0].get_object()
+    page["/Contents"] = writer.prev.find_page_for_modification(2)[0].get_object().raw_get("/Contents")
+    page[pdf_name("/Note")] = TextStringObject("changed")
+    writer.update_container(page)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def test_only_one_s_own_last_signature_is_withdrawn() -> None:
+    plain = plain_pdf()
+    once = seal_pdf(plain, HOLDER, PLACE, SIGNED)
+    twice = seal_pdf(once, STRANGER.holder(picture=LOOK), PLACE, SIGNED)
+    assert withdraw_last_pdf(twice, STRANGER.holder()) == once
+    assert withdraw_last_pdf(once, HOLDER).rstrip() == plain.rstrip()
+    assert judge(withdraw_last_pdf(once, HOLDER)) == []
+    for data, code in ((plain, "SEAL-035"), (twice, "SEAL-036"), (changed_later(once), "SEAL-035")):
+        with pytest.raises(GovDeskError) as caught:
+            withdraw_last_pdf(data, HOLDER)
+        assert caught.value.code == code
+
+
 def flip(times: int, seed: int) -> None:
     sealed, chance = seal_pdf(plain_pdf(), HOLDER, PLACE, SIGNED), random.Random(seed)
     start = sealed.index(b"/Contents <") + len(b"/Contents <")
@@ -95,18 +123,7 @@ def test_any_one_byte_at_length() -> None:
 
 
 def test_what_is_added_later_is_told() -> None:
-    from pyhanko.pdf_utils.generic import TextStringObject, pdf_name
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-
-    sealed = seal_pdf(plain_pdf(), HOLDER, PLACE, SIGNED)
-    writer = IncrementalPdfFileWriter(io.BytesIO(sealed))
-    page = writer.prev.find_page_for_modification(0)[0].get_object()
-    page["/Contents"] = writer.prev.find_page_for_modification(2)[0].get_object().raw_get("/Contents")
-    page[pdf_name("/Note")] = TextStringObject("changed")
-    writer.update_container(page)
-    out = io.BytesIO()
-    writer.write(out)
-    [report] = judge(out.getvalue())
+    [report] = judge(changed_later(seal_pdf(plain_pdf(), HOLDER, PLACE, SIGNED)))
     assert report.verdict is Verdict.INVALID
     step = report.step("coverage")
     assert step is not None

@@ -119,6 +119,30 @@ def test_a_resource_that_was_changed_is_named_with_its_page() -> None:
     assert "第 1 页用到的 a.png" in report.summary()
 
 
+def test_parts_that_pages_use_by_others_are_named_with_their_pages() -> None:
+    media = '<ofd:MultiMedia ID="77" Type="Image"><ofd:MediaFile>a.png</ofd:MediaFile></ofd:MultiMedia>'
+    image = '<ofd:ImageObject ID="78" Boundary="10 10 20 20" ResourceID="77"/>'
+    used = '<ofd:Template TemplateID="5" ZOrder="Background"/>'
+    notes = f'<ofd:Annotations {ofd_maker.NAMESPACE}><ofd:Page PageID="3"><ofd:FileLoc>A.xml</ofd:FileLoc></ofd:Page>'
+    plain = ofd_maker.make(
+        ["", ofd_maker.page_xml("", used), ""],
+        resources=f"<ofd:MultiMedias>{media}</ofd:MultiMedias>",
+        common='<ofd:TemplatePage ID="5" BaseLoc="T.xml"/>',
+        more="<ofd:Annotations>Annots/Annotations.xml</ofd:Annotations>",
+        extra={
+            "Doc_0/Res/a.png": b"picture",
+            "Doc_0/T.xml": ofd_maker.page_xml(image).encode(),
+            "Doc_0/Annots/Annotations.xml": f"{notes}</ofd:Annotations>".encode(),
+            "Doc_0/Annots/A.xml": f"<ofd:PageAnnot {ofd_maker.NAMESPACE}/>".encode(),
+        },
+    )
+    files = contents(seal_ofd(plain, OFFICE.holder(), [], SIGNED))
+    for path, said in (("Res/a.png", "第 2 页"), ("T.xml", "第 2 页"), ("Annots/A.xml", "第 3 页")):
+        [report] = judge(files | {f"Doc_0/{path}": files[f"Doc_0/{path}"] + b" "})
+        assert report.verdict is Verdict.INVALID
+        assert said in report.summary(), path
+
+
 def test_a_seal_swapped_for_another_is_noticed() -> None:
     mine = sealed("v4")
     other = contents(sealed_file("v4", STRANGER))

@@ -1,0 +1,1 @@
+"""From PDF to OFD and back, by way of display lists; without Qt."""
