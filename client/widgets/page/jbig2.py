@@ -25,7 +25,7 @@ _PIXELS = 40_000_000
 
 def decode(data: bytes) -> QImage | None:
     """The image, or ``None`` when it can't be read. 8 bits of grey a pixel."""
-    found = _segments(data)
+    found = segments(data)
     if found is None:
         return None
     stream, width, height = found
@@ -49,7 +49,7 @@ def decode(data: bytes) -> QImage | None:
     return image
 
 
-def _segments(data: bytes) -> tuple[bytes, int, int] | None:
+def segments(data: bytes) -> tuple[bytes, int, int] | None:
     """The segments as PDF wants them (no file header, no ends), and the size of the page."""
     at, random_access = 0, False
     if data[:8] == _FILE and len(data) > 13:

@@ -99,6 +99,7 @@ def meaning(code: str) -> str:
         "pdf.mask": tr("PDF 的软蒙版没有带过去"),
         "pdf.shading": tr("PDF 的这种渐变没有带过去"),
         "pdf.pattern": tr("PDF 的底纹过密，没有带过去"),
+        "ofd.sealed": tr("印章和签名不能带过去，结果没有签章"),
         "annotation.plain": tr("批注没有外观，未显示"),
     }
     return meanings.get(code, code)

@@ -8,6 +8,7 @@ import pytest
 
 from client import ofd
 from modules.common.ofd.document import Document
+from tests.support.seal_office import plain_file
 
 
 @pytest.fixture
@@ -47,3 +48,14 @@ def test_the_source_is_never_written_over(tmp_path: Path, capsys: pytest.Capture
     assert ofd.main(["convert", str(source), "--to", "ofd", "--out", str(tmp_path)]) == 2
     assert "OFD-022" in capsys.readouterr().err
     assert source.read_bytes() == b"precious"
+
+
+def test_there_and_back(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = tmp_path / "a.ofd", str(tmp_path / "out")
+    source.write_bytes(plain_file(2))
+    assert ofd.main(["convert", str(source), "--to", "pdf", "--out", out]) == 0
+    assert ofd.main(["convert", str(tmp_path / "out/a.pdf"), "--to", "ofd", "--out", out]) == 0
+    before, after = Document.open(source), Document.open(tmp_path / "out/a.ofd")
+    assert [after.text(page).text for page in range(2)] == [before.text(page).text for page in range(2)]
+    assert ofd.main(["convert", str(scan), "--to", "pdf", "--out", out]) == 2
+    assert "OFD-001" in capsys.readouterr().err
