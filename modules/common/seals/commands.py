@@ -144,9 +144,7 @@ def _ofd_stamps(data: bytes, seal: Seal, chosen: argparse.Namespace) -> list[Sta
         return stamps_for(papers, seal, chosen)
     wanted = page_numbers(chosen.pages, len(papers)) or None
     found = [(hit.page, hit.boxes[-1]) for hit in document.find(chosen.keyword, wanted)]
-    if not found:
-        raise GovDeskError("SEAL-033", tr("文件中没有“{words}”。文件没有改动。", words=chosen.keyword))
-    return places.at_boxes(found, (float(seal.picture.width), float(seal.picture.height)), papers)
+    return places.at_words(chosen.keyword, found, (float(seal.picture.width), float(seal.picture.height)), papers)
 
 
 def stamps_for(papers: list[tuple[float, float]], seal: Seal, chosen: argparse.Namespace) -> list[Stamp]:

@@ -164,11 +164,24 @@ def _signable() -> Iterator[None]:
         ) from error
 
 
+def refuse_encrypted(data: bytes) -> None:
+    """Raise ``GovDeskError`` SEAL-037 for an encrypted file."""
+    from pyhanko.pdf_utils.reader import PdfFileReader
+
+    if PdfFileReader(io.BytesIO(data), strict=False).encrypted:
+        raise GovDeskError(
+            "SEAL-037",
+            tr("此 PDF 已加密，不能盖章。文件没有改动。"),
+            fix=tr("请由作者解除密码后另存，再盖章。"),
+        )
+
+
 def _prepare(data: bytes, stamps: Sequence[Stamp], picture: Picture | None, *, lock: bool) -> tuple[Any, str]:
     """A writer with a new empty signature field, and all stamps but the first, which the field itself shows."""
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign.fields import SigFieldSpec, append_signature_field, enumerate_sig_fields
 
+    refuse_encrypted(data)
     writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
     earlier = list(writer.prev.embedded_signatures)
     if any(each.docmdp_level is not None and each.docmdp_level.value == 1 for each in earlier) or (lock and earlier):

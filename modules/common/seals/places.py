@@ -69,9 +69,17 @@ def seam(
     return stamps
 
 
-def at_boxes(found: Iterable[tuple[int, Box]], size: Size, papers: Sequence[Size]) -> list[Stamp]:
-    """The seal over each of the places where words were found (page and box)."""
-    return [centred(page, box.x + box.width / 2, box.y + box.height / 2, size, papers[page]) for page, box in found]
+def at_words(words: str, found: Iterable[tuple[int, Box]], size: Size, papers: Sequence[Size]) -> list[Stamp]:
+    """The seal over each of the places where ``words`` were found (page and box).
+
+    Raises ``GovDeskError`` SEAL-033 when they were found nowhere.
+    """
+    stamps = [centred(page, box.x + box.width / 2, box.y + box.height / 2, size, papers[page]) for page, box in found]
+    if not stamps:
+        raise GovDeskError(
+            "SEAL-033", tr("文件中没有“{words}”。文件没有改动。", words=words), fix=tr("请核对关键字，或改选盖章位置。")
+        )
+    return stamps
 
 
 def overlap(one: Stamp, other: Stamp) -> bool:

@@ -7,6 +7,7 @@ never changed; each names the one before it by its digest, so that a use that wa
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -18,14 +19,24 @@ from modules.common.permissions import forbidden
 from modules.common.text import tr
 
 ACTIVE, FROZEN, REVOKED = "active", "frozen", "revoked"
-MAKE, USE = "seals.make", "seals.use"
+MAKE, USE = "fixed_layout.make_seals", "fixed_layout.seal"
 """Permissions: to make and govern seals; to use those that one was given."""
+SEALED, WITHDRAWN = "sealed", "withdrawn"
+"""What a use did."""
+_SLUG = re.compile(r"[a-z0-9][A-Za-z0-9._@-]{0,63}")
 RENEW_BEFORE = timedelta(days=90)
 _MOVES = {
     "seal.freeze": ((ACTIVE,), FROZEN),
     "seal.thaw": ((FROZEN,), ACTIVE),
     "seal.revoke": ((ACTIVE, FROZEN), REVOKED),
 }
+
+
+def record_id(code: str) -> str:
+    """The id of the record of a seal, by the code that stands in the seal itself."""
+    from modules.common.gm import sm3
+
+    return code if _SLUG.fullmatch(code) else f"seal-{sm3(code.encode()).hex()[:40]}"
 
 
 def state_words(state: str) -> str:
@@ -98,14 +109,18 @@ class SealRules:
         return Summary(state["name"], state["state"], state["code"], search=f"{state['name']} {state['code']}")
 
     def scopes(self, state: Doc) -> frozenset[str]:
-        return frozenset({f"dept:{state['department_id']}"})
+        """Those of the seal's department, who use it, and who made it."""
+        people = {*state["users"], state["history"][0]["by"]["id"]}
+        return _department(state) | {f"person:{each}" for each in people}
 
 
 class SealUseRules:
     """The rules of the kind ``seal_use``.
 
-    A document holds ``id``, ``seal``, ``seal_name``, ``department_id``, ``at``, ``by``, ``title`` and ``digest`` (SM3,
-    hex) of the sealed file, ``pages``, ``copies``, ``reason``, ``approved_by``, ``previous`` and ``chain``.
+    A document holds ``id``, ``seal``, ``seal_name``, ``seal_code``, ``listed``, ``department_id``, ``at``, ``by``,
+    ``act`` (``sealed`` or ``withdrawn``), ``title`` and ``digest`` (SM3, hex) of the file made, ``pages``, ``copies``,
+    ``reason``, ``approved_by``, ``previous`` and ``chain``. A seal that the register does not know, made elsewhere, is
+    used all the same, and not ``listed``: what was sealed must be known, whoever made the seal.
     """
 
     kind = "seal_use"
@@ -122,18 +137,22 @@ class SealUseRules:
             return Refusal("SEAL-023", tr("不认识的操作（{type}）。", type=command.type))
         body = command.body
         seal = context.refs.get(("seal", str(body.get("seal", ""))))
-        if seal is None:
-            return Refusal("SEAL-022", tr("没有这枚印章。"))
-        if no := use_fault(seal, context):
+        if seal is not None and (no := use_fault(seal, context)):
             return no
+        if seal is None and not (body.get("seal_code") and body.get("seal_name")):
+            return Refusal("SEAL-022", tr("没有这枚印章。"))
         if not str(body.get("title", "")).strip() or not str(body.get("reason", "")).strip():
             return Refusal("SEAL-028", tr("请写明文件名称和用印事由。"), {"reason": tr("请写明用印事由。")})
         kept = {key: body.get(key, "") for key in ("title", "digest", "pages", "copies", "reason", "approved_by")}
+        known = seal or {"name": body.get("seal_name"), "code": body.get("seal_code")}
         entry = {
             "id": command.aggregate_id,
-            "seal": seal["id"],
-            "seal_name": seal["name"],
-            "department_id": seal["department_id"],
+            "seal": str(body["seal"]),
+            "seal_name": str(known["name"]),
+            "seal_code": str(known["code"]),
+            "listed": seal is not None,
+            "department_id": known.get("department_id") or context.actor.department_id,
+            "act": WITHDRAWN if body.get("act") == WITHDRAWN else SEALED,
             "at": iso(context.now),
             "by": {"id": context.actor.id, "name": context.actor.name},
             "previous": str(body.get("previous", "")),
@@ -145,12 +164,19 @@ class SealUseRules:
         return dict(event.body)
 
     def summary(self, state: Doc) -> Summary:
-        return Summary(
-            f"{state['seal_name']}：{state['title']}", "recorded", search=f"{state['title']} {state['reason']}"
-        )
+        found_by = ("title", "reason", "seal_code", "approved_by", "digest")
+        words = " ".join([state["by"]["name"], *(str(state[key]) for key in found_by)])
+        return Summary(f"{state['seal_name']}：{state['title']}", state["act"], search=words)
 
     def scopes(self, state: Doc) -> frozenset[str]:
-        return frozenset({f"dept:{state['department_id']}"})
+        return _department(state) | {f"person:{state['by']['id']}"}
+
+
+def _department(state: Doc) -> frozenset[str]:
+    return frozenset({f"dept:{state['department_id']}"} if state["department_id"] else ())
+
+
+SEAL, SEAL_USE = SealRules(), SealUseRules()
 
 
 def use_fault(seal: Doc, context: Context) -> Refusal | None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPointF, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QShortcut
@@ -32,14 +32,18 @@ from modules.fixed_layout.ui.panels import (
 from modules.fixed_layout.ui.side import Side
 from modules.fixed_layout.ui.tools import Tools
 
+if TYPE_CHECKING:
+    from modules.fixed_layout.ui.sealing import SealingPanel
+
 SAVE_AFTER_MS = 1_500
 _NOTES = 500
 
 
 class DocumentPane(QWidget):
-    """A tab of the reader. ``compare_wanted`` carries itself."""
+    """A tab of the reader. ``compare_wanted`` carries itself, ``open_wanted`` a file that was made of it."""
 
     compare_wanted = Signal(object)
+    open_wanted = Signal(object)
 
     def __init__(self, host: Host, service: ReaderService, source: Source, path: Path, memory: Memory,
                  password: str = "") -> None:  # fmt: skip
@@ -52,6 +56,7 @@ class DocumentPane(QWidget):
         self.service = self._service = service
         self._work = PageWork(host)
         self._reports: list[SignatureReport] = []
+        self._sealing: SealingPanel | None = None
         self.view = PageView(host)
         self.tools = Tools(self)
         self.marks = Marks(self.view, lambda: (service.person, service.today()))
@@ -351,6 +356,26 @@ class DocumentPane(QWidget):
             name=tr("附件"),
         )
 
+    # -- sealing -----------------------------------------------------------------------------------
+
+    @Slot()
+    def toggle_sealing(self) -> None:
+        """Show or hide the panel that puts a seal on."""
+        from modules.fixed_layout.ui.sealing import SealingPanel
+
+        if self._sealing is None:
+            self._sealing = SealingPanel(self.host, self.view, self.source, self.path)
+            self._sealing.made.connect(self.open_wanted)
+            self._sealing.left.connect(self.toggle_sealing)
+            self._sealing.hide()
+            self.split.addWidget(self._sealing)
+        if self._sealing.isHidden():
+            self._sealing.begin()
+        else:
+            self._sealing.stop()
+            self.view.setFocus()
+        self.tools.seal.setChecked(not self._sealing.isHidden())
+
     # -- printing and leaving ----------------------------------------------------------------------
 
     @Slot()
@@ -396,6 +421,8 @@ class DocumentPane(QWidget):
         """Remember, stop what runs, let the file go. Called once."""
         self.save()
         self.finder.stop()
+        if self._sealing is not None:
+            self._sealing.leave()
         self._work.close()
         self.veil.open(None)
         self.view.open(None)

@@ -178,6 +178,7 @@ class ReaderView(QWidget):
         memory.path, memory.name = str(path), path.name
         pane = DocumentPane(self._host, self._service, source, path, memory, password)
         pane.compare_wanted.connect(self._compare)
+        pane.open_wanted.connect(self.open_file)
         at = self.tabs.addTab(pane, path.name)
         self.tabs.setTabToolTip(at, str(path))
         self.tabs.setCurrentIndex(at)

@@ -51,13 +51,15 @@ class Tools(QWidget):
         self.search.setFixedWidth(theme().text_width(13))
         self.previous = IconButton(tr("上一处（Shift+F3）"), icon="arrow-up")
         self.next = IconButton(tr("下一处（F3）"), icon="arrow-down")
+        self.seal = Button(tr("盖章"), icon="stamp")
+        self.seal.setCheckable(True)
         self.print = Button(tr("打印"), icon="printer")
         self.compare = Button(tr("对比"), icon="git-compare")
         self.words = Label("", "quiet")
         flow = flowing(
             self.side, beside(self.back, self.page, self.count, self.forth),
             beside(self.smaller, self.zoom, self.larger), self.look, self.turn,
-            self.hand, self.measure, self.marker, self.ink, self.opinion, self.compare, self.print,
+            self.hand, self.measure, self.marker, self.ink, self.opinion, self.compare, self.seal, self.print,
             beside(self.search, self.previous, self.next), self.words,
         )  # fmt: skip
         column = QVBoxLayout(self)
@@ -92,6 +94,8 @@ class Tools(QWidget):
         self.search.submitted.connect(self._submitted)
         self.previous.clicked.connect(lambda: pane.find_step(-1))
         self.next.clicked.connect(lambda: pane.find_step(1))
+        self.seal.clicked.connect(pane.toggle_sealing)
+        self.seal.setVisible(pane.service.may_seal)
         self.print.clicked.connect(pane.print_)
         self.compare.clicked.connect(lambda: pane.compare_wanted.emit(pane))
 

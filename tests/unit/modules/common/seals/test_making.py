@@ -198,18 +198,26 @@ def test_the_life_of_a_seal() -> None:
     assert (renewed["term"], renewed["until"]) == (2, term["until"])
     assert len(renewed["history"]) == 2
     assert SEALS.summary(renewed).title == "示范区政务服务中心"
-    assert SEALS.scopes(renewed) == {"dept:d1"}
+    assert SEALS.scopes(renewed) == {"dept:d1", "person:u", "person:m"}
 
 
 def use(sealed: Any, previous: str = "", actor: Actor = USER, now: datetime = START, **body: Any) -> Any:
     fields = {"seal": "s1", "title": "通知", "reason": "发文", "previous": previous, **body}
-    events = USES.decide(None, command("seal_use", "seal_use.record", **fields), context(actor, now, s1=sealed))
+    events = USES.decide(
+        None,
+        command("seal_use", "seal_use.record", **fields),
+        context(actor, now, **({"s1": sealed} if sealed else {})),
+    )
     return events.code if isinstance(events, Refusal) else USES.evolve(None, events[0])
 
 
 def test_only_who_was_given_an_active_seal_uses_it_and_says_what_for() -> None:
     state = run(None, "seal.issue", **ORDER)
     assert use(state)["by"] == {"id": "u", "name": "张三"}
+    assert USES.scopes(use(state)) == {"dept:d1", "person:u"}
+    assert use(None) == "SEAL-022"
+    made_elsewhere = use(None, seal_code="3403049999", seal_name="外地印章")
+    assert (made_elsewhere["listed"], USES.scopes(made_elsewhere)) == (False, {"person:u"})
     assert use(state, actor=MAKER) == "AUTH-403"
     assert use(state, reason=" ") == "SEAL-028"
     assert use(run(state, "seal.freeze", why="遗失")) == "SEAL-029"

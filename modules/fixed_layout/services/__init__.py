@@ -15,6 +15,7 @@ from client.kernel.ports import Drafts, Session
 from modules.common.clock import Clock
 from modules.common.errors import Refused
 from modules.common.permissions import forbidden
+from modules.common.seals.register import USE
 
 KIND = "fixed_layout.file"
 OPINIONS = "fixed_layout.opinions"
@@ -111,6 +112,11 @@ class ReaderService:
     def keep_opinions(self, texts: list[str]) -> None:
         """Store these opinions in place of those before."""
         self._drafts.save(self._id("opinions"), OPINIONS, "", {"texts": texts[:50]})
+
+    @property
+    def may_seal(self) -> bool:
+        """Whether this person uses seals."""
+        return bool(self._session.actor.may(USE))
 
     @property
     def may_see_true_seals(self) -> bool:
