@@ -8,13 +8,18 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "attach": "modules.common.ofd.writing.commands:attach",
     "convert": "client.widgets.page.conversion:convert",
     "info": "client.widgets.page.commands:info",
+    "merge": "modules.common.ofd.writing.commands:merge",
     "render": "client.widgets.page.commands:render",
+    "split": "modules.common.ofd.writing.commands:split",
     "text": "client.widgets.page.commands:text",
     "seal": "modules.common.seals.commands:seal_file",
     "trial-seal": "modules.common.seals.commands:trial_seal",
+    "unseal": "modules.common.ofd.writing.commands:unseal",
     "verify": "modules.common.seals.commands:verify_files",
+    "watermark": "modules.common.ofd.writing.commands:watermark",
 }
 """Sub-commands by name, each a function of the words after it that gives an exit status. Loaded when asked for."""
 

@@ -92,7 +92,9 @@ def _element(element: Any) -> list[str]:
         found.append(f"{tag} has another namespace")
     found += [f"{tag} lacks {name}" for name in NEEDED.get(tag, ()) if name not in element.attrib]
     if tag in ORDER:
-        order = ORDER[tag]
+        above = element.getparent()
+        listed = tag == "Page" and above is not None and etree.QName(above).localname == "Annotations"
+        order = ["FileLoc"] if listed else ORDER[tag]
         inner = [etree.QName(each).localname for each in element]
         strangers = [each for each in inner if each not in order]
         if strangers:

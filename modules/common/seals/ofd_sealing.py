@@ -18,10 +18,10 @@ from modules.common.gm import envelopes, sm2, sm3
 from modules.common.gm.certificates import SM2_WITH_SM3, SM3, Certificate
 from modules.common.ofd.container import Package
 from modules.common.ofd.document import Body, Document, bodies
+from modules.common.ofd.zip_edit import rewrite
 from modules.common.seals import ofd_verifying, ses
 from modules.common.seals.judging import minute
 from modules.common.seals.report import Stamp
-from modules.common.seals.zip_edit import rewrite
 from modules.common.text import tr
 from modules.common.version import VERSION
 

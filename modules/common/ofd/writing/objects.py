@@ -163,7 +163,7 @@ class Objects:
             attributes.append('Italic="true"')
         paints = self._look(run.fill, run.stroke, attributes, True, False, size / run.size)
         glyphs = self._glyphs(run, cells, drawn)
-        code = "".join(REPLACEMENT if character == FILLER else character for character, _, _ in cells)
+        code = "".join(_written(character) for character, _, _ in cells)
         place = f'X="{number(across[0] / 1000, 3)}" Y="{number(down[0] / 1000, 3)}"'
         if len(drawn) > 1:
             dx, dy = ([other - one for one, other in pairwise(line)] for line in (across, down))
@@ -376,6 +376,13 @@ class Objects:
             '<ofd:Area><ofd:Path Boundary="0 0 0.001 0.001" Stroke="false" Fill="true">'
             "<ofd:AbbreviatedData>M 0 0 L 0 0 C</ofd:AbbreviatedData></ofd:Path></ofd:Area>"
         )
+
+
+def _written(character: str) -> str:
+    """A character as it is written: one for one, and no blank that XML or its readers would join with others."""
+    if character == FILLER:
+        return REPLACEMENT
+    return " " if character.isspace() and character not in "\u00a0\u3000" else character
 
 
 def _parts(

@@ -7,23 +7,17 @@ import io
 import zipfile
 from collections.abc import Iterable, Mapping
 
-from modules.common.ofd.display import LOOK_UP, GlyphRun, Group, Item, Pattern, Shape
+from modules.common.ofd.display import Group, Item
 from modules.common.ofd.document import LARGEST
-from modules.common.ofd.fonts import Font
 from modules.common.ofd.report import OfdError, Report
-from modules.common.ofd.resources import Media
-from modules.common.ofd.writing.fonts import Embedded, FontUse, use_of
 from modules.common.ofd.writing.marks import array, number, quoted, text, whole
 from modules.common.ofd.writing.objects import Objects
+from modules.common.ofd.writing.shelf import Shelving
 from modules.common.ofd.writing.volume import Heading, Info, Leaf, Volume
 from modules.common.text import tr
 
 _MOMENT = (2026, 1, 1, 0, 0, 0)
 """What every file in the zip has as its time, so that the same volume gives the same bytes."""
-_SIGNS = ((b"\x89PNG", "PNG"), (b"\xff\xd8", "JPEG"), (b"GIF8", "GIF"), (b"BM", "BMP"), (b"II*\0", "TIFF"),
-          (b"MM\0*", "TIFF"), (b"\x97JB2", "GBIG2"))  # fmt: skip
-_SUFFIX = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "TIFF": "tif", "GBIG2": "jb2"}
-_DEPTH = 40
 
 
 def write(volume: Volume, report: Report | None = None) -> bytes:
@@ -50,130 +44,39 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-class _Writing:
+class _Writing(Shelving):
     def __init__(self, volume: Volume, report: Report) -> None:
-        self.report = report
+        super().__init__(report, "Doc_0/Res/")
         self._volume = volume
-        self._last = 0
-        self._files: dict[str, bytes] = {}
-        self._uses: dict[Font, FontUse] = {}
-        self._embedded: dict[Font, Embedded | None] = {}
-        self._fonts: dict[tuple[str, ...], int] = {}
-        self._font_ids: dict[Font, int] = {}
-        self._font_marks: list[str] = []
-        self._media: dict[Media, int] = {}
-        self._images: dict[bytes, int] = {}
-        self._image_marks: list[str] = []
-        self._composites: dict[str, int] = {}
-        self._composite_marks: list[str] = []
-
-    def next_id(self) -> int:
-        self._last += 1
-        return self._last
 
     def files(self) -> dict[str, bytes]:
         volume = self._volume
         for items in (*volume.templates, *(leaf.items for leaf in volume.leaves)):
-            self._collect(items, 0)
-        self._embedded = {font: use.embed(self.report) for font, use in self._uses.items()}
+            self.collect(items)
+        self.embed()
         page_ids = [self.next_id() for _ in volume.leaves]
         template_ids = [self.next_id() for _ in volume.templates]
         for index, items in enumerate(volume.templates):
             path = f"Doc_0/Tpls/Tpl_{index}/Content.xml"
-            self._files[path] = whole("Page", self._content(items, path))
+            self.new_files[path] = whole("Page", self._content(items, path))
         for index, leaf in enumerate(volume.leaves):
             path = f"Doc_0/Pages/Page_{index}/Content.xml"
-            self._files[path] = whole("Page", self._page(leaf, path, template_ids))
-        if self._font_marks:
-            self._files["Doc_0/PublicRes.xml"] = whole(
-                "Res", f"<ofd:Fonts>{''.join(self._font_marks)}</ofd:Fonts>", 'BaseLoc="Res"'
+            self.new_files[path] = whole("Page", self._page(leaf, path, template_ids))
+        if self.fonts:
+            self.new_files["Doc_0/PublicRes.xml"] = whole(
+                "Res", f"<ofd:Fonts>{''.join(self.fonts)}</ofd:Fonts>", 'BaseLoc="Res"'
             )
-        media = f"<ofd:MultiMedias>{''.join(self._image_marks)}</ofd:MultiMedias>" if self._image_marks else ""
-        units = "".join(self._composite_marks)
+        media = f"<ofd:MultiMedias>{''.join(self.images)}</ofd:MultiMedias>" if self.images else ""
+        units = "".join(self.composites)
         units = f"<ofd:CompositeGraphicUnits>{units}</ofd:CompositeGraphicUnits>" if units else ""
         if media or units:
-            self._files["Doc_0/DocumentRes.xml"] = whole("Res", media + units, 'BaseLoc="Res"')
+            self.new_files["Doc_0/DocumentRes.xml"] = whole("Res", media + units, 'BaseLoc="Res"')
         attachments = self._attachments()
-        self._files["Doc_0/Document.xml"] = self._document(page_ids, template_ids, attachments)
+        self.new_files["Doc_0/Document.xml"] = self._document(page_ids, template_ids, attachments)
         top = {"OFD.xml": self._top()}
         first = ("Doc_0/Document.xml", "Doc_0/PublicRes.xml", "Doc_0/DocumentRes.xml")
-        top.update((name, self._files.pop(name)) for name in first if name in self._files)
-        return top | self._files
-
-    # -- what pages refer to -----------------------------------------------------------------------
-
-    def _collect(self, items: Iterable[Item], depth: int) -> None:
-        for item in items:
-            if isinstance(item, GlyphRun):
-                use = use_of(item, self._uses)
-                for character, glyph in zip(item.text, item.glyphs or (LOOK_UP,) * len(item.text), strict=True):
-                    if glyph >= LOOK_UP:
-                        use.glyph(character, glyph)
-            elif isinstance(item, Group) and depth < _DEPTH:
-                self._collect(item.items, depth + 1)
-            elif isinstance(item, Shape) and depth < _DEPTH:
-                for paint in (item.fill, None if item.stroke is None else item.stroke.paint):
-                    if isinstance(paint, Pattern):
-                        self._collect(paint.items, depth + 1)
-
-    def glyph(self, run: GlyphRun, character: str, glyph: int) -> int:
-        embedded = self._embedded.get(run.font)
-        if embedded is None:
-            return LOOK_UP
-        return embedded.numbers.get(use_of(run, self._uses).glyph(character, glyph), LOOK_UP)
-
-    def font(self, font: Font) -> int:
-        found = self._font_ids.get(font)
-        if found is None:
-            found = self._font_ids[font] = self._add_font(font)
-        return found
-
-    def _add_font(self, font: Font) -> int:
-        embedded = self._embedded.get(font)
-        name = font.name or "宋体"
-        looks = (("Italic", font.italic), ("Bold", font.bold), ("Serif", font.serif), ("FixedWidth", font.fixed))
-        said = f'FontName="{quoted(name)}" FamilyName="{quoted(font.family or name)}"'
-        said += "".join(f' {key}="true"' for key, value in looks if value)
-        digest = "" if embedded is None else hashlib.sha256(embedded.data).hexdigest()
-        if (said, digest) not in self._fonts:
-            id = self._fonts[said, digest] = self.next_id()
-            file = ""
-            if embedded is not None:
-                name = f"font_{id}.{embedded.suffix}"
-                self._files[f"Doc_0/Res/{name}"] = embedded.data
-                file = f"<ofd:FontFile>{name}</ofd:FontFile>"
-            self._font_marks.append(f'<ofd:Font ID="{id}" {said}>{file}</ofd:Font>')
-        return self._fonts[said, digest]
-
-    def image(self, media: Media) -> int:
-        found = self._media.get(media)
-        if found is not None:
-            return found
-        try:
-            data = media.data()
-        except OfdError as error:
-            self.report.add("image.damaged", media.path, error.code)
-            data = b""
-        digest = hashlib.sha256(data).digest()
-        if digest not in self._images:
-            id = self._images[digest] = self.next_id()
-            form = next((form for sign, form in _SIGNS if data.startswith(sign)), media.format.upper() or "PNG")
-            name = f"image_{id}.{_SUFFIX.get(form, 'dat')}"
-            self._files[f"Doc_0/Res/{name}"] = data
-            self._image_marks.append(
-                f'<ofd:MultiMedia ID="{id}" Type="Image" Format="{quoted(form)}">'
-                f"<ofd:MediaFile>{name}</ofd:MediaFile></ofd:MultiMedia>"
-            )
-        self._media[media] = self._images[digest]
-        return self._images[digest]
-
-    def composite(self, width: float, height: float, content: str) -> int:
-        id = self.next_id()
-        self._composite_marks.append(
-            f'<ofd:CompositeGraphicUnit ID="{id}" Width="{number(width)}" Height="{number(height)}">'
-            f"<ofd:Content>{content}</ofd:Content></ofd:CompositeGraphicUnit>"
-        )
-        return id
+        top.update((name, self.new_files.pop(name)) for name in first if name in self.new_files)
+        return top | self.new_files
 
     # -- the files ---------------------------------------------------------------------------------
 
@@ -202,7 +105,7 @@ class _Writing:
         box = array((0, 0, first.width, first.height))
         common = f"<ofd:PageArea><ofd:PhysicalBox>{box}</ofd:PhysicalBox></ofd:PageArea>"
         for name in ("PublicRes", "DocumentRes"):
-            if f"Doc_0/{name}.xml" in self._files:
+            if f"Doc_0/{name}.xml" in self.new_files:
                 common += f"<ofd:{name}>{name}.xml</ofd:{name}>"
         common += "".join(
             f'<ofd:TemplatePage ID="{id}" BaseLoc="Tpls/Tpl_{index}/Content.xml"/>'
@@ -213,7 +116,7 @@ class _Writing:
         )
         return whole(
             "Document",
-            f"<ofd:CommonData><ofd:MaxUnitID>{self._last}</ofd:MaxUnitID>{common}</ofd:CommonData>"
+            f"<ofd:CommonData><ofd:MaxUnitID>{self.last}</ofd:MaxUnitID>{common}</ofd:CommonData>"
             f"<ofd:Pages>{pages}</ofd:Pages>"
             + (f"<ofd:Outlines>{outline}</ofd:Outlines>" if outline else "")
             + attachments,
@@ -236,10 +139,10 @@ class _Writing:
         for index, (name, data) in enumerate(self._volume.attachments):
             mark, file = attachment_mark(self.next_id(), index, name, len(data))
             marks.append(mark)
-            self._files[f"Doc_0/Attachs/{file}"] = data
+            self.new_files[f"Doc_0/Attachs/{file}"] = data
         if not marks:
             return ""
-        self._files["Doc_0/Attachs/Attachments.xml"] = whole("Attachments", "".join(marks))
+        self.new_files["Doc_0/Attachs/Attachments.xml"] = whole("Attachments", "".join(marks))
         return "<ofd:Attachments>Attachs/Attachments.xml</ofd:Attachments>"
 
     def _top(self) -> bytes:
@@ -247,7 +150,7 @@ class _Writing:
         id = info.id
         if not id:
             digest = hashlib.sha256()
-            for name, content in self._files.items():
+            for name, content in self.new_files.items():
                 digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
             id = digest.hexdigest()[:32]
         return whole(
