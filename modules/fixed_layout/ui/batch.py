@@ -80,6 +80,7 @@ class BatchView(QWidget):
         self.where.clicked.connect(self._ask_folder)
         self.table.acted.connect(self._ask_files)
         self.table.opened.connect(self._open)
+        self.table.chosen.connect(self._tell)
         self.go.clicked.connect(self.ask)
         self.reason.submitted.connect(self.ask)
         self.choice.changed.connect(self._refresh)
@@ -172,6 +173,11 @@ class BatchView(QWidget):
 
     def _open(self, row: Row) -> None:
         self._host.open_page("fixed_layout.reader", path=str(row.path))
+
+    def _tell(self, row: Row | None) -> None:
+        """The whole of why a file was not sealed."""
+        if row is not None and row.state == REFUSED:
+            self.banner.say(f"{row.path.name}：{row.words}", "red")
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():

@@ -48,7 +48,7 @@ class UsesView(QWidget):
                 Column("at", tr("时间"), lambda row: when(parse_iso(row.doc["at"]), self._clock.now()), 9,
                        sort=lambda row: row.doc["at"]),
                 Column("by", tr("用印人"), lambda row: str(row.doc["by"]["name"]), 6),
-                Column("act", tr("办理"), lambda row: act_words(row.doc), 6,
+                Column("act", tr("办理"), lambda row: act_words(row.doc), 8,
                        state=lambda row: "due" if row.doc["act"] == WITHDRAWN else "good"),
                 Column("seal", tr("印章"), lambda row: str(row.doc["seal_name"]), 12),
                 Column("title", tr("文件"), lambda row: str(row.doc["title"]), 16, stretch=True),
