@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from pydantic import FailFast
 from starlette.responses import Response
 
 from modules.common.clock import iso
@@ -43,7 +45,6 @@ from sync.protocol import (
     PasswordChange,
     Problem,
     PushReply,
-    PushRequest,
     RecoveryCodes,
     SessionEnd,
     SessionInfo,
@@ -53,8 +54,10 @@ from sync.protocol import (
     TotpConfirm,
     TotpRemove,
     TotpSecret,
+    WireCommand,
     to_wire,
 )
+from sync.protocol import PushRequest as WholePush
 
 PRODUCT = "GovDesk"
 PUBLIC = frozenset({"/health", "/ready", PATHS["hello"], PATHS["ca"], PATHS["enrol"]})
@@ -63,6 +66,15 @@ _ANYWHERE: dict[int | str, dict[str, Any]] = {
     **problems.told(400, 413),
     "default": {"model": Problem, "description": "code and sentence for people"},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class PushRequest(WholePush):
+    """A push as it comes in. The first command that is none ends the reading: to tell each fault of a million would
+    take gigabytes.
+    """
+
+    cmds: Annotated[list[WireCommand], FailFast()]
 
 
 def create_app(services: Services) -> FastAPI:

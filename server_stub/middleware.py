@@ -21,7 +21,8 @@ PUSH_BODY_LIMIT = 8 * 1024 * 1024
 class Surround:
     """ASGI middleware. Logs the route's template, never the address as asked: that may hold somebody's data.
 
-    ``large`` says how many bytes may come to addresses that begin so; ``BODY_LIMIT`` to all others.
+    ``large`` says how many bytes may come to addresses that begin so; ``BODY_LIMIT`` to all others, and from whoever
+    shows no certificate: a body is read before anybody is asked who they are.
     """
 
     def __init__(self, app: ASGIApp, large: Mapping[str, int]) -> None:
@@ -36,7 +37,8 @@ class Surround:
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request"] = request_id
         limits = (limit for start, limit in self._large.items() if scope["path"].startswith(start))
-        limit = next(limits, BODY_LIMIT)
+        shown = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain")
+        limit = next(limits, BODY_LIMIT) if shown else BODY_LIMIT
         received = 0
         status = 0
 

@@ -276,8 +276,7 @@ class SyncEngine:
         elif isinstance(action, Pull) and isinstance(reply, ChangesReply):
             self._pulled(action, reply)
         elif isinstance(action, Borrow) and isinstance(reply, Lease):
-            self._store.add_lease(reply.series, reply.first, reply.last)
-            self._lanes.pop(_lane(action), None)
+            self._lent(action, reply)
         else:
             raise TypeError(f"{type(reply).__name__} does not answer {type(action).__name__}")
         self._tell(self._store.tally())
@@ -292,6 +291,8 @@ class SyncEngine:
             self._tell(None)
             return
         if self._page is not None:
+            # what cannot be stored must not keep the other feeds from being read
+            self._hold(f"pull:{self._page.scope}")
             self._due.pop(self._page.scope, None)
             self._page = None
         self._reason = code
@@ -322,6 +323,8 @@ class SyncEngine:
         )
         self._fit_slice(len(part), self._clock.monotonic() - began)
         self._page = replace(page, changes=rest) if rest else None
+        if not rest:
+            self._lanes.pop(f"pull:{page.scope}", None)
         if ends:
             self._ended.add(page.scope)
             self._compare(page.scope, page.holds)
@@ -415,6 +418,19 @@ class SyncEngine:
             # nothing was decided: not at once again, lest two sides that misunderstand each other spin
             self._hold("push")
 
+    def _lent(self, action: Borrow, reply: Lease) -> None:
+        def unused() -> int:
+            tally = self._store.tally()
+            return tally.wanted.get(action.request.series, 0) if action.wanted else tally.serials
+
+        before = unused()
+        self._store.add_lease(reply.series, reply.first, reply.last)
+        if unused() > before:
+            self._lanes.pop(_lane(action), None)
+        else:
+            # no number that was not here already: not at once again, lest nothing else be asked any more
+            self._hold(_lane(action))
+
     def _pulled(self, action: Pull, reply: ChangesReply) -> None:
         lane = _lane(action)
         renewed = self._contact(reply.epoch, reply.server_time)
@@ -426,7 +442,10 @@ class SyncEngine:
                 self._hold(lane)
         if reply.snapshot_required or renewed:
             return
-        if reply.scope != action.scope or reply.since != self._store.cursor(action.scope):
+        if (reply.scope, reply.since) != (action.scope, action.since):
+            self._hold(lane)  # no answer to this question
+            return
+        if reply.since != self._store.cursor(action.scope):
             return  # a late copy of an answer
         whole = _leading(reply.changes, reply.since, reply.floor)
         end = whole[-1].seq if whole else reply.since
@@ -440,7 +459,12 @@ class SyncEngine:
             self._reason, self._words = "SYNC-012", tr("服务器发来的内容不连续，正在重新读取。")
             self._hold(lane)
             return
-        self._lanes.pop(lane, None)
+        if reply.more and to == reply.since:
+            # it may have grown while it was read; should it say so for ever, the other feeds have their turn
+            self._hold(lane)
+            return
+        if self._page is None:
+            self._lanes.pop(lane, None)
         if last and self._heard.pop(action.scope, 0) <= reply.to:
             # spread, so that the counters of a hall do not all ask in the same moment
             every = self._policy.pull_when_told if self._listening else self._policy.pull_every

@@ -192,13 +192,15 @@ class Door:
     def _prove(self, device_id: str, login: str, password: str, *, keep: bool = False) -> str:
         """The id of the person whose password this is. Known and unknown logins fail alike, and lock alike.
 
-        ``keep`` leaves earlier failures counted: a right password alone must not give new tries for the code.
+        ``keep`` leaves earlier failures counted, and so does a second factor: a right password alone must not give new
+        tries for the code.
         """
         login = _login(login)
         self._attempts.refuse_locked(login)
         with self._database.read() as session:
             person = session.execute(select(Person).filter_by(login=login)).scalar_one_or_none()
             found = (person.id, person.password_hash, person.disabled_at) if person else None
+            keep = keep or (person is not None and self._totp.enabled(session, person.id))
         # the demonstration's password is published: outside of a demonstration it opens nothing, whoever left it there
         published = password == self._published
         right = self._passwords.check(None if published or found is None else found[1], password)

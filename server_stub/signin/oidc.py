@@ -68,8 +68,11 @@ class Oidc:
 
         Raises AUTH-043 when the provider can't be asked, AUTH-049 where the redirect is none of the counter's own.
         """
-        parts = urlsplit(redirect)
-        own = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1") and not parts.query
+        try:
+            parts = urlsplit(redirect)
+            own = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1") and not parts.query
+        except ValueError:
+            own = False  # brackets that hold no address
         if not own:
             raise GovDeskError("AUTH-049", tr("浏览器的返回地址不在本机。"), fix=tr("请重新开始登录。"))
         kept = {"nonce": secrets.token_urlsafe(32), "verifier": secrets.token_urlsafe(48), "redirect": redirect}

@@ -20,6 +20,7 @@ from modules.common.clock import iso
 from modules.common.permissions import BUILTIN_ROLES
 from server_stub.access import addresses, table
 from server_stub.app import PUBLIC, create_app
+from server_stub.middleware import BODY_LIMIT
 from server_stub.seeding import CONSOLE
 from server_stub.signin.totp import PERIOD, RECOVERY_CODES, code_at
 from sync.protocol import (
@@ -502,3 +503,36 @@ def test_the_security_administrator_looks_after_other_peoples_ways_in(
     assert problem(client.post(own, headers=security), 403).code == "AUTH-052"
     unknown = client.post("/v1/m/people/people/nobody/sign-out", headers=security)
     assert problem(unknown, 404).code == "AUTH-023"
+
+
+def test_the_first_fault_in_a_long_list_is_told_and_no_other(
+    office: Central, client: Client, counters: dict[str, Counter]
+) -> None:
+    """A million of them, told one by one, took gigabytes."""
+    described = client.app.openapi()
+    schemas, tried = described["components"]["schemas"], set()
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            if "requestBody" not in operation:
+                continue
+            name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+            for field, schema in schemas[name]["properties"].items():
+                if schema.get("type") != "array":
+                    continue
+                for counter in counters.values():
+                    body = {field: [[]] * 1000}
+                    answer = client.request(method, path.replace("{id}", "x"), headers=headers(counter), json=body)
+                    if answer.status_code == 400:
+                        faults = answer.json()["fields"]
+                        assert sum(each.startswith(f"{field}.") for each in faults) == 1, (path, len(faults))
+                        tried.add((path, field))
+    assert {path for path, _ in tried} >= {PATHS["push"], "/v1/m/acceptance/applications"}
+    assert len(tried) >= 5
+
+
+def test_only_whoever_shows_a_certificate_may_send_much(client: Client, counters: dict[str, Counter]) -> None:
+    body = {"proto": PROTOCOL, "epoch": "", "client_time": "", "cmds": [], "more": "x" * BODY_LIMIT}
+    nobody = client.post(PATHS["push"], json=body)
+    assert (nobody.status_code, nobody.json()["code"]) == (413, "SRV-413")
+    assert client.post(PATHS["push"], json=body, headers=headers(counters["clerk"])).status_code == 200
+    assert client.post(PATHS["push"], json={**body, "more": ""}).status_code == 401

@@ -148,7 +148,16 @@ def test_a_disabled_person_does_not_come_in_by_the_provider(counter: Counter) ->
 
 
 @pytest.mark.parametrize(
-    "redirect", ["https://evil.example/", "http://127.0.0.1.evil.example/", "http://10.0.0.1:80/", "app://x", ""]
+    "redirect",
+    [
+        "https://evil.example/",
+        "http://127.0.0.1.evil.example/",
+        "http://10.0.0.1:80/",
+        "app://x",
+        "",
+        "http://[",
+        "http://[::1",
+    ],
 )
 def test_only_this_computer_is_come_back_to(counter: Counter, redirect: str) -> None:
     with pytest.raises(GovDeskError) as caught:

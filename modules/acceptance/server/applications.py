@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import FailFast
 
 from modules.acceptance.domain.cases import APPLY, KIND, MAY_ACCEPT, MAY_APPLY, ORGANISATION, SUPPLY, state_name
 from modules.acceptance.domain.lookups import KIND as LOOKUP_KIND
@@ -36,7 +37,7 @@ class Application:
     item_version: int
     applicant: dict[str, Any]
     form: dict[str, Any]
-    materials: list[dict[str, Any]]
+    materials: Annotated[list[dict[str, Any]], FailFast()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Supplement:
     item_id: str
     applicant: dict[str, Any]
     form: dict[str, Any]
-    materials: list[dict[str, Any]]
+    materials: Annotated[list[dict[str, Any]], FailFast()]
 
 
 @dataclass(frozen=True, slots=True)

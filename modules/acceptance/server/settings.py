@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from pydantic import FailFast
 
 from modules.acceptance.domain.cases import KIND, RUNNING
 from modules.acceptance.domain.registers import DAY_KIND, moves, with_days
@@ -37,8 +38,8 @@ class Member:
 class NewDays:
     """Days to be put (``{date, workday, name}``) and dates to be taken out of the office's table."""
 
-    days: list[dict[str, Any]] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
+    days: Annotated[list[dict[str, Any]], FailFast()] = field(default_factory=list)
+    removed: Annotated[list[str], FailFast()] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

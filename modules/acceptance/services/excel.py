@@ -323,7 +323,7 @@ def _inspect(data: bytes) -> dict[str, list[tuple[str, int, str, int]]]:
         raise _no_workbook(tr("这是旧格式的 .xls，或设了密码的文件。"))
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise _no_workbook(tr("这不是 Excel 工作簿。")) from error
     with archive:
         parts = archive.infolist()

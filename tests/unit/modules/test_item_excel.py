@@ -329,6 +329,13 @@ def test_a_damaged_file_is_refused_or_read(place: int, noise: bytes) -> None:
     assert code in ("", "ACC-150", "ACC-151", "ACC-152")
 
 
+def test_a_file_for_a_later_unpacker_is_refused_in_words() -> None:
+    entry = SOUND.index(b"PK\x01\x02")  # in the directory: the version that is needed to unpack
+    with pytest.raises(GovDeskError) as told:
+        plan(SOUND[: entry + 6] + b"\x40\x00" + SOUND[entry + 8 :])
+    assert told.value.code == "ACC-150"
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -149,6 +150,20 @@ def test_wrong_codes_lock_and_a_right_password_gives_no_new_tries(clerk: Clerk) 
     assert clerk.sign_in(clerk.code()) == "AUTH-003"
     clerk.office.clock.advance(QUICK.lock_seconds + 1)
     assert clerk.sign_in(clerk.code()) == ""
+
+
+@pytest.mark.parametrize("new", [PASSWORD, "Good-Word-9"])
+def test_whoever_has_the_password_alone_gets_no_new_tries_by_changing_it(clerk: Clerk, new: str) -> None:
+    clerk.enable()
+    wrong = f"{(int(clerk.code()) + 1) % 10**6:06}"
+    for _ in range(QUICK.lock_failures - 1):
+        assert clerk.sign_in(wrong) == "AUTH-034"
+    with suppress(GovDeskError):
+        clerk.door.change_password(clerk.counter.device, PasswordChange(clerk.login, PASSWORD, new))
+    assert clerk.sign_in(wrong, new) == "AUTH-034"
+    assert clerk.sign_in(clerk.code(), new) == "AUTH-003"
+    clerk.office.clock.advance(QUICK.lock_seconds + 1)
+    assert clerk.sign_in(clerk.code(), new) == ""
 
 
 def test_a_wrong_password_with_a_right_code_uses_no_code_up(clerk: Clerk) -> None:

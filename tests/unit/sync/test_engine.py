@@ -320,6 +320,61 @@ def test_number_blocks_are_topped_up_below_half(make: Callable[..., Bench]) -> N
     bench.next(Borrow)
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_block_that_brings_no_number_is_not_asked_for_at_once_again(make: Callable[..., Bench], wanted: bool) -> None:
+    bench = make(series="" if wanted else "T1")
+    if wanted:
+        bench.store.want_series(["T1"])
+    for _ in range(4):  # half of what is wanted, again and again
+        borrow = bench.next(Borrow)
+        bench.engine.on_reply(borrow, Lease("T1", 1, 2))
+        if not isinstance(bench.engine.next_action(), Borrow):
+            break
+    assert {bench.next(Pull).scope} <= {"ref", "hall:h1"}
+    bench.clock.advance(120)
+    bench.next(Borrow)
+
+
+@pytest.mark.parametrize("wrong", [{"scope": "x:y"}, {"since": 7}, {"more": True}])
+def test_a_feed_that_gets_no_further_leaves_the_others_their_turn(bench: Bench, wrong: dict[str, Any]) -> None:
+    first = bench.next(Pull)
+    bench.pulled(first, **wrong)
+    assert bench.next(Pull).scope != first.scope
+    bench.clock.advance(2)
+    assert bench.next(Pull).scope == first.scope
+
+
+def test_a_feed_that_cannot_be_stored_leaves_the_others_their_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bench.next(Pull)
+    receive = bench.store.receive
+
+    def poisoned(scope: str, *given: Any, **more: Any) -> None:
+        if scope == first.scope:
+            raise ZeroDivisionError
+        receive(scope, *given, **more)
+
+    monkeypatch.setattr(bench.store, "receive", poisoned)
+    asked: list[str] = []
+    for _ in range(200):
+        action = bench.engine.next_action()
+        if isinstance(action, Wait):
+            bench.clock.advance(action.seconds)
+        elif isinstance(action, Pull):
+            asked.append(action.scope)
+            bench.pulled(action, [action.since + 1])
+        else:
+            try:
+                bench.engine.store_slice()
+            except ZeroDivisionError as error:
+                bench.engine.on_failure(None, error)
+    others = [scope for scope in asked if scope != first.scope]
+    assert len(others) > 10
+    assert asked.count(first.scope) < len(others)  # and less and less often
+    assert first.scope in asked[20:]  # but never given up
+
+
 def test_the_servers_clock_is_measured(bench: Bench) -> None:
     pull = bench.next(Pull)
     bench.clock.advance(2)
