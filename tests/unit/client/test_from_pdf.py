@@ -126,6 +126,17 @@ def test_a_type_1_font_is_carried_as_opentype():
         assert [name for name in archive.namelist() if name.endswith(".otf")]
 
 
+def test_gaps_between_words_become_blanks_but_not_those_of_spaced_letters():
+    def resources(_: Any) -> Any:
+        font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+        return pikepdf.Dictionary(Font=pikepdf.Dictionary(F=font))
+
+    content = b"""BT /F 10 Tf 10 300 Td [(to) -300 (be) 20 (st)] TJ 33 0 Td (or) Tj ET
+        BT /F 10 Tf 4 Tc 10 200 Td (abc) Tj ET BT /F 10 Tf 0 Tc 10 100 Td (a b) Tj ET"""
+    found, _ = items_of(raw(content, resources))
+    assert "".join(each.text for each in found if isinstance(each, GlyphRun)) == "to best orabca b"
+
+
 def test_turned_pages_stand_upright():
     def place(turn: int) -> tuple[float, float, float, float]:
         found, _ = items_of(raw(b"10 20 30 40 re f", Rotate=turn))

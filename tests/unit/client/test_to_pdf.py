@@ -86,7 +86,7 @@ def letters(data: bytes) -> list[tuple[str, float, float]]:
                 runs.append(item)
 
     walk(volume.leaves[0].items)
-    return [(c, x, y) for run in runs for c, x, y in zip(run.text, run.xs, run.ys, strict=True)]
+    return [(c, x, y) for run in runs for c, x, y in zip(run.text, run.xs, run.ys, strict=True) if c != " "]
 
 
 def test_text_stays_text_where_it_stood():

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from client.widgets.page.exchange.colours import GRAY, PATTERN, Space, space_of
+from client.widgets.page.exchange.colours import PATTERN, Space, space_of
 from client.widgets.page.exchange.fonts import PdfFont
 from client.widgets.page.exchange.functions import function_of, samples
-from client.widgets.page.exchange.images import image_of
+from client.widgets.page.exchange.state import Shared, State
 from modules.common.ofd import outlines
 from modules.common.ofd.display import (
     BLACK,
     FILLER,
     IDENTITY,
+    LOOK_UP,
     NOTHING,
     Clip,
     GlyphRun,
@@ -32,82 +33,15 @@ from modules.common.ofd.display import (
     faded,
     times,
 )
-from modules.common.ofd.report import Report
-from modules.common.ofd.resources import Media
-from modules.common.ofd.writing import Store, media_from
+from modules.common.ofd.texts import width_of
 from modules.common.ofd.writing.geometry import inverse, transformed
 
-OPERATIONS = 3_000_000
-"""Operations of one document."""
 _DEPTH = 16
 _CELLS = 600
 _FLAT = 1e-9
+_WORD = 0.17
+"""A gap of so many times the size of the text stands for a blank."""
 _CAPS, _JOINS = ("Butt", "Round", "Square"), ("Miter", "Round", "Bevel")
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The graphics state. Clips lie on the page."""
-
-    ctm: Matrix
-    fill_space: Space = GRAY
-    line_space: Space = GRAY
-    fill: Paint | None = BLACK
-    line: Paint | None = BLACK
-    fill_pattern: Any = None
-    line_pattern: Any = None
-    fill_alpha: float = 1.0
-    line_alpha: float = 1.0
-    width: float = 1.0
-    cap: int = 0
-    join: int = 0
-    miter: float = 10.0
-    dashes: tuple[float, ...] = ()
-    dash_offset: float = 0.0
-    clips: tuple[Clip, ...] = ()
-    font: PdfFont | None = None
-    size: float = 1.0
-    char_space: float = 0.0
-    word_space: float = 0.0
-    stretch: float = 1.0
-    leading: float = 0.0
-    rise: float = 0.0
-    mode: int = 0
-
-
-class Shared:
-    """What the pages of a document share: fonts and images met, and the operations that are left."""
-
-    def __init__(self, report: Report) -> None:
-        self.report = report
-        self.store = Store()
-        self.left = OPERATIONS
-        self._fonts: dict[Any, PdfFont] = {}
-        self._media: dict[Any, Media | None] = {}
-
-    def font(self, thing: Any) -> PdfFont:
-        """The font of a dictionary; the same object each time."""
-        key = thing.objgen if thing.is_indirect else id(thing)
-        if key not in self._fonts:
-            self._fonts[key] = PdfFont(thing, self.store, self.report)
-            if not thing.is_indirect:
-                self._fonts[key, "kept"] = thing  # an address means one thing as long as that lives
-        return self._fonts[key]
-
-    def media(self, thing: Any, fill: int, place: str) -> Media | None:
-        """The image of a stream; the same object each time."""
-        indirect = getattr(thing, "is_indirect", False)
-        key = (thing.objgen, fill) if indirect else None
-        if key is None or key not in self._media:
-            made: Media | None = None
-            try:
-                made = media_from(self.store, *image_of(thing, fill))
-            except Exception as error:  # noqa: BLE001 - pikepdf and Pillow raise what they like on broken images
-                self.report.add("image.damaged", place, type(error).__name__)
-            if key is None:
-                return made
-            self._media[key] = made
-        return self._media[key]
 
 
 class Content:
@@ -129,6 +63,8 @@ class Content:
         self._clip_rule: str = ""
         self._text: Matrix = IDENTITY
         self._line: Matrix = IDENTITY
+        self._last = ""
+        self._reached = (0.0, 0.0)
         self._depth = 0
         self._resources: Any = {}
 
@@ -495,12 +431,27 @@ class Content:
                 else:
                     scale = 0.001
                 place = apply(whole, x, 0.0)
+                if self._apart(shown.text[0], x, whole):
+                    cells.append((" ", LOOK_UP, *self._reached))
                 cells.append((shown.text[0], shown.glyph, *place))
                 cells += [(each, NOTHING, *place) for each in shown.text[1:]]
+                self._last = shown.text[-1]
+                self._reached = apply(whole, x + shown.width * scale * state.size, 0.0)
                 x += shown.width * scale * state.size + state.char_space + (state.word_space if shown.space else 0.0)
         self._text = times((1.0, 0.0, 0.0, 1.0, x * state.stretch, 0.0), self._text)
         if cells:
             self._run_of(cells, font, whole)
+
+    def _apart(self, character: str, start: float, whole: Matrix) -> bool:
+        """Whether the gap before a character stands for a blank between words: many makers of PDF write none."""
+        before, size = self._last, abs(self._state.size)
+        if not before or before.isspace() or character.isspace() or width_of(before) + width_of(character) > 1.0:
+            return False
+        a, b, c, d = whole[:4]
+        if abs(a * d - b * c) < _FLAT or self._state.char_space > _WORD * size:
+            return False
+        x, y = apply(inverse(whole), *self._reached)
+        return abs(y) < 0.1 * size and _WORD * size < start - x < 3 * size
 
     def _run_of(self, cells: list[tuple[str, int, float, float]], font: PdfFont, whole: Matrix) -> None:
         state = self._state

@@ -7,7 +7,8 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from client.widgets.page.exchange.content import Content, Shared
+from client.widgets.page.exchange.content import Content
+from client.widgets.page.exchange.state import Shared
 from modules.common.errors import GovDeskError
 from modules.common.ofd.box import Box
 from modules.common.ofd.display import IDENTITY, Matrix, times

@@ -16,10 +16,12 @@ from modules.common.ofd.document import Document
 from modules.common.ofd.report import OfdError, Report
 from modules.common.ofd.writing import Heading, Leaf, Store, Volume, edits, font_from, remarks, write
 from modules.common.seals import verify
+from modules.common.seals.ofd_sealing import seal_ofd
+from modules.common.seals.report import Stamp, Verdict
 from modules.common.text import RESOURCES
 from tests.support import ofd_maker
 from tests.support.ofd_schema import faults
-from tests.support.seal_office import sealed_file
+from tests.support.seal_office import SIGNED, office, sealed_file
 from tests.unit.modules.common.ofd.test_ofd_writing import PAGE, run
 
 DAY = date(2026, 3, 1)
@@ -188,6 +190,14 @@ def test_new_ids_are_above_all_others_even_where_the_file_lies():
     made = edits.annotate(data, [(0, remarks.highlight([Box(1, 1, 2, 2)]))], "a", DAY)
     assert int(Document.open(made).annotations.of_page(0)[0].id) > 123456
     assert b"<ofd:MaxUnitID>123458</ofd:MaxUnitID>" in entries(made)["Doc_0/Document.xml"]
+
+
+def test_what_is_written_can_be_sealed_and_verifies():
+    holder = office()
+    sealed = seal_ofd(edits.attach(three(), [("a.txt", b"x")]), holder.holder(), [Stamp(1, (50, 50, 40, 40))], SIGNED)
+    (report,) = verify(Document.open(sealed).package, holder.trust, now=SIGNED)
+    assert report.verdict in (Verdict.VALID, Verdict.WARNING), report
+    assert report.uncovered in ([], ["OFD.xml"])
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
