@@ -6,6 +6,7 @@ import re
 import string
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,3 +126,9 @@ def test_roles_forms_and_manifests_are_translated_too() -> None:
         "居民身份证": ["modules/acceptance/domain/cases/words.py"],
         "待审批": ["modules/acceptance/module.toml"],
     }
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """Without packages among the tests, the second of them is not collected."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert not [name for name, count in names.items() if count > 1]

@@ -3,7 +3,7 @@
 A counter that has been without a network has accepted 1,000 cases, each with its number and its receipt. Measured from
 the first step of the synchronisation until the server has answered for every one and the counter has kept the answer.
 Both sides work in turn, so on a machine of their own the clock says what their processors need and little more;
-where others work, too, only the processors tell what it costs, and they are held to the goal.
+where others work, too, only the processors tell what it costs. The clock is held to the goal, for it is the clerk's.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def test_a_thousand_offline_commands(tmp_path: Path) -> None:
     took, worked = (min(each) for each in zip(*rounds, strict=True))
     report("1,000 offline commands at the server, by the clock", took, "s", GOAL_S)
     report("1,000 offline commands, both sides' processors", worked, "s", GOAL_S)
-    assert worked <= GOAL_S
+    assert took <= GOAL_S
 
 
 def work_offline(store: Store, loop: SyncLoop) -> set[str]:

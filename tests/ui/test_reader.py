@@ -130,10 +130,10 @@ def test_a_folder_and_a_huge_file_are_refused(tmp_path: Path, monkeypatch: pytes
 
 def test_a_locked_file_asks_for_its_password(page: ReaderView, host: FakeHost, tmp_path: Path) -> None:
     path = tmp_path / "内部.pdf"
-    path.write_bytes(locked("open"))
+    path.write_bytes(locked("sesame-7"))
     page.open_file(path)
     settle(host)
-    for password, told in (("wrong", "密码不对"), ("open", "")):
+    for password, told in (("wrong", "密码不对"), ("sesame-7", "")):
         ask = next(
             each for each in QApplication.topLevelWidgets() if isinstance(each, PasswordDialog) and each.isVisible()
         )
@@ -143,7 +143,7 @@ def test_a_locked_file_asks_for_its_password(page: ReaderView, host: FakeHost, t
         if told:
             assert any(told in words for each in QApplication.topLevelWidgets() for words in words_in(each))
     assert page.current is not None
-    assert "open" not in str(host.store.kept), "the password is kept nowhere"
+    assert "sesame" not in str(host.store.kept), "the password is kept nowhere"
 
 
 def test_files_are_dropped(page: ReaderView, host: FakeHost, file: Path, tmp_path: Path) -> None:

@@ -57,7 +57,10 @@ class Pages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the seal shall be. ``x`` and ``y`` are its middle in millimetres from the page's top left corner."""
+    """Where the seal shall be. ``x`` and ``y`` are its middle in millimetres from the page's top left corner.
+
+    ``page`` is an index, -1 for the last one; no ``pages`` are all of them.
+    """
 
     mode: str = ONE
     page: int = 0
@@ -73,7 +76,11 @@ class Place:
             return tr("骑缝（左侧）") if self.edge == "left" else tr("骑缝（右侧）")
         if self.mode == WORDS:
             return tr("关键字“{words}”", words=self.words)
+        if self.mode == ONE and self.page < 0:
+            return tr("最后一页")
         listed = [self.page] if self.mode == ONE else list(self.pages)
+        if not listed:
+            return tr("每一页")
         if len(listed) > 8:
             return tr("{n} 页", n=len(listed))
         return tr("第 {pages} 页", pages="、".join(str(page + 1) for page in listed))
@@ -253,25 +260,31 @@ class SealingService:
 
 
 def stamps_of(source: Pages, seal: Seal, place: Place, token: Steps) -> Iterator[Stamp]:
-    """Where the seal shows. Raises ``GovDeskError``: SEAL-001, SEAL-033 as the places themselves, SEAL-043 for none."""
+    """Where the seal shows. Raises ``GovDeskError``: SEAL-001 and SEAL-033 as the places, SEAL-043 no such page."""
     from modules.common.seals import places
 
     size = (float(seal.picture.width), float(seal.picture.height))
     papers = [(float(each.width), float(each.height)) for each in map(source.size, range(source.pages))]
+    pages = place.pages or tuple(range(source.pages))
+    if place.mode == ONE:
+        pages = (place.page if place.page >= 0 else source.pages - 1,)
+    if any(not 0 <= page < source.pages for page in pages):
+        raise GovDeskError(
+            "SEAL-043",
+            tr("要盖章的页不存在：文件只有 {n} 页。文件没有改动。", n=source.pages),
+            fix=tr("请填写页码，如 1,3-5。"),
+        )
     if place.mode == SEAM:
         edge: places.Edge = "left" if place.edge == "left" else "right"
-        yield from places.seam(papers, size, place.y, edge, pages=place.pages or None)
+        yield from places.seam(papers, size, place.y, edge, pages=pages)
         return
     if place.mode == WORDS:
         found = []
-        for page in place.pages or range(source.pages):
+        for page in pages:
             token.check()
             found += [(hit.page, hit.boxes[-1]) for hit in source.text(page).find(place.words, page)]
         yield from places.at_words(place.words, found, size, papers)
         return
-    pages = (place.page,) if place.mode == ONE else place.pages
-    if not pages or any(not 0 <= page < source.pages for page in pages):
-        raise GovDeskError("SEAL-043", tr("没有选中要盖章的页。文件没有改动。"), fix=tr("请填写页码，如 1,3-5。"))
     yield from places.on_pages(pages, place.x, place.y, size, papers)
 
 

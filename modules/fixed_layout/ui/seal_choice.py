@@ -49,7 +49,7 @@ class SealChoice(QWidget):
         self.name = Label("", "strong", wrap=True)
         self.state = StateLabel("good", "")
         self.facts = Label("", "small", wrap=True, selectable=True)
-        self.put_away = Button(tr("收起印章"))
+        self.put_away = Button(tr("收起印章，换一枚"))
         self.banner = Banner()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -159,6 +159,7 @@ class SealChoice(QWidget):
         held = self.held
         self.file.setText(str(self._path.name) if self._path else tr("还没有选择印章文件（*{kind}）。", kind=SUFFIX))
         self.file.setToolTip(str(self._path) if self._path else "")
+        self.choose.setVisible(held is None)
         self._ask.setVisible(held is None and self._path is not None)
         for widget in (self.name, self.state, self.facts, self.put_away):
             widget.setVisible(held is not None)

@@ -20,11 +20,12 @@ from modules.fixed_layout.services.sealing import ONE, SEAM, SOME, WORDS, Place,
 from modules.fixed_layout.ui.seal_choice import SealChoice
 
 _MOST_MM = 10_000
+_MOST_PAGES = 9_999
 _STEP, _LONG = 1.0, 10.0
 
 
 class PlaceForm(QWidget):
-    """The place in numbers and words. ``pages`` is how many there are, 0 when files differ: the last page then is 0.
+    """The place in numbers and words. ``pages`` is how many there are, 0 when files differ.
 
     ``changed`` when it is another.
     """
@@ -44,7 +45,7 @@ class PlaceForm(QWidget):
             self.mode.addItem(words, mode)
         self.page = QSpinBox()
         self.page.setAccessibleName(tr("第几页"))
-        self.page.setRange(1 if pages else 0, pages or 9_999)
+        self.page.setRange(1 if pages else 0, pages or _MOST_PAGES)
         if not pages:
             self.page.setSpecialValueText(tr("最后一页"))
         self.across = _millimetres(tr("中心距左边（毫米）"))
@@ -95,17 +96,18 @@ class PlaceForm(QWidget):
         self.blockSignals(False)
         self.changed.emit()
 
-    def place(self, count: int = 0) -> Place:
-        """The place, for a document of ``count`` pages. Raises ``ValueError`` with a sentence when it is none."""
+    def place(self) -> Place:
+        """The place. Raises ``ValueError`` with a sentence when it is none."""
         mode = str(self.mode.currentData())
-        count = count or self._pages
+        count = self._pages or _MOST_PAGES
+        some = mode != ONE and self.pages.text().strip()
         try:
-            pages = parse_pages(self.pages.text(), count) if mode != ONE else ()
+            pages = parse_pages(self.pages.text(), count) if some else ()
         except ValueError as error:
             raise ValueError(tr("页码要写成 1-3,5 这样，在 1 到 {n} 之间。", n=count)) from error
         if mode == WORDS and not self.words.text().strip():
             raise ValueError(tr("请填写关键字。"))
-        page = self.page.value() - 1 if self.page.value() else count - 1
+        page = self.page.value() - 1
         return Place(
             mode,
             page,

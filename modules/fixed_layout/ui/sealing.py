@@ -75,7 +75,16 @@ class SealingPanel(QWidget):
         head.layout().setStretch(0, 1)  # type: ignore[union-attr]
         inside = QWidget()
         asked = _column(inside)
-        asks: list[QWidget] = [self.choice, self.form, self.hint, self.lock, self.reason, self.approved]
+        asks: list[QWidget] = [
+            self.choice,
+            self.form,
+            self.hint,
+            self.lock,
+            self.reason,
+            self.approved,
+            self.target,
+            self.elsewhere,
+        ]
         for part in asks:
             asked.addWidget(part)
         asked.addStretch(1)
@@ -87,7 +96,7 @@ class SealingPanel(QWidget):
         column = _column(self)
         column.addWidget(head)
         column.addWidget(area, 1)
-        below: list[QWidget] = [self.banner, self.progress, self.target, self.elsewhere, self.go, self.back]
+        below: list[QWidget] = [self.banner, self.progress, self.go, self.back]
         for part in below:
             column.addWidget(part)
 
