@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QResizeEvent, QWindow
 from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from shiboken6 import isValid
@@ -111,10 +111,38 @@ class Cover(QWidget):
         return False
 
 
+class _Latecomers(QObject):
+    """Tells of windows that come up while the program is locked: what was begun before may end in a dialog."""
+
+    came = Signal(QWidget)
+
+    def __init__(self, lock: QWidget) -> None:
+        super().__init__(lock)
+        self._lock = lock
+        app = QCoreApplication.instance()
+        assert app is not None
+        self._app = app
+        app.installEventFilter(self)
+
+    def end(self) -> None:
+        """Watch no more."""
+        self._app.removeEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            owner: QWidget | None = watched
+            while owner is not None and owner is not self._lock:
+                owner = owner.parentWidget()
+            if owner is None:
+                self.came.emit(watched)
+        return False
+
+
 class LockScreen(QDialog):
     """Over the main window until ``unlocked``, or until somebody else wants in: ``switch``.
 
-    Modal for the whole program: dialogs that were open stay open below, covered, and keep what they hold.
+    Modal for the whole program: dialogs that were open stay open below, covered, and keep what they hold. So do those
+    that come up meanwhile; open menus close.
     """
 
     unlocked = Signal()
@@ -130,7 +158,11 @@ class LockScreen(QDialog):
         self.setWindowModality(Qt.WindowModality.ApplicationModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("已锁定"))
+        while (popup := QApplication.activePopupWidget()) is not None and popup.close():
+            pass  # it would have the keys before the lock
         self._covers = [Cover(each) for each in QApplication.topLevelWidgets() if each.isVisible() and each is not self]
+        self._latecomers = _Latecomers(self)
+        self._latecomers.came.connect(self._cover_late)
         card = Card()
         top = QHBoxLayout()
         top.addWidget(IconLabel("lock", "accent", 24))
@@ -231,7 +263,25 @@ class LockScreen(QDialog):
             self._token.cancel()
         self.switch.emit()
 
+    @Slot(QWidget)
+    def _cover_late(self, window: QWidget) -> None:
+        self._covers.append(Cover(window))
+        QTimer.singleShot(0, self, self._above)
+
+    @Slot()
+    def _above(self) -> None:
+        """Be the last that was opened once more: of two modal windows that one has keys and mouse."""
+        if self._may_close:
+            return
+        self.hide()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        self._aim()
+
     def _leave(self) -> None:
+        self._may_close = True
+        self._latecomers.end()
         self.password.clear()
         for cover in filter(isValid, self._covers):
             cover.hide()

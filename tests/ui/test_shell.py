@@ -11,7 +11,7 @@ import pytest
 import shell_fakes
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
 from shell_fakes import SampleView, record, status
 
 from client.kernel.events import DeviceChanged, Events, RecordsChanged, SyncChanged
@@ -374,6 +374,37 @@ def test_the_lock_hides_everything_and_gives_it_back(opened: Open, qtbot: Any) -
     assert ask.isVisible()
     assert view.edit.text() == "李建国"
     ask.done(0)
+
+
+def test_what_comes_up_while_it_is_locked_is_covered_and_gets_no_key(opened: Open, qtbot: Any) -> None:
+    window = opened()
+    menu = QMenu(window)
+    menu.addAction("受理")
+    menu.popup(window.mapToGlobal(window.rect().center()))
+    qtbot.waitUntil(menu.isVisible)
+    window.lock()
+    lock = window.locked
+    assert lock is not None
+    assert not menu.isVisible()
+    late = QDialog(window)  # what was being read when the lock fell has come
+    line = QLineEdit("证件号 11010519491231002X")
+    QVBoxLayout(late).addWidget(line)
+    late.open()
+    top = late.childAt(late.rect().center())
+    assert top is not None
+    assert any(each.property("role") == "cover" for each in (top, top.parentWidget()))
+    qtbot.waitUntil(lambda: QApplication.activeModalWidget() is lock)
+    qtbot.keyClicks(lock.password.line, "Govdesk-2026")
+    qtbot.keyClick(lock.password.line, Qt.Key.Key_Return)
+    assert window.locked is None
+    assert late.isVisible()
+    assert QApplication.activeModalWidget() is late
+    assert late.childAt(late.rect().center()) is line
+    again = QDialog(window)
+    again.open()
+    assert not [each for each in again.findChildren(QWidget) if each.property("role") == "cover"]
+    again.done(0)
+    late.done(0)
 
 
 def test_somebody_else_may_want_in_at_the_lock(opened: Open, qtbot: Any) -> None:

@@ -84,6 +84,7 @@ def test_text_keeps_font_size_place_and_colour():
     assert first.size == pytest.approx(20 * MM, abs=0.01)
     assert (first.xs[0], first.ys[0]) == pytest.approx((50 * MM, 100 * MM), abs=0.01)
     assert first.fill == 0xFFCC0000
+    assert first.linear == (1, 0, 0, 1)
     assert first.glyphs is not None
     assert min(first.glyphs) > 0
     with zipfile.ZipFile(io.BytesIO(made)) as archive:
@@ -191,17 +192,41 @@ def test_images_are_kept_or_made_without_loss():
         assert image.getpixel((1, 1)) == (255, 0, 0, 128)
 
 
-def test_a_stencil_is_painted_in_the_colour_in_force():
+@pytest.mark.parametrize(("decode", "seen"), [(b"", [0, 255, 255, 0]), (b"/D [1 0]", [255, 0, 0, 255])])
+def test_a_stencil_is_painted_in_the_colour_in_force(decode, seen):
     from PIL import Image
 
-    content = b"0 1 0 rg 10 0 0 10 0 0 cm BI /W 2 /H 2 /IM true /BPC 1 ID \x80\x40 EI"
+    content = b"0 1 0 rg 10 0 0 10 0 0 cm BI /W 2 /H 2 /IM true /BPC 1 %s ID \x80\x40 EI" % decode
     (picture,), codes = items_of(raw(content))
     assert isinstance(picture, Picture)
     assert codes == set()
     with Image.open(io.BytesIO(picture.media.data())) as image:
         pixels = [image.convert("RGBA").getpixel(each) for each in ((0, 0), (1, 0), (0, 1), (1, 1))]
-    assert [pixel[3] for pixel in pixels] == [0, 255, 255, 0]
-    assert pixels[1] == (0, 255, 0, 255)
+    assert [pixel[3] for pixel in pixels] == seen
+    assert {pixel[:3] for pixel in pixels if pixel[3]} == {(0, 255, 0)}
+
+
+@pytest.mark.parametrize(("decode", "seen"), [(None, [255, 0]), ([1, 0], [0, 255])])
+def test_of_a_stencil_mask_the_ones_are_left_out(decode, seen):
+    from PIL import Image
+
+    def resources(document: Any) -> Any:
+        mask = document.make_stream(b"\x40\x40")
+        image = document.make_stream(bytes([200]) * 4)
+        for each, bits in ((mask, 1), (image, 8)):
+            each.Type, each.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+            each.Width, each.Height, each.BitsPerComponent = 2, 2, bits
+        mask.ImageMask = True
+        if decode:
+            mask.Decode = pikepdf.Array(decode)
+        image.ColorSpace, image.Mask = pikepdf.Name.DeviceGray, mask
+        return pikepdf.Dictionary(XObject=pikepdf.Dictionary(X=image))
+
+    (picture,), codes = items_of(raw(b"10 0 0 10 0 0 cm /X Do", resources))
+    assert isinstance(picture, Picture)
+    assert codes == set()
+    with Image.open(io.BytesIO(picture.media.data())) as image:
+        assert [image.getpixel((x, 0))[3] for x in (0, 1)] == seen  # type: ignore[index]
 
 
 def test_a_gradient_keeps_its_ends():
@@ -354,6 +379,7 @@ def test_functions():
     found = function_of(stitched)
     assert [found([x])[0] for x in (0, 0.25, 0.5, 0.75, 1)] == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert [at for at, _ in samples(found, 0, 1)] == [0, 0.5, 1]
+    assert function_of(pikepdf.Dictionary(FunctionType=2, Domain=[0, 1], C0=[1], C1=[3], N=2))([0.5]) == [1.5]
     document = pikepdf.new()
     calculated = document.make_stream(b"{ dup 0.5 gt { 1 exch sub } { 2 mul } ifelse 3 1 roll pop pop 7 exch }")
     calculated.FunctionType, calculated.Domain, calculated.Range = 4, [0, 1, 0, 1, 0, 1], [0, 9, 0, 9]

@@ -85,7 +85,7 @@ def _png(picture: Image, mask: Any, soft: bool) -> bytes:
             alpha = ImageChops.invert(alpha.convert("L"))
         else:
             alpha = _picture(mask).convert("L")
-            if not soft and not _reversed(mask):  # of a stencil mask the ones are left out
+            if not soft:  # of a stencil mask the ones are left out
                 alpha = ImageChops.invert(alpha)
         larger = max(picture.size, alpha.size)
         picture = picture.convert("RGB").resize(larger, Image.Resampling.NEAREST)
@@ -112,10 +112,10 @@ def _stencil(thing: Any, said: Any, fill: int) -> bytes:
     row = (width + 7) // 8
     if len(raw) >= row * height:
         bits = Image.frombytes("1", (width, height), raw[: row * height])
+        if _reversed(said):
+            bits = bits.point(lambda value: 255 - value)
     else:
-        bits = _picture(thing).convert("1")
-    if _reversed(said):
-        bits = bits.point(lambda value: 255 - value)
+        bits = _picture(thing).convert("1")  # to which Decode has been applied
     made = Image.frombytes("P", (width, height), bits.convert("L").point(lambda value: 1 if value else 0).tobytes())
     made.putpalette([fill >> 16 & 255, fill >> 8 & 255, fill & 255, 255, 255, 255])
     out = io.BytesIO()

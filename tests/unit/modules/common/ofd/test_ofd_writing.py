@@ -204,6 +204,24 @@ def test_clips_hide_only_what_they_hid():
         assert len(clip.points) == len(points if each is cut else round_[0].points)
 
 
+@pytest.mark.parametrize("place", [(45, 20), (-5, 20), (20, 45), (20, -5)])
+def test_a_clip_cuts_on_every_side(place):
+    ops, points = rectangle(0, 0, 50, 50)
+    _, (found,) = again(Group((square(*place, 10),), None, ((Outline(ops, points, IDENTITY, False),),)))
+    assert isinstance(found, Group)
+    assert len(found.clips) == 1
+
+
+def test_fill_and_line_stand_where_the_schemas_want_them():
+    pen = Stroke(0xFF0000FF, 0.3)
+    _, (text, shape) = again(run("描边", stroke=pen), square(5, 5, 10, stroke=pen))
+    for each in (text, shape):
+        assert isinstance(each, GlyphRun | Shape)
+        assert each.fill is not None
+        assert each.stroke is not None
+        assert each.stroke.paint == 0xFF0000FF
+
+
 def test_common_opacity_makes_one_composite():
     _, (found,) = again(Group((square(5, 5, 10), square(10, 10, 10)), None, (), 128))
     assert isinstance(found, Group)
