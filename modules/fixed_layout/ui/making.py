@@ -80,7 +80,7 @@ class MakingView(QWidget):
         self.table = RecordTable(
             (
                 Column("name", tr("印章"), lambda row: str(row.doc["name"]), 12, stretch=True),
-                Column("code", tr("编码"), lambda row: str(row.doc["code"]), 8),
+                Column("code", tr("编码"), lambda row: str(row.doc["code"]), 10),
                 Column("state", tr("状态"), lambda row: state_words(row.doc["state"]), 7,
                        state=lambda row: _STATES[row.doc["state"]]),
                 Column("until", tr("到期"), lambda row: str(row.doc["until"])[:10], 7),
@@ -102,20 +102,18 @@ class MakingView(QWidget):
         form = QFormLayout(asked)
         form.setContentsMargins(*(theme().space(2),) * 4)
         form.setSpacing(theme().space(2))
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        first: list[QWidget] = [
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
+        parts: list[QWidget] = [
             SectionTitle(tr("制章机构")), self.folder, self.choose, self.district, self.password,
             flowing(self.open, self.found, self.lists), SectionTitle(tr("新印章")), self.name, self.code,
+            self.diameter, self.look, self.pick, self.below, self.signer, self.users, self.years,
+            self.seal_password, self.preview, self.picture,
         ]  # fmt: skip
-        for part in first:
-            form.addRow(part)
-        form.addRow(tr("直径"), self.diameter)
-        form.addRow(tr("图样"), self.look)
-        for part in (self.pick, self.below, self.signer, self.users):
-            form.addRow(part)
-        form.addRow(tr("有效期（年）"), self.years)
-        for part in (self.seal_password, self.preview, self.picture):
-            form.addRow(part)
+        for part in parts:
+            if isinstance(part, LineEdit | ComboBox | QSpinBox):
+                form.addRow(part.accessibleName(), part)
+            else:
+                form.addRow(part)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -380,9 +378,7 @@ class MakingView(QWidget):
 
 
 def _line(name: str) -> LineEdit:
-    line = LineEdit(name)
-    line.setPlaceholderText(name)
-    return line
+    return LineEdit(name)
 
 
 def _secret(name: str) -> LineEdit:
