@@ -25,26 +25,41 @@ _ROOM = 16_384
 
 
 def paper_sizes(data: bytes) -> list[tuple[float, float]]:
-    """Width and height of each page in millimetres. Raises ``GovDeskError`` SEAL-019."""
+    """Width and height of each page in millimetres, as it is seen. Raises ``GovDeskError`` SEAL-019."""
     from pyhanko.pdf_utils.reader import PdfFileReader
 
     with _signable():
         reader = PdfFileReader(io.BytesIO(data), strict=False)
-        boxes = [page_box(reader, index) for index in range(int(reader.root["/Pages"]["/Count"]))]
-    return [((box[2] - box[0]) / _POINTS, (box[3] - box[1]) / _POINTS) for box in boxes]
+        pages = range(int(reader.root["/Pages"]["/Count"]))
+        boxes = [(page_box(reader, index), page_turn(reader, index)) for index in pages]
+    sizes = [((box[2] - box[0]) / _POINTS, (box[3] - box[1]) / _POINTS, turn) for box, turn in boxes]
+    return [(high, wide) if turn % 180 else (wide, high) for wide, high, turn in sizes]
 
 
 def page_box(reader: Any, index: int) -> list[float]:
     """What of a page is seen, in points; a page may have it from those above it."""
+    found = _inherited(reader, index, "/CropBox", "/MediaBox")
+    return [0.0, 0.0, 595.0, 842.0] if found is None else [float(value) for value in found]
+
+
+def page_turn(reader: Any, index: int) -> int:
+    """By how many degrees a page is turned clockwise when it is seen: 0, 90, 180 or 270."""
+    found = _inherited(reader, index, "/Rotate")
+    turn = 0 if found is None else int(found) % 360
+    return turn if turn % 90 == 0 else 0
+
+
+def _inherited(reader: Any, index: int, *names: str) -> Any:
+    """What a page, or the nearest of those above it, has by one of the names."""
     page = reader.find_page_for_modification(index)[0].get_object()
     for _ in range(_DEEPEST):
-        for name in ("/CropBox", "/MediaBox"):
+        for name in names:
             if name in page:
-                return [float(value) for value in page[name]]
+                return page[name]
         if "/Parent" not in page:
             break
         page = page["/Parent"]
-    return [0.0, 0.0, 595.0, 842.0]
+    return None
 
 
 def seal_pdf(data: bytes, holder: Holder, stamps: Sequence[Stamp], now: datetime, *, lock: bool = False) -> bytes:
@@ -74,7 +89,7 @@ def seal_pdf(data: bytes, holder: Holder, stamps: Sequence[Stamp], now: datetime
         # its length is doubled, for it is written in hexadecimal
         room = _ROOM + 2 * sum(len(each.raw) for each in (holder.certificate, *holder.chain))
         value = PdfSignedData(pdf_name("/Sig"), subfilter=filter_, timestamp=now, bytes_reserved=room)
-        look = SigAppearanceSetup(_style(picture, stamps[0]), now, None) if stamps and picture else None
+        look = SigAppearanceSetup(_style(writer, picture, stamps[0]), now, None) if stamps and picture else None
         locking = SigMDPSetup("sm3", certify=True, docmdp_perms=MDPPerm.NO_CHANGES) if lock else None
         steps.send(SigObjSetup(value, mdp_setup=locking, appearance_setup=look))
         prepared, output = steps.send(SigIOSetup("sm3"))
@@ -112,7 +127,7 @@ def sign_pdf(
             certify=lock,
             docmdp_permissions=MDPPerm.NO_CHANGES if lock else MDPPerm.FILL_FORMS,
         )
-        style = _style(picture, stamps[0]) if stamps and picture else None
+        style = _style(writer, picture, stamps[0]) if stamps and picture else None
         made = signers.PdfSigner(meta, signer, timestamper=timestamper, stamp_style=style).sign_pdf(writer)
         result: bytes = made.getvalue()
     return result
@@ -203,24 +218,54 @@ def _box(writer: Any, stamp: Stamp) -> tuple[float, float, float, float]:
     media = page_box(writer.prev, stamp.page)
     x, y, width, height = stamp.boundary
     left, top, wide, high = stamp.clip or (0.0, 0.0, width, height)
-    x, y = media[0] + (x + left) * _POINTS, media[3] - (y + top) * _POINTS
-    return x, y - high * _POINTS, x + wide * _POINTS, y
+    first, last = (x + left) * _POINTS, (y + top) * _POINTS
+    corners = ((first, last), (first + wide * _POINTS, last + high * _POINTS))
+    turn = page_turn(writer.prev, stamp.page)
+    across, up = zip(*(_unturned(media, turn, *corner) for corner in corners), strict=True)
+    return min(across), min(up), max(across), max(up)
 
 
-def _shown(picture: Picture, stamp: Stamp) -> Image.Image:
-    """The part of the picture that a stamp shows."""
+def seen_at(reader: Any, index: int, rect: Sequence[float]) -> tuple[float, float, float, float]:
+    """Where a rectangle of the file is on the page as it is seen: left, top, width, height in millimetres."""
+    left, bottom, right, top = page_box(reader, index)
+    corners = [
+        {
+            0: (u - left, top - v),
+            90: (v - bottom, u - left),
+            180: (right - u, v - bottom),
+            270: (top - v, right - u),
+        }[page_turn(reader, index)]
+        for u, v in ((rect[0], rect[1]), (rect[2], rect[3]))
+    ]
+    (ax, ay), (bx, by) = corners
+    return min(ax, bx) / _POINTS, min(ay, by) / _POINTS, abs(ax - bx) / _POINTS, abs(ay - by) / _POINTS
+
+
+def _unturned(media: list[float], turn: int, x: float, y: float) -> tuple[float, float]:
+    """The file's own point for one of the page as it is seen, from its top left corner downwards."""
+    left, bottom, right, top = media
+    return {
+        0: (left + x, top - y),
+        90: (left + y, bottom + x),
+        180: (right - x, bottom + y),
+        270: (right - y, top - x),
+    }[turn]
+
+
+def _shown(writer: Any, picture: Picture, stamp: Stamp) -> Image.Image:
+    """The part of the picture that a stamp shows, turned against its page so that it is seen upright."""
     from PIL import Image
 
-    whole = Image.open(io.BytesIO(picture.data)).convert("RGBA")
+    whole, turn = Image.open(io.BytesIO(picture.data)).convert("RGBA"), page_turn(writer.prev, stamp.page)
     if stamp.clip is None:
-        return whole
+        return whole.rotate(turn, expand=True)
     across, down = whole.width / stamp.boundary[2], whole.height / stamp.boundary[3]
     left, top, wide, high = stamp.clip
     edges = (left * across, top * down, (left + wide) * across, (top + high) * down)
-    return whole.crop(tuple(round(edge) for edge in edges))  # type: ignore[arg-type]
+    return whole.crop(tuple(round(edge) for edge in edges)).rotate(turn, expand=True)  # type: ignore[arg-type]
 
 
-def _style(picture: Picture, stamp: Stamp) -> Any:
+def _style(writer: Any, picture: Picture, stamp: Stamp) -> Any:
     from pyhanko.pdf_utils.images import PdfImage
     from pyhanko.pdf_utils.layout import AxisAlignment, InnerScaling, Margins, SimpleBoxLayoutRule
     from pyhanko.stamp import StaticStampStyle
@@ -228,7 +273,9 @@ def _style(picture: Picture, stamp: Stamp) -> Any:
     whole = SimpleBoxLayoutRule(
         AxisAlignment.ALIGN_MID, AxisAlignment.ALIGN_MID, Margins(0, 0, 0, 0), InnerScaling.STRETCH_FILL
     )
-    return StaticStampStyle(border_width=0, background=PdfImage(_shown(picture, stamp)), background_layout=whole)
+    return StaticStampStyle(
+        border_width=0, background=PdfImage(_shown(writer, picture, stamp)), background_layout=whole
+    )
 
 
 def _annotate(writer: Any, stamp: Stamp, picture: Picture | None) -> None:
@@ -242,7 +289,7 @@ def _annotate(writer: Any, stamp: Stamp, picture: Picture | None) -> None:
         return
     box = _box(writer, stamp)
     size = BoxConstraints(width=box[2] - box[0], height=box[3] - box[1])
-    image = PdfImage(_shown(picture, stamp), writer=writer, box=size)
+    image = PdfImage(_shown(writer, picture, stamp), writer=writer, box=size)
     look = writer.add_object(image.as_form_xobject())
     page, _ = writer.prev.find_page_for_modification(stamp.page)
     name = generic.pdf_name

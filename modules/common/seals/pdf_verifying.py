@@ -18,12 +18,11 @@ from modules.common.gm.digests import sm3
 from modules.common.gm.trust import Trust
 from modules.common.seals import judging
 from modules.common.seals.judging import Party, certificate_in, minute
-from modules.common.seals.pdf_sealing import page_box
+from modules.common.seals.pdf_sealing import seen_at
 from modules.common.seals.report import SignatureReport, Stamp, Verdict
 from modules.common.text import tr
 
 MARK = b"%PDF-"
-_MM = 25.4 / 72
 
 
 def is_pdf(head: bytes) -> bool:
@@ -195,7 +194,4 @@ class _OnePdfSignature:
             if found is None:
                 continue
             index = found
-            media = page_box(self._reader, index)
-            left, top = min(box[0], box[2]) - media[0], media[3] - max(box[1], box[3])
-            size = (abs(box[2] - box[0]) * _MM, abs(box[3] - box[1]) * _MM)
-            self._report.stamps.append(Stamp(index, (left * _MM, top * _MM, *size)))
+            self._report.stamps.append(Stamp(index, seen_at(self._reader, index, box)))

@@ -17,6 +17,7 @@ from modules.common.seals.pdf_sealing import paper_sizes, seal_pdf, sign_pdf, wi
 from modules.common.seals.pictures import Design, draw
 from modules.common.seals.places import seam
 from modules.common.seals.report import SignatureReport, Stamp, Verdict
+from modules.common.seals.ses import Picture
 from tests.support.samples import sample
 from tests.support.seal_office import NOW, SIGNED, office, plain_pdf
 
@@ -53,6 +54,41 @@ def test_the_seal_is_seen_on_the_page() -> None:
         assert red
         assert min(red) >= 595 - 42 / 3 * 72 / 25.4 - 2
     document.close()
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_on_a_turned_page_the_seal_is_where_it_was_put_and_upright(turn: int) -> None:
+    """PDFium, which knows nothing of ours, sees the left half red, in both ways of drawing."""
+    import pikepdf
+    import pypdfium2
+    from PIL import Image
+
+    look = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
+    look.paste((230, 0, 18, 255), (0, 0, 200, 400))
+    out = io.BytesIO()
+    look.save(out, "PNG")
+    turned = io.BytesIO()
+    with pikepdf.open(io.BytesIO(plain_pdf(1))) as book:
+        book.pages[0].Rotate = turn
+        book.pages[0].CropBox = [10, 20, 585, 800]
+        book.save(turned)
+    [paper] = paper_sizes(turned.getvalue())
+    places = [(20.0, 30.0), (100.0, 120.0)]
+    stamps = [Stamp(0, (*place, 40.0, 40.0)) for place in places]
+    holder = OFFICE.holder(picture=Picture("PNG", out.getvalue(), 40, 40))
+    sealed = seal_pdf(turned.getvalue(), holder, stamps, SIGNED)
+    [report] = judge(sealed)
+    assert report.verdict is Verdict.VALID
+    assert report.stamps[0].boundary == pytest.approx((20, 30, 40, 40), abs=0.4)
+    document = pypdfium2.PdfDocument(sealed)
+    document.init_forms()
+    image = document[0].render(scale=10 * 25.4 / 72).to_pil().convert("RGB")
+    document.close()
+    assert image.size == pytest.approx([side * 10 for side in paper], abs=2)
+    for x, y in places:
+        for across, red in ((10, True), (30, False), (-3, False)):
+            pixel = image.getpixel((round((x + across) * 10), round((y + 20) * 10)))
+            assert (pixel[0] - pixel[1] > 100) is red, (x, across, pixel)  # type: ignore[index,operator]
 
 
 def test_several_in_turn_and_a_lock() -> None:
