@@ -47,8 +47,8 @@ def state_words(state: str) -> str:
 class SealRules:
     """The rules of the kind ``seal``.
 
-    A document holds ``id``, ``code``, ``name``, ``department_id``, ``users`` (ids of persons), ``since`` and ``until``
-    (UTC text), ``state``, ``term`` (how often it was made) and ``history`` (``{"what", "at", "by", "why"}``).
+    A document holds ``id``, ``code``, ``name``, ``department_id``, ``users`` (ids or logins of persons), ``since`` and
+    ``until`` (UTC text), ``state``, ``term`` (how often it was made) and ``history`` (``{"what", "at", "by", "why"}``).
     """
 
     kind = "seal"
@@ -185,7 +185,7 @@ def use_fault(seal: Doc, context: Context) -> Refusal | None:
         return Refusal("SEAL-029", tr("印章{state}，不能使用。", state=state_words(seal["state"])))
     if not parse_iso(seal["since"]) <= context.now <= parse_iso(seal["until"]):
         return Refusal("SEAL-030", tr("印章不在有效期内，不能使用。"))
-    if context.actor.id not in seal["users"]:
+    if not {context.actor.id, context.actor.login} & set(seal["users"]):
         return Refusal("SEAL-031", tr("这枚印章没有交给您使用。"))
     return None
 

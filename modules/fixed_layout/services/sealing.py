@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ONE, SOME, SEAM, WORDS = "one", "some", "seam", "words"
 """Where a seal goes: at one place, at the same place of several pages, over the edge of all pages, at words."""
+RENEWED = "renewed"
+"""What became of a seal file, beside what becomes of documents."""
 _KIND, _FILE = "fixed_layout.seal_file", "fixed-layout-seal-file"
 _LARGEST_SEAL = 8 << 20
 PAGE = 100
@@ -147,15 +149,7 @@ class SealingService:
         from modules.common.seals.standing import standing_of
 
         self.check()
-        try:
-            data = path.read_bytes() if path.stat().st_size <= _LARGEST_SEAL else b""
-        except OSError as error:
-            raise GovDeskError(
-                "SEAL-040",
-                tr("印章文件“{name}”读不出来。", name=path.name),
-                fix=tr("请检查 U 盘是否还连着，或重新选择印章文件。"),
-            ) from error
-        issued = open_seal_file(data, password)
+        issued = open_seal_file(read_seal_file(path), password)
         if issued.seal is None:
             raise GovDeskError("SEAL-041", tr("这个文件里只有证书，没有印章。"), fix=tr("请选择带印章的文件。"))
         return Held(path, issued, issued.seal, standing_of(issued, trust, self._clock.now()))
@@ -259,6 +253,18 @@ class SealingService:
         return f"{_FILE}-{self._session.actor.id}"
 
 
+def read_seal_file(path: Path) -> bytes:
+    """The bytes of a seal file. Raises ``GovDeskError`` SEAL-040."""
+    try:
+        return path.read_bytes() if path.stat().st_size <= _LARGEST_SEAL else b""
+    except OSError as error:
+        raise GovDeskError(
+            "SEAL-040",
+            tr("印章文件“{name}”读不出来。", name=path.name),
+            fix=tr("请检查 U 盘是否还连着，或重新选择印章文件。"),
+        ) from error
+
+
 def stamps_of(source: Pages, seal: Seal, place: Place, token: Steps) -> Iterator[Stamp]:
     """Where the seal shows. Raises ``GovDeskError``: SEAL-001 and SEAL-033 as the places, SEAL-043 no such page."""
     from modules.common.seals import places
@@ -290,7 +296,7 @@ def stamps_of(source: Pages, seal: Seal, place: Place, token: Steps) -> Iterator
 
 def free_name(path: Path, act: str = SEALED, folder: Path | None = None, taken: Sequence[Path] = ()) -> Path:
     """A name beside the original that nothing has yet: ``通知-已盖章.ofd``, ``通知-已盖章2.ofd`` …"""
-    ending = tr("已盖章") if act == SEALED else tr("已撤章")
+    ending = {SEALED: tr("已盖章"), WITHDRAWN: tr("已撤章"), RENEWED: tr("已换发")}[act]
     number = 1
     while True:
         target = (folder or path.parent) / f"{path.stem}-{ending}{number if number > 1 else ''}{path.suffix}"
