@@ -139,7 +139,9 @@ class SealUseRules:
         seal = context.refs.get(("seal", str(body.get("seal", ""))))
         if seal is not None and (no := use_fault(seal, context)):
             return no
-        if seal is None and not (body.get("seal_code") and body.get("seal_name")):
+        code = str(body.get("seal_code", ""))
+        # a made-up id must not lead past what the register says of this code
+        if seal is None and not (code and body.get("seal_name") and record_id(code) == body["seal"]):
             return Refusal("SEAL-022", tr("没有这枚印章。"))
         if not str(body.get("title", "")).strip() or not str(body.get("reason", "")).strip():
             return Refusal("SEAL-028", tr("请写明文件名称和用印事由。"), {"reason": tr("请写明用印事由。")})

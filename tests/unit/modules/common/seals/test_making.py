@@ -216,7 +216,9 @@ def test_only_who_was_given_an_active_seal_uses_it_and_says_what_for() -> None:
     assert use(state)["by"] == {"id": "u", "name": "张三"}
     assert USES.scopes(use(state)) == {"dept:d1", "person:u"}
     assert use(None) == "SEAL-022"
-    made_elsewhere = use(None, seal_code="3403049999", seal_name="外地印章")
+    assert use(None, seal="made-up", seal_code="3403040001", seal_name="示范区政务服务中心") == "SEAL-022"
+    assert register.record_id("GA/0001") == register.record_id("GA/0001") != register.record_id("ga/0001")
+    made_elsewhere = use(None, seal="3403049999", seal_code="3403049999", seal_name="外地印章")
     assert (made_elsewhere["listed"], USES.scopes(made_elsewhere)) == (False, {"person:u"})
     assert use(state, actor=MAKER) == "AUTH-403"
     assert use(state, reason=" ") == "SEAL-028"
