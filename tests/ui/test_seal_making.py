@@ -108,6 +108,7 @@ def test_a_seal_is_made_used_frozen_and_revoked(view: MakingView, host: FakeHost
     settle(host)
     assert "SEAL-020" in view.banner.accessibleName()
     assert not list(tmp_path.glob("又一枚*"))
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_a_seal_is_renewed_near_its_end_from_its_own_file(view: MakingView, host: FakeHost, tmp_path: Path) -> None:
