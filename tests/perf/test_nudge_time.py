@@ -55,8 +55,10 @@ class Listeners:
                 stdout=subprocess.PIPE,
                 text=True,
             )
-            stack.callback(process.wait, 60)
             assert process.stdin is not None
+            assert process.stdout is not None
+            stack.callback(process.stdout.close)
+            stack.callback(process.wait, 60)
             stack.callback(process.stdin.close)
             process.stdin.write("\n".join(codes[part::PROCESSES]) + "\n\n")
             process.stdin.flush()

@@ -49,7 +49,7 @@ class OnlyListens:
         if cursor < 0:  # where the feed stood when it began to listen
             self._cursors[nudge.scope] = nudge.seq
         elif nudge.seq > cursor:
-            reply = self._transport.changes(nudge.scope, cursor, "", self._statement)
+            reply = self._transport.changes(nudge.scope, cursor, "", self._statement, 0)
             self._cursors[nudge.scope] = reply.to
             os.write(1, f"{nudge.scope} {reply.to} {time.monotonic()}\n".encode())
 
